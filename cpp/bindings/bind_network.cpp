@@ -1,0 +1,245 @@
+// The planned network: building, parameters, training, prediction.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <chrono>
+#include <optional>
+
+#include "bindings/arrays.h"
+#include "bindings/module.h"
+#include "core/error.h"
+#include "device/names.h"
+#include "nn/sequential.h"
+
+namespace lamina::bindings {
+
+namespace {
+
+using nn::Monitor;
+using nn::Samples;
+using nn::Sequential;
+
+/// Looks for signals, and now and then calls the user's poll between batches.
+Monitor make_monitor(const py::object& poll, const Sequential& model) {
+  using Clock = Monitor::Clock;
+  constexpr std::chrono::milliseconds poll_interval{100};
+  return Monitor([poll, &model, poll_interval, last = Clock::now()](std::int64_t batches, bool between) mutable {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (!between || poll.is_none() || Clock::now() - last < poll_interval) return;
+    poll(batches, model.metric_values());
+    last = Clock::now();
+  });
+}
+
+Samples make_samples(const py::array& x, const py::array& y, const std::optional<py::array>& weights) {
+  Samples samples;
+  samples.x = view_rows(x, "x");
+  samples.y = view_rows(y, "y");
+  if (weights) samples.weights = view_rows(*weights, "sample_weight");
+  return samples;
+}
+
+std::vector<double> train(Sequential& model, const py::array& x, const py::array& y,
+                          const std::optional<py::array>& weights, std::int64_t batch_size, bool shuffle,
+                          const py::object& poll) {
+  const Samples samples = make_samples(x, y, weights);
+  Monitor monitor = make_monitor(poll, model);
+  const py::gil_scoped_release release;
+  model.train_epoch(samples, batch_size, shuffle, monitor);
+  return model.metric_values();
+}
+
+std::vector<double> train_on_batch(Sequential& model, const py::array& x, const py::array& y,
+                                   const std::optional<py::array>& weights) {
+  const Samples samples = make_samples(x, y, weights);
+  Monitor monitor = make_monitor(py::none(), model);
+  const py::gil_scoped_release release;
+  model.train_step(samples, monitor);
+  return model.metric_values();
+}
+
+std::vector<double> evaluate(Sequential& model, const py::array& x, const py::array& y,
+                             const std::optional<py::array>& weights, std::int64_t batch_size,
+                             const py::object& poll) {
+  const Samples samples = make_samples(x, y, weights);
+  Monitor monitor = make_monitor(poll, model);
+  const py::gil_scoped_release release;
+  model.evaluate(samples, batch_size, monitor);
+  return model.metric_values();
+}
+
+std::vector<double> test_on_batch(Sequential& model, const py::array& x, const py::array& y,
+                                  const std::optional<py::array>& weights) {
+  return evaluate(model, x, y, weights, std::max<std::int64_t>(1, x.ndim() > 0 ? x.shape(0) : 1), py::none());
+}
+
+py::array predict(Sequential& model, const py::array& x, std::int64_t batch_size, const py::object& poll) {
+  if (batch_size < 1) throw ValueError(text("[predict] batch_size must be positive. Received: ", batch_size));
+  model.network.build();
+  const ArrayView view = view_rows(x, "x");
+  nn::check_inputs(view, model.network.input_shape());
+  Shape shape{view.rows};
+  shape.insert(shape.end(), model.network.output_shape().begin(), model.network.output_shape().end());
+  element_count(shape);
+  py::array out = make_array(model.network.dtype(), shape);
+  void* to = out.mutable_data();
+  Monitor monitor = make_monitor(poll, model);
+  const py::gil_scoped_release release;
+  model.predict(view, to, monitor);
+  return out;
+}
+
+/// Python's index of a parameter or slot, checked.
+std::size_t checked(std::int64_t i, std::size_t count, const char* what) {
+  if (i < 0 || static_cast<std::size_t>(i) >= count) {
+    throw ValueError(text("[Network] there are ", count, " ", what, ". Received: index ", i));
+  }
+  return static_cast<std::size_t>(i);
+}
+
+py::array read(Sequential& model, const void* flat, std::int64_t parameter) {
+  const auto& parameters = model.network.layout().parameters();
+  const std::size_t i = checked(parameter, parameters.size(), "parameters");
+  py::array out = make_array(model.network.dtype(), parameters[i].shape);
+  void* to = out.mutable_data();
+  const py::gil_scoped_release release;
+  model.read(flat, i, to);
+  return out;
+}
+
+void write(Sequential& model, void* flat, std::int64_t parameter, const py::object& value) {
+  const auto& parameters = model.network.layout().parameters();
+  const std::size_t i = checked(parameter, parameters.size(), "parameters");
+  const py::array dense = dense_copy(value, model.network.dtype(), parameters[i].shape, parameters[i].name);
+  const void* from = dense.data();
+  const py::gil_scoped_release release;
+  model.write(flat, i, from);
+}
+
+void* slot(Sequential& model, std::int64_t i) {
+  return model.optimizer().slot(checked(i, model.optimizer().slot_names().size(), "optimizer slots"));
+}
+
+}  // namespace
+
+void init_network(py::module_& m) {
+  py::class_<nn::OptimizerSettings>(m, "Optimizer", "An optimizer's rule and settings.")
+      .def(py::init([](const std::string& kind, double learning_rate, double momentum, double beta_1, double beta_2,
+                       double epsilon) {
+             return nn::OptimizerSettings{optimizer_from_name(kind), learning_rate, momentum, beta_1, beta_2, epsilon};
+           }),
+           py::arg("kind"), py::arg("learning_rate"), py::arg("momentum") = 0.0, py::arg("beta_1") = 0.9,
+           py::arg("beta_2") = 0.999, py::arg("epsilon") = 1e-7);
+
+  py::class_<nn::PlacedParameter>(m, "ParameterInfo", "Which parameter of which layer.")
+      .def_readonly("layer", &nn::PlacedParameter::layer)
+      .def_readonly("name", &nn::PlacedParameter::name)
+      .def_property_readonly("shape", [](const nn::PlacedParameter& p) { return to_tuple(p.shape); });
+
+  py::class_<Sequential>(m, "Network", "A stack of layers with its parameters, planned for training.")
+      .def(py::init([](const Shape& input_shape, const std::string& dtype, const std::string& on,
+                       std::uint64_t seed) {
+             return std::make_unique<Sequential>(input_shape, dtype_from_name(dtype), device(on), seed);
+           }),
+           py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu", py::arg("seed") = 0)
+      .def(
+          "add_dense",
+          [](Sequential& s, std::int64_t units, bool use_bias, const Activation& f) {
+            s.network.add_dense(units, use_bias, f);
+          },
+          py::arg("units"), py::arg("use_bias"), py::arg("activation"))
+      .def(
+          "add_activation", [](Sequential& s, const Activation& f) { s.network.add_activation(f); },
+          py::arg("activation"))
+      .def(
+          "add_dropout", [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
+          py::arg("rate"), py::arg("seed"))
+      .def("add_flatten", [](Sequential& s) { s.network.add_flatten(); })
+      .def(
+          "output_shape", [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
+          py::arg("layer") = -1)
+      .def("parameters", [](const Sequential& s) { return s.network.layout().parameters(); })
+      .def(
+          "get_parameter",
+          [](Sequential& s, std::int64_t i) {
+            s.network.build();
+            return read(s, s.network.values(), i);
+          },
+          py::arg("i"))
+      .def(
+          "set_parameter",
+          [](Sequential& s, std::int64_t i, const py::object& value) {
+            s.network.build();
+            write(s, s.network.values(), i, value);
+          },
+          py::arg("i"), py::arg("value"))
+      .def(
+          "get_gradient",
+          [](Sequential& s, std::int64_t i) {
+            s.network.build();
+            return read(s, s.network.gradients(), i);
+          },
+          py::arg("i"), "The gradient of the last training step.")
+      .def(
+          "compile",
+          [](Sequential& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,
+             const std::vector<MetricSpecification>& metrics) { s.compile({loss, metrics}, optimizer); },
+          py::arg("loss"), py::arg("optimizer"), py::arg("metrics"))
+      .def_property(
+          "learning_rate", [](Sequential& s) { return s.optimizer().settings().learning_rate; },
+          [](Sequential& s, double rate) { s.optimizer().set_learning_rate(rate); })
+      .def_property(
+          "iterations", [](Sequential& s) { return s.optimizer().iterations(); },
+          [](Sequential& s, std::int64_t n) { s.optimizer().set_iterations(n); })
+      .def_property("epochs_seen", &Sequential::epochs_seen, &Sequential::set_epochs_seen,
+                    "How many epochs were trained: chooses the next shuffle.")
+      .def_property("steps_seen", &Sequential::steps_seen, &Sequential::set_steps_seen,
+                    "How many steps were trained: chooses the next dropout masks.")
+      .def_property_readonly("seed", &Sequential::seed)
+      .def("slot_names",
+           [](Sequential& s) {
+             std::vector<std::string> names;
+             for (const std::string_view name : s.optimizer().slot_names()) names.emplace_back(name);
+             return names;
+           })
+      .def(
+          "get_slot",
+          [](Sequential& s, std::int64_t i, std::int64_t parameter) { return read(s, slot(s, i), parameter); },
+          py::arg("slot"), py::arg("parameter"))
+      .def(
+          "set_slot",
+          [](Sequential& s, std::int64_t i, std::int64_t parameter, const py::object& value) {
+            write(s, slot(s, i), parameter, value);
+          },
+          py::arg("slot"), py::arg("parameter"), py::arg("value"))
+      .def("reset_metrics", &Sequential::reset_metrics)
+      .def("metric_values", &Sequential::metric_values)
+      .def("train", &train, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
+           py::arg("shuffle"), py::arg("poll"))
+      .def("train_on_batch", &train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"))
+      .def("evaluate", &evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
+           py::arg("poll"))
+      .def("test_on_batch", &test_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"))
+      .def("predict", &predict, py::arg("x"), py::arg("batch_size"), py::arg("poll"));
+
+  m.def(
+      "has_nan",
+      [](const py::array& array) {
+        const ArrayView view = view_rows(array.ndim() == 0 ? py::array(array.attr("reshape")(1)) : array, "array");
+        const py::gil_scoped_release release;
+        return device("cpu").has_nan(view);
+      },
+      py::arg("array"), "Whether any element is NaN.");
+  m.def(
+      "find_bad_label",
+      [](const py::array& array, std::int64_t classes) {
+        const ArrayView view = view_rows(array, "labels");
+        const py::gil_scoped_release release;
+        return device("cpu").find_bad_label(view, classes);
+      },
+      py::arg("array"), py::arg("classes"),
+      "The index of the first label that is NaN, fractional or outside [0, classes); -1 if there is none.");
+}
+
+}  // namespace lamina::bindings

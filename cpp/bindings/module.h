@@ -1,0 +1,16 @@
+// The areas of the extension module: each converts, checks, releases the GIL and calls.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace lamina::bindings {
+
+namespace py = pybind11;
+
+void init_config(py::module_& m);
+void init_random(py::module_& m);
+void init_functions(py::module_& m);
+void init_network(py::module_& m);
+void init_files(py::module_& m);
+
+}  // namespace lamina::bindings

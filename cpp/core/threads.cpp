@@ -1,0 +1,177 @@
+#include "core/threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+
+#include "core/cpu_limits.h"
+#include "core/error.h"
+#include "core/float_environment.h"
+#include "core/openmp.h"
+#include "core/worker_pool.h"
+
+namespace lamina::threads {
+
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+// No function-local statics here: their guards could be held by a thread that a fork
+// leaves behind. Two threads may compute a value twice; both get the same.
+std::atomic<int> chosen_count{0};   // 0: the default
+std::atomic<int> default_value{0};  // 0: not yet computed
+std::atomic<int> processors_value{0};
+
+/// How often this process has become a child since lamina was loaded. The handler
+/// neither locks nor joins anything, so that a fork can never hang in it.
+std::atomic<unsigned> forks{0};
+#if !defined(_WIN32)
+[[maybe_unused]] const int fork_handler =
+    pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+#endif
+/// A child forked before lamina was loaded may have inherited an OpenMP runtime whose
+/// threads stayed in the parent: a region there would wait for them for ever.
+const bool forked_before = detail::forked_without_exec();
+
+thread_local bool inside = false;
+
+int processors() {
+  int n = processors_value.load(std::memory_order_relaxed);
+  if (n == 0) processors_value.store(n = detail::usable_processors(), std::memory_order_relaxed);
+  return n;
+}
+
+/// The workers of this process, and the lock on them. A fork's child makes a new one and
+/// leaves its parent's where it is: the lock in it may be held, its threads do not exist.
+struct Team {
+  unsigned generation;
+  const Team* abandoned;  // keeps it reachable for leak checkers
+  std::atomic<bool> taken{false};
+  detail::WorkerPool pool;
+};
+std::atomic<Team*> current_team{nullptr};
+
+Team& team() {
+  const unsigned generation = forks.load(std::memory_order_relaxed);
+  Team* found = current_team.load(std::memory_order_acquire);
+  while (found == nullptr || found->generation != generation) {
+    auto fresh = std::make_unique<Team>();
+    fresh->generation = generation;
+    fresh->abandoned = found;
+    if (current_team.compare_exchange_strong(found, fresh.get(), std::memory_order_acq_rel)) {
+      found = fresh.release();
+    }
+  }
+  return *found;
+}
+
+/// One parallel_for: tasks are handed out in increasing order to whoever asks.
+class Loop {
+ public:
+  Loop(std::int64_t tasks, detail::Body body, void* context)
+      : tasks_(tasks), body_(body), context_(context) {}
+
+  /// Takes tasks until there are none left. What a body throws is kept, and no further
+  /// tasks are handed out. Tasks before the one that threw have all begun, so the
+  /// exception of the lowest task wins: the one that a single thread would have met.
+  void work() noexcept {
+    const FloatEnvironment environment;
+    inside = true;
+    std::int64_t task = 0;
+    try {
+      while ((task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_) body_(context_, task);
+    } catch (...) {
+      next_.store(tasks_, std::memory_order_relaxed);
+      const std::lock_guard<std::mutex> lock(failure_mutex_);
+      if (task < failed_task_) {
+        failed_task_ = task;
+        failure_ = std::current_exception();
+      }
+    }
+    inside = false;
+  }
+  void rethrow() {
+    if (failure_ != nullptr) std::rethrow_exception(failure_);
+  }
+
+ private:
+  const std::int64_t tasks_;
+  const detail::Body body_;
+  void* const context_;
+  std::mutex failure_mutex_;
+  std::int64_t failed_task_ = std::numeric_limits<std::int64_t>::max();
+  std::exception_ptr failure_;
+  alignas(64) std::atomic<std::int64_t> next_{0};
+};
+
+void run_alone(std::int64_t tasks, detail::Body body, void* context) {
+  const FloatEnvironment environment;
+  for (std::int64_t task = 0; task < tasks; ++task) body(context, task);
+}
+
+}  // namespace
+
+int default_count() {
+  int n = default_value.load(std::memory_order_relaxed);
+  if (n == 0) {
+    const char* wanted = std::getenv("OMP_NUM_THREADS");
+    n = wanted == nullptr ? 0 : detail::first_of_list(wanted);
+    if (n == 0) n = processors();
+    n = std::clamp(n, 1, kMaxThreads);
+    default_value.store(n, std::memory_order_relaxed);
+  }
+  return n;
+}
+
+int count() {
+  const int n = chosen_count.load(std::memory_order_relaxed);
+  return n != 0 ? n : default_count();
+}
+
+void set_count(int n) {
+  if (n < 1 || n > kMaxThreads) {
+    throw ValueError(
+        text("[set_num_threads] the number of threads must be from 1 to ", kMaxThreads, ". Received: n=", n));
+  }
+  chosen_count.store(n, std::memory_order_relaxed);
+}
+
+int worthwhile(double cost, std::int64_t tasks) {
+  // Waking a worker costs about 5 us and waiting for the last one as much again, so each
+  // thread is to have at least this much to do.
+  constexpr double kNanosecondsPerThread = 16'000.0;
+  if (!(cost >= 2.0 * kNanosecondsPerThread)) return 1;
+  const double wanted = std::min(cost / kNanosecondsPerThread, static_cast<double>(kMaxThreads));
+  return static_cast<int>(std::clamp<std::int64_t>(std::min<std::int64_t>(count(), static_cast<int>(wanted)),
+                                                   1, std::max<std::int64_t>(tasks, 1)));
+}
+
+void detail::run(std::int64_t tasks, Body body, void* context, int limit) {
+  if (tasks <= 0) return;
+  const int most = count();
+  const int allowed = limit > 0 ? std::min(limit, most) : most;
+  const int wanted = static_cast<int>(std::min<std::int64_t>(allowed, tasks));
+  if (wanted == 1 || inside) return run_alone(tasks, body, context);
+
+  Team& mine = team();
+  if (mine.taken.exchange(true, std::memory_order_acquire)) return run_alone(tasks, body, context);
+  Loop loop(tasks, body, context);
+  const WorkerPool::Work work = [](void* l) { static_cast<Loop*>(l)->work(); };
+  if (has_openmp() && mine.generation == 0 && !forked_before) {
+    run_openmp(most, wanted, work, &loop);
+  } else {
+    mine.pool.run(wanted - 1, work, &loop, most <= processors());
+  }
+  mine.taken.store(false, std::memory_order_release);
+  loop.rethrow();
+}
+
+}  // namespace lamina::threads

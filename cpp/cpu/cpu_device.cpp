@@ -1,0 +1,103 @@
+#include "cpu/cpu_device.h"
+
+#include <cstring>
+#include <new>
+
+#include "core/buffer.h"
+#include "core/float_environment.h"
+#include "cpu/activation/activation.h"
+#include "cpu/dispatch.h"
+#include "cpu/gather/gather.h"
+#include "cpu/gemm/gemm.h"
+#include "cpu/loss/loss.h"
+#include "cpu/optimizer/optimizer.h"
+#include "cpu/random/random.h"
+#include "cpu/reduce/reduce.h"
+
+namespace lamina::cpu {
+
+namespace {
+
+/// Each call sets the contract's floating-point environment and goes to its room.
+class CpuDevice final : public Device {
+ public:
+  CpuDevice() { kernels(); }
+
+  std::string_view name() const override { return "cpu"; }
+
+  void* allocate(std::size_t bytes) override { return Buffer(bytes).release(); }
+  void release(void* memory) noexcept override { Buffer::free(memory); }
+  void fill_zero(void* to, std::size_t bytes) override {
+    if (bytes != 0) std::memset(to, 0, bytes);
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes != 0) std::memcpy(to, from, bytes);
+  }
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
+  void synchronize() override {}
+
+  void gemm(const GemmArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::gemm(arguments);
+  }
+  void activate(DType dtype, const Activation& activation, std::int64_t rows, std::int64_t columns, const void* x,
+                void* y) override {
+    const FloatEnvironment environment;
+    cpu::activate(dtype, activation, rows, columns, x, y);
+  }
+  void activate_backward(DType dtype, const Activation& activation, std::int64_t rows, std::int64_t columns,
+                         const void* saved, const void* dy, void* dx) override {
+    const FloatEnvironment environment;
+    cpu::activate_backward(dtype, activation, rows, columns, saved, dy, dx);
+  }
+  void column_sums(DType dtype, std::int64_t rows, std::int64_t columns, const void* x, void* out) override {
+    const FloatEnvironment environment;
+    cpu::column_sums(dtype, rows, columns, x, out);
+  }
+  void row_sums(DType dtype, std::int64_t rows, std::int64_t columns, const void* x, void* out) override {
+    const FloatEnvironment environment;
+    cpu::row_sums(dtype, rows, columns, x, out);
+  }
+  double loss(const LossArguments& arguments) override {
+    const FloatEnvironment environment;
+    return cpu::loss(arguments);
+  }
+  void add_metric(const MetricArguments& arguments, MetricSums& sums) override {
+    const FloatEnvironment environment;
+    cpu::add_metric(arguments, sums);
+  }
+  void update(const UpdateArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::update(arguments);
+  }
+  void random(const RandomArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::random(arguments);
+  }
+  void dropout(const DropoutArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::dropout(arguments);
+  }
+  void gather(const GatherArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::gather(arguments);
+  }
+  void gather_labels(const GatherArguments& arguments) override { cpu::gather_labels(arguments); }
+  std::int64_t find_bad_label(const ArrayView& source, std::int64_t classes) override {
+    return cpu::find_bad_label(source, classes);
+  }
+  bool has_nan(const ArrayView& source) override { return cpu::has_nan(source); }
+  void permutation(std::int64_t n, RandomKey key, std::int64_t* order) override {
+    cpu::permutation(n, key, order);
+  }
+};
+
+}  // namespace
+
+Device& device() {
+  static CpuDevice the_device;
+  return the_device;
+}
+
+}  // namespace lamina::cpu

@@ -1,0 +1,37 @@
+// Which kernels run: one table of function pointers per instruction set, chosen once.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cpu/activation/kernels.h"
+#include "cpu/gather/kernels.h"
+#include "cpu/gemm/kernels.h"
+#include "cpu/loss/kernels.h"
+#include "cpu/optimizer/kernels.h"
+#include "cpu/random/kernels.h"
+#include "cpu/reduce/kernels.h"
+
+namespace lamina::cpu {
+
+struct KernelTable {
+  const char* isa;
+  const ActivationKernels* activation;
+  const GatherKernels* gather;
+  const GemmKernels* gemm;
+  const LossKernels* loss;
+  const OptimizerKernels* optimizer;
+  const RandomKernels* random;
+  const ReduceKernels* reduce;
+};
+
+/// The table in use: the best that this machine runs, or what LAMINA_ISA in the
+/// environment names (ValueError, listing the choices, if it is not one of them).
+const KernelTable& kernels();
+/// The table of `isa`; ValueError if this build or machine lacks it. For tests.
+const KernelTable& kernels_of(std::string_view isa);
+/// The instruction sets that this build has and this machine can run, worst first.
+std::vector<std::string> available_isas();
+
+}  // namespace lamina::cpu

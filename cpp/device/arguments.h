@@ -1,0 +1,152 @@
+// The arguments of the device calls: plain structs over raw memory. Strides count
+// elements, not bytes. Nothing here owns anything.
+#pragma once
+
+#include <cstdint>
+
+#include "core/types.h"
+#include "device/kinds.h"
+
+namespace lamina {
+
+/// What a derivative is computed from: monotonic functions need only their output.
+enum class DerivativeFrom : std::uint8_t { output, input };
+DerivativeFrom derivative_from(const Activation& activation);
+/// softmax and log_softmax mix a whole row; all others work element by element.
+bool is_elementwise(const Activation& activation);
+
+/// C[m,n] = epilogue(sum over k of A[m,k] * B[k,n]).
+enum class Reduction : std::uint8_t {
+  depth,  ///< chains of kDepthChunk: forward, input gradients, matmul
+  rows,   ///< chains of kRowChunk: k counts the rows of a batch (weight gradients)
+};
+
+struct GemmArguments {
+  DType dtype = DType::float32;
+  Reduction reduction = Reduction::depth;
+  std::int64_t m = 0, n = 0, k = 0;
+  const void* a = nullptr;  ///< A[i,l] at a[i * a_row + l * a_column]
+  std::int64_t a_row = 0, a_column = 1;
+  const void* b = nullptr;  ///< B[l,j] at b[l * b_row + j * b_column]
+  std::int64_t b_row = 0, b_column = 1;
+  void* c = nullptr;  ///< C[i,j] at c[i * c_row + j]; overlaps neither A nor B
+  std::int64_t c_row = 0;
+
+  // Forward epilogue: C = activation(sum + bias). `activation` is element-wise.
+  const void* bias = nullptr;  ///< [n], or null for none
+  Activation activation;
+  void* pre_activation = nullptr;  ///< receives sum + bias, laid out like C; or null
+
+  // Backward epilogue: C = sum * f'(saved), f = derivative_of (element-wise); `saved`
+  // holds f's output or its input, as derivative_from(f) says. Not with the above.
+  const void* saved = nullptr;  ///< [m,n], or null for none
+  std::int64_t saved_row = 0;
+  Activation derivative_of;
+
+  // Weight gradients: also the sums of B's columns, in the same chunks and tree
+  // (the bias gradient). B's chain is +0 + b[0] + b[1] ... within a chunk.
+  void* column_sums = nullptr;  ///< [n], or null
+};
+
+/// A row is one position of the last axis; a batch has `rows` of them.
+struct LossArguments {
+  DType dtype = DType::float32;
+  LossSpecification loss;
+  PredictionForm form = PredictionForm::values;
+  std::int64_t rows = 0, columns = 0;
+  const void* prediction = nullptr;  ///< [rows, columns], dense
+  const void* target = nullptr;      ///< [rows, columns] of dtype; sparse: int32 [rows]
+  const void* weights = nullptr;     ///< [rows] of dtype, or null for ones
+  double scale = 1.0;                ///< d(total)/d(row loss): usually 1 / rows
+  void* gradient = nullptr;          ///< [rows, columns] or null; may be `prediction` itself. With
+                                     ///< logits: with respect to the logits
+  void* row_losses = nullptr;        ///< [rows] of dtype: each row's weighted loss; or null
+  void* output = nullptr;            ///< logits_of_activation: [rows, columns] sigmoid or softmax; or
+                                     ///< null; may be `prediction` itself, not `gradient`
+};
+
+struct MetricArguments {
+  DType dtype = DType::float32;
+  MetricSpecification metric;
+  std::int64_t rows = 0, columns = 0;
+  const void* prediction = nullptr;  ///< [rows, columns]
+  const void* target = nullptr;      ///< as in LossArguments
+  const void* weights = nullptr;     ///< [rows] or null
+};
+
+/// What a metric adds up over batches: its value is total / count.
+struct MetricSums {
+  double total = 0.0;
+  double count = 0.0;
+};
+
+int slot_count(OptimizerKind kind);
+
+/// One step over a flat range; formulas in cpu/optimizer/optimizer.h.
+struct UpdateArguments {
+  DType dtype = DType::float32;
+  OptimizerKind kind = OptimizerKind::sgd;
+  std::int64_t n = 0;
+  void* parameters = nullptr;
+  const void* gradients = nullptr;
+  void* slots[2] = {nullptr, nullptr};
+  double rate = 0.0;      ///< learning rate; Adam: with both bias corrections folded in
+  double momentum = 0.0;  ///< SGD
+  double beta_1 = 0.0, beta_2 = 0.0, epsilon = 0.0;  ///< Adam
+};
+
+/// Names a sequence of random numbers: element i is a function of (seed, stream, i).
+struct RandomKey {
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;
+};
+
+enum class Distribution : std::uint8_t {
+  uniform,           ///< [a, b)
+  normal,            ///< mean a, standard deviation b
+  truncated_normal,  ///< the same, drawn again outside two standard deviations
+};
+
+struct RandomArguments {
+  DType dtype = DType::float32;
+  Distribution distribution = Distribution::uniform;
+  RandomKey key;
+  std::int64_t n = 0;
+  void* out = nullptr;
+  double a = 0.0, b = 1.0;
+};
+
+/// out = kept ? in / (1 - rate) : +0. Element (r, c) is kept by a function of
+/// (key, first_row + r, c) alone, the same for both dtypes: the backward pass gives the
+/// gradient as `in`. `out` may be `in`.
+struct DropoutArguments {
+  DType dtype = DType::float32;
+  RandomKey key;
+  double rate = 0.0;  ///< 0 <= rate < 1
+  std::int64_t rows = 0, columns = 0, first_row = 0;
+  const void* in = nullptr;
+  void* out = nullptr;
+};
+
+/// A user's array as it lies in memory: `rows` samples of `row_shape` elements, byte
+/// strides (may be zero or negative), native byte order, never written to.
+struct ArrayView {
+  const void* data = nullptr;
+  ElementType type = ElementType::float32;
+  std::int64_t rows = 0;
+  std::int64_t row_stride = 0;         ///< bytes
+  Shape row_shape;                     ///< without the rows
+  std::vector<std::int64_t> strides;   ///< bytes, one for each extent of row_shape
+};
+
+/// Copies rows into a dense [rows, element_count(row_shape)] matrix of `dtype`.
+struct GatherArguments {
+  const ArrayView* source = nullptr;
+  const std::int64_t* order = nullptr;  ///< indices of rows; null: first, first + 1, ...
+  std::int64_t first = 0;
+  std::int64_t rows = 0;
+  DType dtype = DType::float32;
+  void* out = nullptr;
+};
+
+}  // namespace lamina

@@ -1,0 +1,86 @@
+// The one narrow interface between a network's mathematics and the machine that
+// computes it. nn/ and autograd/ call it; cpu/ and cuda/ implement it.
+//
+// All sizes may be zero. Arguments are trusted: whoever takes them from a user has
+// checked them. Every call gives the bits that docs/numerics.md states.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "device/arguments.h"
+
+namespace lamina {
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string_view name() const = 0;
+
+  // Memory. Pointers in all arguments are to this device's memory unless said otherwise.
+  virtual void* allocate(std::size_t bytes) = 0;  ///< 64-byte aligned; std::bad_alloc when out of it
+  virtual void release(void* memory) noexcept = 0;
+  virtual void fill_zero(void* to, std::size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy_from_host(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy_to_host(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void synchronize() = 0;  ///< waits until all calls so far have taken effect
+
+  // Products and element-wise functions.
+  virtual void gemm(const GemmArguments&) = 0;
+  /// y = f(x) over [rows, columns]; y may be x.
+  virtual void activate(DType, const Activation&, std::int64_t rows, std::int64_t columns, const void* x,
+                        void* y) = 0;
+  /// dx = dy times f's Jacobian; `saved` is f's output or input, as derivative_from says
+  /// (softmax and log_softmax: output). dx may be dy.
+  virtual void activate_backward(DType, const Activation&, std::int64_t rows, std::int64_t columns,
+                                 const void* saved, const void* dy, void* dx) = 0;
+
+  // Reductions.
+  /// out[j] = the sum of column j over the rows, in chunks of kRowChunk.
+  virtual void column_sums(DType, std::int64_t rows, std::int64_t columns, const void* x, void* out) = 0;
+  /// out[i] = the sum of row i: lanes, lane tree, chunks of kSumChunk.
+  virtual void row_sums(DType, std::int64_t rows, std::int64_t columns, const void* x, void* out) = 0;
+
+  // Losses and metrics. Results are host numbers.
+  /// The weighted sum over the rows of the loss (not divided); fills the gradient if asked.
+  virtual double loss(const LossArguments&) = 0;
+  virtual void add_metric(const MetricArguments&, MetricSums&) = 0;
+
+  // Optimizers.
+  virtual void update(const UpdateArguments&) = 0;
+
+  // Random numbers.
+  virtual void random(const RandomArguments&) = 0;
+  virtual void dropout(const DropoutArguments&) = 0;
+
+  // Data. The source and the order are in host memory.
+  virtual void gather(const GatherArguments&) = 0;
+  /// As gather, for class indices: int32 out. The source must have passed find_bad_label.
+  virtual void gather_labels(const GatherArguments&) = 0;
+  /// The index of the first element, in row order, that is no integer in [0, classes); -1
+  /// when all are.
+  virtual std::int64_t find_bad_label(const ArrayView& source, std::int64_t classes) = 0;
+  virtual bool has_nan(const ArrayView& source) = 0;
+  /// A random order of 0..n-1, into host memory.
+  virtual void permutation(std::int64_t n, RandomKey, std::int64_t* order) = 0;
+
+  /// A buffer of this device's memory that frees itself.
+  struct Release {
+    Device* device;
+    void operator()(void* memory) const noexcept { device->release(memory); }
+  };
+  using Memory = std::unique_ptr<void, Release>;
+  Memory make(std::size_t bytes) { return Memory(allocate(bytes), Release{this}); }
+};
+
+/// The device of that name ("cpu", "cuda"); ValueError names the ones there are and, for
+/// one that this build or machine lacks, why.
+Device& device(std::string_view name);
+/// The names that device() accepts here.
+std::vector<std::string> available_devices();
+
+}  // namespace lamina

@@ -1,0 +1,92 @@
+// What a device can be asked to compute: the kinds and their parameters. Plain enough for
+// every compiler and instruction set; device/arguments.h adds the memory they act on.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace lamina {
+
+/// Element-wise functions, and softmax and log_softmax over the last axis.
+enum class ActivationKind : std::uint8_t {
+  linear,
+  relu,
+  relu6,
+  leaky_relu,
+  elu,
+  selu,
+  celu,
+  sigmoid,
+  hard_sigmoid,
+  tanh,
+  softplus,
+  softsign,
+  silu,
+  gelu,       // exact: x * Phi(x)
+  gelu_tanh,  // the tanh approximation
+  mish,
+  exponential,
+  softmax,
+  log_softmax,
+};
+
+/// relu's maximum when there is none.
+inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+
+/// A function and its parameters (formulas in numerics/activation.h):
+///   relu        a = negative slope, b = maximum (infinity: none), c = threshold
+///   leaky_relu  a = negative slope
+///   elu, celu   a = alpha
+///   others      none
+struct Activation {
+  ActivationKind kind = ActivationKind::linear;
+  double a = 0.0;
+  double b = kUnbounded;
+  double c = 0.0;
+};
+
+enum class LossKind : std::uint8_t {
+  mean_squared_error,
+  mean_absolute_error,
+  huber,
+  binary_crossentropy,
+  categorical_crossentropy,
+  sparse_categorical_crossentropy,
+};
+
+/// What the prediction given to a loss is.
+enum class PredictionForm : std::uint8_t {
+  values,               ///< as the model returns it (for crossentropies: probabilities)
+  logits,               ///< the loss applies sigmoid or softmax itself (from_logits=True)
+  logits_of_activation, ///< as logits, because the model's last sigmoid or softmax was left to
+                        ///< the loss; the same arithmetic, and `output` receives the activation
+};
+
+struct LossSpecification {
+  LossKind kind = LossKind::mean_squared_error;
+  bool from_logits = false;
+  double label_smoothing = 0.0;  // the two crossentropies with dense targets
+  double delta = 1.0;            // huber
+};
+
+enum class MetricKind : std::uint8_t {
+  binary_accuracy,              // a = threshold
+  categorical_accuracy,
+  sparse_categorical_accuracy,
+  mean_squared_error,
+  mean_absolute_error,
+};
+
+struct MetricSpecification {
+  MetricKind kind = MetricKind::mean_squared_error;
+  double a = 0.5;
+};
+
+enum class OptimizerKind : std::uint8_t {
+  sgd,       // parameter -= rate * gradient
+  momentum,  // slot 0: velocity
+  nesterov,  // slot 0: velocity
+  adam,      // slot 0: m, slot 1: v
+};
+
+}  // namespace lamina

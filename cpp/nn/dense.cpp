@@ -1,0 +1,88 @@
+#include "nn/dense.h"
+
+#include "core/error.h"
+
+namespace lamina::nn {
+
+Dense::Dense(Shape input, std::int64_t units, bool use_bias)
+    : Layer(std::move(input)), inputs_(0), units_(units), positions_(1), use_bias_(use_bias) {
+  if (input_shape_.empty()) {
+    throw ValueError("[Dense] the input of a sample must have at least one axis. Received: shape ()");
+  }
+  if (units < 1) throw ValueError(text("[Dense] units must be a positive integer. Received: units=", units));
+  inputs_ = input_shape_.back();
+  positions_ = element_count(Shape(input_shape_.begin(), input_shape_.end() - 1));
+  output_shape_.back() = units;
+  element_count(output_shape_);
+  parameters_.push_back({"kernel", {inputs_, units_}});
+  element_count(parameters_.back().shape);
+  if (use_bias_) parameters_.push_back({"bias", {units_}});
+}
+
+bool Dense::absorb(const Activation& activation) {
+  if (ending_.kind != ActivationKind::linear || !is_elementwise(activation)) return false;
+  ending_ = activation;
+  return true;
+}
+
+void Dense::forward(const Pass& pass, const ForwardArguments& f, bool without_ending) const {
+  GemmArguments product;
+  product.dtype = pass.dtype;
+  product.m = rows(pass);
+  product.n = units_;
+  product.k = inputs_;
+  product.a = f.x;
+  product.a_row = inputs_;
+  product.b = (*f.parameters)[0];
+  product.b_row = units_;
+  product.c = f.y;
+  product.c_row = units_;
+  if (use_bias_) product.bias = (*f.parameters)[1];
+  if (!without_ending) {
+    product.activation = ending_;
+    product.pre_activation = f.pre_activation;
+  }
+  pass.device.gemm(product);
+}
+
+void Dense::backward(const Pass& pass, const BackwardArguments& b) const {
+  GemmArguments weights;  // dW = x^T dz over the rows of the batch, and db in the same pass
+  weights.dtype = pass.dtype;
+  weights.reduction = Reduction::rows;
+  weights.m = inputs_;
+  weights.n = units_;
+  weights.k = rows(pass);
+  weights.a = b.x;
+  weights.a_row = 1;
+  weights.a_column = inputs_;
+  weights.b = b.gradient;
+  weights.b_row = units_;
+  weights.c = (*b.parameter_gradients)[0];
+  weights.c_row = units_;
+  if (use_bias_) weights.column_sums = (*b.parameter_gradients)[1];
+  pass.device.gemm(weights);
+
+  if (b.input_gradient == nullptr) return;
+  const bool fused = is_elementwise(b.below.activation);
+  GemmArguments inputs;  // dx = dz W^T, times the derivative of the function below
+  inputs.dtype = pass.dtype;
+  inputs.m = rows(pass);
+  inputs.n = inputs_;
+  inputs.k = units_;
+  inputs.a = b.gradient;
+  inputs.a_row = units_;
+  inputs.b = (*b.parameters)[0];
+  inputs.b_row = 1;
+  inputs.b_column = units_;
+  inputs.c = b.input_gradient;
+  inputs.c_row = inputs_;
+  if (fused && b.below.activation.kind != ActivationKind::linear) {
+    inputs.saved = b.below.saved;
+    inputs.saved_row = inputs_;
+    inputs.derivative_of = b.below.activation;
+  }
+  pass.device.gemm(inputs);
+  if (!fused) apply_below(pass, b.below, b.input_gradient);
+}
+
+}  // namespace lamina::nn

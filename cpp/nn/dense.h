@@ -1,0 +1,27 @@
+// y = f(x W + b) over the last axis: three matrix products and their epilogues.
+#pragma once
+
+#include "nn/layer.h"
+
+namespace lamina::nn {
+
+class Dense final : public Layer {
+ public:
+  /// `input` has rank >= 1; W is [input.back(), units], b is [units]. ValueError for a
+  /// rank of 0, units < 1 or more elements than memory can hold.
+  Dense(Shape input, std::int64_t units, bool use_bias);
+
+  bool absorb(const Activation&) override;
+  void forward(const Pass&, const ForwardArguments&, bool without_ending) const override;
+  void backward(const Pass&, const BackwardArguments&) const override;
+
+ private:
+  std::int64_t rows(const Pass& pass) const { return pass.batch * positions_; }
+
+  std::int64_t inputs_;     ///< extent of the last axis
+  std::int64_t units_;
+  std::int64_t positions_;  ///< the other axes of a sample: each position is a row of its own
+  bool use_bias_;
+};
+
+}  // namespace lamina::nn

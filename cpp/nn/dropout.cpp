@@ -1,0 +1,46 @@
+#include "nn/dropout.h"
+
+#include "core/error.h"
+#include "numerics/streams.h"
+
+namespace lamina::nn {
+
+Dropout::Dropout(Shape input, double rate, std::uint64_t seed, std::uint64_t index)
+    : Layer(std::move(input)), rate_(rate), seed_(seed), index_(index), elements_(element_count(input_shape_)) {
+  if (!(rate >= 0.0 && rate < 1.0)) {
+    throw ValueError(text("[Dropout] rate must be at least 0 and less than 1. Received: rate=", rate));
+  }
+}
+
+void Dropout::apply(const Pass& pass, const void* in, void* out) const {
+  DropoutArguments d;
+  d.dtype = pass.dtype;
+  d.key = {seed_, numerics::stream_id(numerics::Purpose::dropout, index_, pass.step)};
+  d.rate = rate_;
+  d.rows = pass.batch;
+  d.columns = elements_;
+  d.in = in;
+  d.out = out;
+  pass.device.dropout(d);
+}
+
+void Dropout::forward(const Pass& pass, const ForwardArguments& f, bool) const {
+  if (pass.training && rate_ > 0.0) {
+    apply(pass, f.x, f.y);
+  } else {
+    pass.device.copy(f.y, f.x, static_cast<std::size_t>(pass.batch * elements_) * size_of(pass.dtype));
+  }
+}
+
+void Dropout::backward(const Pass& pass, const BackwardArguments& b) const {
+  if (b.input_gradient == nullptr) return;
+  if (rate_ > 0.0) {
+    apply(pass, b.gradient, b.input_gradient);
+  } else {
+    pass.device.copy(b.input_gradient, b.gradient,
+                     static_cast<std::size_t>(pass.batch * elements_) * size_of(pass.dtype));
+  }
+  apply_below(pass, b.below, b.input_gradient);
+}
+
+}  // namespace lamina::nn

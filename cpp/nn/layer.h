@@ -1,0 +1,90 @@
+// A layer's mathematics, written once: the planned step of Sequential and the tape
+// both call these functions, over memory that the caller owns.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "device/device.h"
+
+namespace lamina::nn {
+
+/// One trainable array of a layer.
+struct Parameter {
+  std::string name;  ///< "kernel", "bias"
+  Shape shape;
+};
+
+/// What every call of one pass over the network shares.
+struct Pass {
+  Device& device;
+  DType dtype = DType::float32;
+  std::int64_t batch = 0;    ///< samples
+  bool training = false;     ///< whether dropout drops
+  std::uint64_t step = 0;    ///< the training step, which names the step's random numbers
+};
+
+/// A layer's parameters or their gradients, in the order of Layer::parameters().
+using ParameterPointers = std::vector<void*>;
+
+/// The function that ended the layer below. A gradient is always handed down with respect
+/// to what went into that function, so that a product's epilogue can apply its derivative.
+struct Below {
+  Activation activation;
+  const void* saved = nullptr;  ///< its output or input, as derivative_from says
+};
+
+struct ForwardArguments {
+  const void* x = nullptr;         ///< [batch, input elements]
+  void* y = nullptr;               ///< [batch, output elements]
+  void* pre_activation = nullptr;  ///< like y, or null: what went into ending()
+  const ParameterPointers* parameters = nullptr;
+};
+
+struct BackwardArguments {
+  const void* x = nullptr;
+  const void* y = nullptr;
+  const void* gradient = nullptr;  ///< [batch, output elements], with respect to ending()'s input
+  void* input_gradient = nullptr;  ///< [batch, input elements], or null when nobody needs it
+  Below below;
+  const ParameterPointers* parameters = nullptr;
+  const ParameterPointers* parameter_gradients = nullptr;
+};
+
+class Layer {
+ public:
+  explicit Layer(Shape input) : input_shape_(std::move(input)), output_shape_(input_shape_) {}
+  virtual ~Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  /// Without the batch.
+  const Shape& input_shape() const { return input_shape_; }
+  const Shape& output_shape() const { return output_shape_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+
+  /// The element-wise function that the layer applies last, in its own epilogue.
+  const Activation& ending() const { return ending_; }
+  /// Takes `activation` as ending(), if the layer has an epilogue, none yet, and the
+  /// function is element-wise. Saves a pass over the output; the bits are the same.
+  virtual bool absorb(const Activation&) { return false; }
+
+  /// y = layer(x). With `without_ending`, y is what would go into ending().
+  virtual void forward(const Pass&, const ForwardArguments&, bool without_ending) const = 0;
+  /// Fills the gradients of the parameters and, if wanted, of the input.
+  virtual void backward(const Pass&, const BackwardArguments&) const = 0;
+  /// Whether the layer does nothing outside of training.
+  virtual bool training_only() const { return false; }
+
+ protected:
+  /// Multiplies a finished input gradient by the derivative of the function below.
+  void apply_below(const Pass&, const Below&, void* input_gradient) const;
+
+  Shape input_shape_;
+  Shape output_shape_;
+  std::vector<Parameter> parameters_;
+  Activation ending_;
+};
+
+}  // namespace lamina::nn

@@ -1,0 +1,94 @@
+// A stack of layers, its parameters, and the buffers through which a batch flows
+// forward and back.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "nn/layer.h"
+#include "nn/monitor.h"
+#include "nn/parameters.h"
+
+namespace lamina::nn {
+
+/// Device memory for one batch: grows to the largest batch seen, never shrinks.
+struct Activations {
+  struct Slot {
+    Device::Memory output;
+    Device::Memory pre_activation;  ///< only where a derivative needs it
+  };
+  std::int64_t batch = 0;
+  std::vector<Slot> slots;       ///< one for each operation
+  Device::Memory gradients[2];   ///< handed from operation to operation
+  std::vector<const void*> inputs;  ///< what each operation read in the last forward pass
+};
+
+class Network {
+ public:
+  Network(Shape input, DType dtype, Device& device);
+  ~Network();
+
+  // Building. Each call appends one layer as its user knows it; StateError once built.
+  void add_dense(std::int64_t units, bool use_bias, const Activation&);
+  void add_activation(const Activation&);
+  void add_dropout(double rate, std::uint64_t seed);
+  void add_flatten();
+
+  /// Lays out the parameters, all zero; done by the first call that needs them.
+  void build();
+  bool built() const { return built_; }
+
+  DType dtype() const { return dtype_; }
+  Device& device() const { return device_; }
+  const Shape& input_shape() const { return shapes_.front(); }
+  const Shape& output_shape() const { return shapes_.back(); }
+  std::int64_t layers() const { return static_cast<std::int64_t>(shapes_.size()) - 1; }
+  /// The output shape of layer `i`; -1 is the last. ValueError out of range.
+  const Shape& output_shape(std::int64_t i) const;
+
+  const ParameterLayout& layout() const { return layout_; }
+  void* values() const { return values_.get(); }
+  void* gradients() const { return gradients_.get(); }
+  std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
+
+  const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
+
+  /// Runs operations [0, count) on x and keeps what backward needs. With `without_ending`
+  /// the last of them leaves out its ending function. Returns that operation's output (x
+  /// itself when count is 0).
+  void* forward(const Pass&, const void* x, std::size_t count, bool without_ending, Activations&, Monitor*) const;
+  /// From the gradient of operation count-1's output, with respect to its ending's input,
+  /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
+  void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*) const;
+  /// Makes `activations` hold `batch` samples for training. Strong guarantee.
+  void reserve(Activations& activations, std::int64_t batch) const;
+  /// The function that ended operation `i`, with what its derivative needs.
+  Below ending_of(std::size_t i, const Activations&) const;
+
+  /// out[rows, output] = the network's answer in inference; x and out are dense. Safe to
+  /// call from several threads while nobody changes the parameters.
+  void infer(const void* x, std::int64_t rows, void* out) const;
+  /// Rows that infer() takes at a time: what fits a core's second-level cache.
+  std::int64_t rows_a_block() const;
+
+ private:
+  void require_unbuilt() const;
+  void append(std::unique_ptr<Layer> operation);
+  void activate(const Activation&);
+
+  DType dtype_;
+  Device& device_;
+  std::vector<Shape> shapes_;  ///< input, then the output of each layer
+  std::vector<std::unique_ptr<Layer>> operations_;
+  std::uint64_t dropouts_ = 0;
+  bool built_ = false;
+  ParameterLayout layout_;
+  Device::Memory values_, gradients_;
+  std::vector<ParameterPointers> value_pointers_, gradient_pointers_;
+
+  struct Scratch;
+  mutable std::atomic<Scratch*> idle_scratch_{nullptr};  ///< kept between calls of infer
+};
+
+}  // namespace lamina::nn

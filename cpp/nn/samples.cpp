@@ -1,0 +1,117 @@
+#include "nn/samples.h"
+
+#include "core/error.h"
+
+namespace lamina::nn {
+
+namespace {
+
+/// Whether rows follow each other without gaps, as `dtype`, on the host that computes.
+bool usable_in_place(const ArrayView& view, DType dtype) {
+  if (view.type != (dtype == DType::float32 ? ElementType::float32 : ElementType::float64)) return false;
+  const auto item = static_cast<std::int64_t>(size_of(dtype));
+  if (reinterpret_cast<std::uintptr_t>(view.data) % static_cast<std::uintptr_t>(item) != 0) return false;
+  std::int64_t expected = item;
+  for (std::size_t axis = view.row_shape.size(); axis-- > 0;) {
+    if (view.row_shape[axis] != 1 && view.strides[axis] != expected) return false;
+    expected *= view.row_shape[axis];
+  }
+  return view.row_stride == expected || view.rows <= 1;
+}
+
+void grow(Device& device, Device::Memory& memory, std::size_t& capacity, std::size_t bytes) {
+  if (bytes <= capacity && memory != nullptr) return;
+  memory = device.make(bytes);
+  capacity = bytes;
+}
+
+}  // namespace
+
+void check_inputs(const ArrayView& x, const Shape& input) {
+  if (x.row_shape != input) {
+    throw ValueError(text("[x] the model takes samples of shape ", to_string(input),
+                          ". Received: samples of shape ", to_string(x.row_shape)));
+  }
+}
+
+void check_targets(Device& device, const Samples& samples, const Shape& output, TargetForm form) {
+  if (samples.y.rows != samples.x.rows) {
+    throw ValueError(text("[y] x and y must have the same number of samples. Received: ", samples.x.rows,
+                          " and ", samples.y.rows));
+  }
+  const std::int64_t outputs = element_count(output);
+  const std::int64_t columns = output.empty() ? 1 : output.back();
+  const std::int64_t wanted = form == TargetForm::values ? outputs : outputs / columns;
+  if (element_count(samples.y.row_shape) != wanted) {
+    throw ValueError(text("[y] for predictions of shape ", to_string(output), " the loss takes ",
+                          form == TargetForm::values ? "targets of that shape"
+                                                     : "one integer label for each position of all axes but the last",
+                          ". Received: targets of shape ", to_string(samples.y.row_shape)));
+  }
+  if (form == TargetForm::labels) {
+    const std::int64_t bad = device.find_bad_label(samples.y, columns);
+    if (bad >= 0) {
+      throw ValueError(text("[y] labels must be integers from 0 to ", columns - 1,
+                            " (the model has that many outputs). Received: another value in sample ",
+                            bad / (wanted == 0 ? 1 : wanted)));
+    }
+  } else if (device.has_nan(samples.y)) {
+    throw ValueError("[y] targets contain NaN. Remove or fill the missing values");
+  }
+  if (!samples.weights) return;
+  if (samples.weights->rows != samples.x.rows || element_count(samples.weights->row_shape) != 1) {
+    throw ValueError(text("[sample_weight] one weight a sample is needed: shape (", samples.x.rows,
+                          ",). Received: ", samples.weights->rows, " rows of shape ",
+                          to_string(samples.weights->row_shape)));
+  }
+  if (device.has_nan(*samples.weights)) throw ValueError("[sample_weight] weights contain NaN");
+}
+
+const void* Batch::take(const ArrayView& source, DType dtype, const std::int64_t* order, std::int64_t first,
+                        std::int64_t rows, Device::Memory& memory, std::size_t& capacity) {
+  if (order == nullptr && device_.name() == "cpu" && usable_in_place(source, dtype)) {
+    return static_cast<const char*>(source.data) + first * source.row_stride;
+  }
+  const std::int64_t elements = element_count(source.row_shape);
+  grow(device_, memory, capacity, static_cast<std::size_t>(rows * elements) * size_of(dtype));
+  GatherArguments g;
+  g.source = &source;
+  g.order = order == nullptr ? nullptr : order + first;
+  g.first = first;
+  g.rows = rows;
+  g.dtype = dtype;
+  g.out = memory.get();
+  device_.gather(g);
+  return memory.get();
+}
+
+void Batch::gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t rows) {
+  x_ = take(x, dtype_, nullptr, first, rows, x_memory_, x_capacity_);
+}
+
+void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positions,
+                   const std::int64_t* order, std::int64_t first, std::int64_t rows) {
+  x_ = take(samples.x, dtype_, order, first, rows, x_memory_, x_capacity_);
+  if (form == TargetForm::values) {
+    y_ = take(samples.y, dtype_, order, first, rows, y_memory_, y_capacity_);
+  } else {
+    grow(device_, y_memory_, y_capacity_, static_cast<std::size_t>(rows * positions) * sizeof(std::int32_t));
+    GatherArguments g;
+    g.source = &samples.y;
+    g.order = order == nullptr ? nullptr : order + first;
+    g.first = first;
+    g.rows = rows;
+    g.out = y_memory_.get();
+    device_.gather_labels(g);
+    y_ = y_memory_.get();
+  }
+  weights_ = nullptr;
+  if (!samples.weights) return;
+  // Repeat a sample's weight for each of its positions by gathering a view with stride 0.
+  ArrayView repeated = *samples.weights;
+  repeated.row_shape = {positions};
+  repeated.strides = {0};
+  weights_ = take(repeated, dtype_, order, first, rows, weights_memory_, weights_capacity_);
+}
+
+}  // namespace lamina::nn

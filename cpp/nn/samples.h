@@ -1,0 +1,61 @@
+// A user's arrays as batches: checked once, then gathered row by row.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "device/device.h"
+
+namespace lamina::nn {
+
+/// What a loss expects for each sample.
+enum class TargetForm : std::uint8_t {
+  values,  ///< as many numbers as the prediction has
+  labels,  ///< one class index for each position of the prediction
+};
+
+/// Inputs, and for training and evaluation the targets and maybe weights, of `rows` samples.
+struct Samples {
+  ArrayView x;
+  ArrayView y;
+  std::optional<ArrayView> weights;  ///< one number a sample
+};
+
+/// Throws ValueError unless x holds samples of shape `input`.
+void check_inputs(const ArrayView& x, const Shape& input);
+/// Throws ValueError unless y (and weights) fit x and a prediction of shape `output`, no
+/// target is NaN, and every label is a class index.
+void check_targets(Device& device, const Samples& samples, const Shape& output, TargetForm form);
+
+/// Device memory for the rows of one batch.
+class Batch {
+ public:
+  Batch(Device& device, DType dtype) : device_(device), dtype_(dtype) {}
+
+  /// Gathers `rows` samples: those that `order` names from position `first` on, or the ones
+  /// from `first` on themselves. Contiguous arrays of the right type are used where they lie.
+  /// `positions` is how many rows of the loss one sample makes.
+  void gather(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
+              std::int64_t first, std::int64_t rows);
+  /// The same for inputs alone.
+  void gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t rows);
+
+  const void* x() const { return x_; }
+  const void* y() const { return y_; }
+  const void* weights() const { return weights_; }  ///< [rows * positions] or null
+
+ private:
+  const void* take(const ArrayView& source, DType dtype, const std::int64_t* order, std::int64_t first,
+                   std::int64_t rows, Device::Memory& memory, std::size_t& capacity);
+
+  Device& device_;
+  DType dtype_;
+  const void* x_ = nullptr;
+  const void* y_ = nullptr;
+  const void* weights_ = nullptr;
+  Device::Memory x_memory_, y_memory_, weights_memory_;
+  std::size_t x_capacity_ = 0, y_capacity_ = 0, weights_capacity_ = 0;
+};
+
+}  // namespace lamina::nn

@@ -1,0 +1,172 @@
+// Trains the networks of networks.txt and writes their weights and predictions to the
+// standard output. See README.md.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "cpu/dispatch.h"
+#include "device/device.h"
+#include "device/names.h"
+#include "nn/sequential.h"
+#include "numerics/streams.h"
+
+namespace {
+
+using namespace lamina;
+
+constexpr std::uint64_t kSeed = 20260101;
+
+std::vector<std::string> split(const std::string& line, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream stream(line);
+  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+  return parts;
+}
+
+double number(const std::vector<std::string>& parts, std::size_t i, double otherwise) {
+  return i < parts.size() ? std::stod(parts[i]) : otherwise;
+}
+
+/// parts[first] names the function, its parameters follow.
+Activation activation(const std::vector<std::string>& parts, std::size_t first) {
+  Activation f;
+  f.kind = activation_from_name(parts.at(first));
+  f.a = number(parts, first + 1, 0.0);
+  f.b = number(parts, first + 2, kUnbounded);
+  f.c = number(parts, first + 3, 0.0);
+  return f;
+}
+
+RandomKey key(std::uint64_t index) {
+  return {kSeed, numerics::stream_id(numerics::Purpose::user, index, 0)};
+}
+
+std::vector<char> uniform(DType dtype, std::int64_t n, double low, double high, std::uint64_t index) {
+  std::vector<char> out(static_cast<std::size_t>(n) * size_of(dtype));
+  RandomArguments r;
+  r.dtype = dtype;
+  r.key = key(index);
+  r.n = n;
+  r.out = out.data();
+  r.a = low;
+  r.b = high;
+  device("cpu").random(r);
+  return out;
+}
+
+ArrayView dense_view(const void* data, ElementType type, std::int64_t rows, const Shape& shape) {
+  ArrayView view;
+  view.data = data;
+  view.type = type;
+  view.rows = rows;
+  view.row_shape = shape;
+  auto stride = static_cast<std::int64_t>(size_of(type));
+  view.strides.resize(shape.size());
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    view.strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  view.row_stride = stride;
+  return view;
+}
+
+void write(const std::vector<char>& bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) throw std::runtime_error("cannot write");
+}
+
+void train(const std::string& line) {
+  std::map<std::string, std::string> fields;
+  for (const std::string& field : split(line, ' ')) {
+    const std::size_t equals = field.find('=');
+    fields[field.substr(0, equals)] = field.substr(equals + 1);
+  }
+  const DType dtype = dtype_from_name(fields.at("dtype"));
+  const ElementType element = dtype == DType::float32 ? ElementType::float32 : ElementType::float64;
+  Shape input;
+  for (const std::string& extent : split(fields.at("input"), 'x')) input.push_back(std::stoll(extent));
+
+  nn::Sequential model(input, dtype, device("cpu"), kSeed);
+  for (const std::string& layer : split(fields.at("layers"), ',')) {
+    const std::vector<std::string> parts = split(layer, ':');
+    if (parts[0] == "dense" || parts[0] == "nobias") {
+      model.network.add_dense(std::stoll(parts.at(1)), parts[0] == "dense", activation(parts, 2));
+    } else if (parts[0] == "activation") {
+      model.network.add_activation(activation(parts, 1));
+    } else if (parts[0] == "dropout") {
+      model.network.add_dropout(std::stod(parts.at(1)), kSeed);
+    } else {
+      model.network.add_flatten();
+    }
+  }
+  model.network.build();
+  const auto& parameters = model.network.layout().parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    model.write(model.network.values(), i, uniform(dtype, parameters[i].count, -0.25, 0.25, 10 + i).data());
+  }
+
+  const std::vector<std::string> loss = split(fields.at("loss"), ':');
+  nn::Objective objective;
+  objective.loss = {loss_from_name(loss[0]), number(loss, 1, 0.0) != 0.0, number(loss, 2, 0.0),
+                    number(loss, 3, 1.0)};
+  const std::vector<std::string> rule = split(fields.at("optimizer"), ':');
+  nn::OptimizerSettings settings;
+  settings.kind = optimizer_from_name(rule[0]);
+  settings.learning_rate = std::stod(rule.at(1));
+  settings.momentum = number(rule, 2, 0.0);
+  model.compile(objective, settings);
+
+  const std::int64_t rows = std::stoll(fields.at("rows"));
+  const Shape output = model.network.output_shape();
+  const Shape positions(output.begin(), output.end() - 1);
+  const std::vector<char> x = uniform(dtype, rows * element_count(input), -1.0, 1.0, 1);
+  std::vector<char> y = uniform(dtype, rows * element_count(output), 0.0, 1.0, 2);
+  std::vector<std::int64_t> labels;
+  nn::Samples samples;
+  samples.x = dense_view(x.data(), element, rows, input);
+  samples.y = dense_view(y.data(), element, rows, output);
+  if (objective.loss.kind == LossKind::sparse_categorical_crossentropy) {
+    for (std::int64_t i = 0; i < rows * element_count(positions); ++i) labels.push_back(i * 7 % output.back());
+    samples.y = dense_view(labels.data(), ElementType::int64, rows, positions);
+  }
+
+  nn::Monitor monitor;
+  for (int epoch = 0; epoch < std::stoi(fields.at("epochs")); ++epoch) {
+    model.train_epoch(samples, std::stoll(fields.at("batch")), fields.at("shuffle") == "1", monitor);
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    std::vector<char> bytes(static_cast<std::size_t>(parameters[i].count) * size_of(dtype));
+    model.read(model.network.values(), i, bytes.data());
+    write(bytes);
+  }
+  std::vector<char> predictions(static_cast<std::size_t>(rows * element_count(output)) * size_of(dtype));
+  model.predict(samples.x, predictions.data(), monitor);
+  write(predictions);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 1) {  // what LAMINA_ISA may name here, between spaces
+      std::cout << ' ';
+      for (const std::string& isa : cpu::available_isas()) std::cout << isa << ' ';
+      return EXIT_SUCCESS;
+    }
+    std::ifstream file(argv[1]);
+    if (!file) throw std::runtime_error(std::string("cannot read ") + argv[1]);
+    for (std::string line; std::getline(file, line);) {
+      if (!line.empty() && line[0] != '#') train(line);
+    }
+    return std::fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
