@@ -1,0 +1,29 @@
+// Batches straight from a user's array: any element type, any strides, nothing copied but the rows asked
+// for. And the scans that check such an array.
+//
+// Conversions are those of IEEE 754 and C++: to float or double exactly where possible, otherwise rounded
+// to nearest, ties to even, once (64-bit integers too); a double beyond float's range becomes infinite;
+// float and double keep NaN, infinities, denormals and -0; a bool is 1 unless its byte is zero.
+#pragma once
+
+#include <cstdint>
+
+#include "device/arguments.h"
+
+namespace lamina::cpu {
+
+/// Row r of `out`, dense in `dtype`, is row order[r] (or first + r) of the source, its elements in C order.
+void gather(const GatherArguments& arguments);
+
+/// The same with int32 elements, cut towards zero, whatever `dtype` says: class indices. The source must
+/// have passed find_bad_label.
+void gather_labels(const GatherArguments& arguments);
+
+/// The index (in C order) of the first element that is NaN, fractional or outside [0, classes); -1 if
+/// there is none. classes <= 2^31.
+std::int64_t find_bad_label(const ArrayView& labels, std::int64_t classes);
+
+/// Whether any element is NaN.
+bool has_nan(const ArrayView& array);
+
+}  // namespace lamina::cpu
