@@ -19,14 +19,24 @@ namespace {
 
 py::dtype dtype_of(ElementType type) { return py::dtype(std::string(name_of(type))); }
 
+// TypeError unless the key is a string; ValueError when UTF-8 cannot hold it.
+std::string name_from(py::handle key) {
+  if (!py::isinstance<py::str>(key))
+    throw py::type_error("[save_safetensors] the names of arrays must be strings");
+  Py_ssize_t size = 0;
+  const char* utf8 = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+  if (utf8 == nullptr) throw py::error_already_set();
+  return {utf8, static_cast<std::size_t>(size)};
+}
+
 void save(const std::filesystem::path& path, const py::dict& tensors, const io::Metadata& metadata) {
   std::vector<py::array> keep_alive;
   std::vector<io::TensorEntry> entries;
   for (const auto& [key, value] : tensors) {
-    const py::array array = py::array::ensure(value, py::array::c_style);
+    py::array array = py::array::ensure(value, py::array::c_style);
     if (!array) throw py::type_error("[save_safetensors] arrays are needed");
     io::TensorEntry entry;
-    entry.name = py::cast<std::string>(key);
+    entry.name = name_from(key);
     entry.shape = shape_of(array);
     // A scalar has no rows to view; its element type is found through one row.
     entry.type = view_rows(array.reshape({py::ssize_t{-1}}), entry.name).type;

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "cpu/random/random.h"
 #include "device/device.h"
-#include "numerics/streams.h"
+#include "device/streams.h"
 
 namespace lamina::bindings {
 
@@ -29,10 +29,6 @@ py::array draw(Distribution distribution, const Shape& shape, double a, double b
     device("cpu").random(r);
   }
   return out;
-}
-
-std::uint64_t stream_id(const std::string& purpose, std::uint64_t index, std::uint64_t step) {
-  return numerics::stream_id(purpose_from_name(purpose), index, step);
 }
 
 }  // namespace
@@ -85,7 +81,7 @@ void init_random(py::module_& m) {
         return out;
       },
       py::arg("n"), py::arg("seed"), py::arg("stream"), "A random order of 0..n-1.");
-  m.def("stream_id", &stream_id, py::arg("purpose"), py::arg("index"), py::arg("step"),
+  m.def("stream_id", &lamina::stream_id, py::arg("purpose"), py::arg("index"), py::arg("step"),
         "The stream of random numbers for a purpose ('initializer', 'dropout', 'shuffle', 'user', ...).");
 }
 

@@ -46,4 +46,5 @@ PYBIND11_MODULE(_core, m) {
   init_functions(m);
   init_network(m);
   init_files(m);
+  init_bench(m);  // after init_network: it takes a Network
 }

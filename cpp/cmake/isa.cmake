@@ -11,7 +11,8 @@ endif()
 if(MSVC)
   set(LAMINA_CONTRACT_FLAGS /fp:precise)
 else()
-  set(LAMINA_CONTRACT_FLAGS -ffp-contract=off -fno-math-errno -fno-fast-math)
+  # In this order: -fno-fast-math puts the other two back to their defaults.
+  set(LAMINA_CONTRACT_FLAGS -fno-fast-math -ffp-contract=off -fno-math-errno)
 endif()
 
 string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" _processor)

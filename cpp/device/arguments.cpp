@@ -15,8 +15,9 @@ namespace {
 
 // Each list is in the order of its enumerators.
 constexpr std::string_view kActivations[] = {
-    "linear",   "relu",     "relu6",    "leaky_relu", "elu",       "selu", "celu",        "sigmoid", "hard_sigmoid", "tanh",
-    "softplus", "softsign", "silu",     "gelu",       "gelu_tanh", "mish", "exponential", "softmax", "log_softmax",
+    "linear",    "relu",         "relu6",       "leaky_relu", "elu",         "selu", "celu",
+    "sigmoid",   "hard_sigmoid", "tanh",        "softplus",   "softsign",    "silu", "gelu",
+    "gelu_tanh", "mish",         "exponential", "softmax",    "log_softmax",
 };
 constexpr std::string_view kLosses[] = {
     "mean_squared_error",  "mean_absolute_error",      "huber",
@@ -45,7 +46,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 0; j < b.size(); ++j) {
       const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
       diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j], row[j + 1], replaced - 1}) + 1;
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
     }
   }
   return row[b.size()];

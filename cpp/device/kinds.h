@@ -56,10 +56,10 @@ enum class LossKind : std::uint8_t {
 
 /// What the prediction given to a loss is.
 enum class PredictionForm : std::uint8_t {
-  values,               ///< as the model returns it (for crossentropies: probabilities)
-  logits,               ///< the loss applies sigmoid or softmax itself (from_logits=True)
-  logits_of_activation, ///< as logits, because the model's last sigmoid or softmax was left to
-                        ///< the loss; the same arithmetic, and `output` receives the activation
+  values,                ///< as the model returns it (for crossentropies: probabilities)
+  logits,                ///< the loss applies sigmoid or softmax itself (from_logits=True)
+  logits_of_activation,  ///< as logits, because the model's last sigmoid or softmax was left to
+                         ///< the loss; the same arithmetic, and `output` receives the activation
 };
 
 struct LossSpecification {
@@ -70,7 +70,7 @@ struct LossSpecification {
 };
 
 enum class MetricKind : std::uint8_t {
-  binary_accuracy,              // a = threshold
+  binary_accuracy,  // a = threshold
   categorical_accuracy,
   sparse_categorical_accuracy,
   mean_squared_error,
