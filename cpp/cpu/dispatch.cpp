@@ -13,12 +13,14 @@
   extern const GemmKernels gemm_kernels;        \
   extern const LossKernels loss_kernels;        \
   extern const OptimizerKernels optimizer_kernels; \
+  extern const PeakKernels peak_kernels;        \
   extern const RandomKernels random_kernels;    \
   extern const ReduceKernels reduce_kernels;    \
   }
 #define LAMINA_TABLE_ROW(isa)                                                                          \
   {#isa,               &isa::activation_kernels, &isa::gather_kernels, &isa::gemm_kernels,             \
-   &isa::loss_kernels, &isa::optimizer_kernels,  &isa::random_kernels, &isa::reduce_kernels},
+   &isa::loss_kernels, &isa::optimizer_kernels,  &isa::peak_kernels,   &isa::random_kernels,           \
+   &isa::reduce_kernels},
 
 namespace lamina::cpu {
 

@@ -10,6 +10,7 @@
 #include "cpu/gemm/kernels.h"
 #include "cpu/loss/kernels.h"
 #include "cpu/optimizer/kernels.h"
+#include "cpu/peak/kernels.h"
 #include "cpu/random/kernels.h"
 #include "cpu/reduce/kernels.h"
 
@@ -22,6 +23,7 @@ struct KernelTable {
   const GemmKernels* gemm;
   const LossKernels* loss;
   const OptimizerKernels* optimizer;
+  const PeakKernels* peak;
   const RandomKernels* random;
   const ReduceKernels* reduce;
 };

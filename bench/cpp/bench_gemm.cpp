@@ -1,0 +1,212 @@
+// Speed of the matrix products: GFLOP/s and the share of the machine's fused multiply-add
+// peak, which is measured in the same run by a loop that touches registers only.
+//
+//   bench_gemm [threads [seconds per shape [filter]]]
+//
+// Rounds of peak and product alternate. Shown are the median share of the rounds and, for
+// a machine that is busy with other work, the fastest round over the fastest peak.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "core/error.h"
+#include "core/threads.h"
+#include "cpu/dispatch.h"
+#include "cpu/gemm/gemm.h"
+
+namespace {
+
+using lamina::GemmArguments;
+
+/// Seconds since some moment. With one thread, of this process's own time on the processor, so that
+/// work of others costs it no turn (though still its share of caches and pipelines).
+double now() {
+  if (lamina::threads::count() == 1) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// The fused multiply-adds of one chain are a latency apart: enough chains hide it.
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#endif
+#define PEAK_LOOP(name, attributes, Vector, Scalar, chains)                      \
+  attributes double name(std::int64_t steps) {                                   \
+    Vector sum[chains], factor, term;                                            \
+    for (unsigned i = 0; i < sizeof(Vector) / sizeof(Scalar); ++i) {             \
+      factor[i] = Scalar(0.999), term[i] = Scalar(0.001);                        \
+    }                                                                            \
+    UNROLLED for (int c = 0; c < chains; ++c) sum[c] = factor * Scalar(c);       \
+    for (std::int64_t s = 0; s < steps; ++s) {                                   \
+      UNROLLED for (int c = 0; c < chains; ++c) sum[c] = FUSED(sum[c], factor, term); \
+    }                                                                            \
+    double total = 0.0;                                                          \
+    for (int c = 0; c < chains; ++c) total += static_cast<double>(sum[c][0]);    \
+    return total;                                                                \
+  }
+
+constexpr int kChains = 14;
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#if defined(__x86_64__)
+typedef float Float8 __attribute__((vector_size(32)));
+typedef double Double4 __attribute__((vector_size(32)));
+typedef float Float16 __attribute__((vector_size(64)));
+typedef double Double8 __attribute__((vector_size(64)));
+#define FUSED(a, b, c) (Float8) _mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c))
+PEAK_LOOP(peak_avx2_f32, __attribute__((target("avx2,fma"))), Float8, float, kChains)
+#undef FUSED
+#define FUSED(a, b, c) (Double4) _mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c))
+PEAK_LOOP(peak_avx2_f64, __attribute__((target("avx2,fma"))), Double4, double, kChains)
+#undef FUSED
+#define FUSED(a, b, c) (Float16) _mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c))
+PEAK_LOOP(peak_avx512_f32, __attribute__((target("avx512f,fma"))), Float16, float, kChains)
+#undef FUSED
+#define FUSED(a, b, c) (Double8) _mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c))
+PEAK_LOOP(peak_avx512_f64, __attribute__((target("avx512f,fma"))), Double8, double, kChains)
+#undef FUSED
+#elif defined(__aarch64__)
+#define FUSED(a, b, c) vfmaq_f32(c, a, b)
+PEAK_LOOP(peak_neon_f32, , float32x4_t, float, kChains)
+#undef FUSED
+#define FUSED(a, b, c) vfmaq_f64(c, a, b)
+PEAK_LOOP(peak_neon_f64, , float64x2_t, double, kChains)
+#undef FUSED
+#endif
+
+struct Peak {
+  double (*loop)(std::int64_t) = nullptr;
+  int lanes = 0;
+};
+
+Peak peak_of(const std::string& isa, bool is_double) {
+#if defined(__x86_64__)
+  if (isa == "avx512") return is_double ? Peak{peak_avx512_f64, 8} : Peak{peak_avx512_f32, 16};
+  if (isa == "avx2") return is_double ? Peak{peak_avx2_f64, 4} : Peak{peak_avx2_f32, 8};
+#elif defined(__aarch64__)
+  if (isa == "neon") return is_double ? Peak{peak_neon_f64, 2} : Peak{peak_neon_f32, 4};
+#endif
+  (void)is_double;
+  return {};
+}
+
+volatile double sink;
+
+/// FLOP/s of the register loop on all threads at once.
+double measure_peak(const Peak& peak, double span) {
+  if (peak.loop == nullptr) return 0.0;
+  const int threads = lamina::threads::count();
+  const auto steps = static_cast<std::int64_t>(span * 1.5e9 / (kChains / 2.0));
+  const auto start = now();
+  lamina::threads::parallel_for(threads, [&](std::int64_t) { sink = peak.loop(steps); });
+  return 2.0 * kChains * peak.lanes * static_cast<double>(steps) * threads / (now() - start);
+}
+
+struct Shape {
+  std::int64_t m, n, k;
+  const char* form;  // NN: C = A B; TN: A lies transposed, chunks of rows; NT: B lies transposed
+  bool is_double;
+};
+
+template <class T>
+struct Case {
+  std::vector<T> a, b, c;
+  GemmArguments g;
+
+  explicit Case(const Shape& s)
+      : a(static_cast<std::size_t>(s.m * s.k)), b(static_cast<std::size_t>(s.k * s.n)),
+        c(static_cast<std::size_t>(s.m * s.n)) {
+    std::uint32_t state = 1;
+    for (std::vector<T>* v : {&a, &b}) {
+      for (T& x : *v) x = static_cast<T>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) * T(1e-9);
+    }
+    g.dtype = sizeof(T) == 4 ? lamina::DType::float32 : lamina::DType::float64;
+    g.m = s.m, g.n = s.n, g.k = s.k;
+    g.a = a.data(), g.b = b.data(), g.c = c.data(), g.c_row = s.n;
+    const bool a_transposed = s.form[0] == 'T', b_transposed = s.form[1] == 'T';
+    if (a_transposed) g.reduction = lamina::Reduction::rows;
+    g.a_row = a_transposed ? 1 : s.k, g.a_column = a_transposed ? s.m : 1;
+    g.b_row = b_transposed ? 1 : s.n, g.b_column = b_transposed ? s.k : 1;
+  }
+};
+
+template <class T>
+void bench(const Shape& s, const std::string& isa, double span) {
+  Case<T> one(s);
+  const Peak peak = peak_of(isa, sizeof(T) == 8);
+  const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+  lamina::cpu::gemm(one.g);
+  const auto trial = now();
+  lamina::cpu::gemm(one.g);
+  const double once = std::max(1e-6, now() - trial);
+  constexpr int kRounds = 61;
+  const int repeats = std::max(1, static_cast<int>(span / kRounds / 2 / once));
+  std::vector<double> rates, peaks, shares;
+  for (int round = 0; round < kRounds; ++round) {
+    const double before = measure_peak(peak, span / kRounds / 4);
+    const auto start = now();
+    for (int i = 0; i < repeats; ++i) lamina::cpu::gemm(one.g);
+    const double rate = flop * repeats / (now() - start);
+    const double after = measure_peak(peak, span / kRounds / 4);
+    rates.push_back(rate);
+    peaks.push_back((before + after) / 2);
+    shares.push_back(rate / std::max(1.0, (before + after) / 2));
+  }
+  const double fastest =
+      *std::max_element(rates.begin(), rates.end()) / std::max(1.0, *std::max_element(peaks.begin(), peaks.end()));
+  std::printf("%6lld x %5lld x %5lld %s %s %9.2f us %8.1f GFLOP/s  peak %7.1f  share: median %5.1f %%, fastest %5.1f %%\n",
+              static_cast<long long>(s.m), static_cast<long long>(s.n), static_cast<long long>(s.k), s.form,
+              sizeof(T) == 4 ? "f32" : "f64", flop / median(rates) * 1e6, median(rates) * 1e-9,
+              median(peaks) * 1e-9, 100 * median(shares), 100 * fastest);
+  std::fflush(stdout);
+}
+
+constexpr Shape kShapes[] = {
+    {1024, 1024, 1024, "NN", false}, {4096, 4096, 1024, "NN", false}, {512, 512, 512, "NN", false},
+    {128, 512, 784, "NN", false},    {784, 512, 128, "TN", false},    {128, 784, 512, "NT", false},
+    {64, 100, 3072, "NN", false},    {3072, 100, 64, "TN", false},    {64, 3072, 100, "NT", false},
+    {128, 512, 512, "NN", false},    {512, 512, 128, "TN", false},    {128, 512, 512, "NT", false},
+    {1024, 4096, 1024, "TN", false}, {1024, 1024, 4096, "NT", false}, {256, 256, 256, "NN", false},
+    {64, 256, 256, "NN", false},     {64, 256, 256, "NT", false},     {256, 256, 64, "TN", false},
+    {256, 10, 784, "NN", false},     {784, 10, 256, "TN", false},     {256, 1, 256, "NN", false},
+    {256, 1, 256, "TN", false},      {256, 256, 1, "NT", false},      {64, 64, 4, "NN", false},
+    {64, 64, 64, "NN", false},       {64, 2, 64, "NN", false},        {64, 64, 64, "NT", false},
+    {64, 64, 64, "TN", false},       {64, 64, 2, "NT", false},        {4, 64, 64, "TN", false},
+    {1, 512, 784, "NN", false},      {1, 10, 512, "NN", false},       {1, 64, 64, "NN", false},
+    {8192, 512, 784, "NN", false},   {256, 1024, 1024, "NN", false},  {128, 2048, 512, "NN", false},
+    {64, 4096, 1024, "NN", false},   {1024, 1024, 1024, "TN", false}, {1024, 1024, 1024, "NT", false},
+      {512, 512, 512, "NN", true},     {128, 512, 784, "NN", true},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lamina::threads::set_count(argc > 1 ? std::max(1, std::atoi(argv[1])) : 1);
+  const double span = argc > 2 ? std::atof(argv[2]) : 0.5;
+  const std::string filter = argc > 3 ? argv[3] : "";
+  const std::string isa = lamina::cpu::kernels().isa;
+  std::printf("%s, %d thread(s)\n", isa.c_str(), lamina::threads::count());
+  for (const Shape& s : kShapes) {
+    const std::string name = lamina::text(s.m, "x", s.n, "x", s.k, s.form, s.is_double ? "f64" : "f32");
+    if (name.find(filter) == std::string::npos) continue;
+    s.is_double ? bench<double>(s, isa, span) : bench<float>(s, isa, span);
+  }
+  return 0;
+}
