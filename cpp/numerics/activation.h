@@ -115,9 +115,7 @@ struct Elu {
 template <class V>
 struct Selu {
   using T = typename V::Scalar;
-  LAMINA_INLINE V value(V x) const {
-    return select(x > V::splat(0), scale() * x, scaled_alpha() * expm1(x));
-  }
+  LAMINA_INLINE V value(V x) const { return select(x > V::splat(0), scale() * x, scaled_alpha() * expm1(x)); }
   LAMINA_INLINE V backward(V y, V dy) const {
     return dy * select(y > V::splat(0), scale(), y + scaled_alpha());
   }

@@ -37,9 +37,8 @@ template <class V>
 LAMINA_INLINE void log_softmax_row(std::size_t n, const typename V::Scalar* x, typename V::Scalar* y) {
   const V m = V::splat(row_max<V>(n, x));
   typename V::Scalar s[1];
-  row_sums<V>(n, s, [&](std::size_t i, std::size_t count, V(&t)[1]) {
-    t[0] = exp(load_some<V>(x + i, count) - m);
-  });
+  row_sums<V>(
+      n, s, [&](std::size_t i, std::size_t count, V(&t)[1]) { t[0] = exp(load_some<V>(x + i, count) - m); });
   const V log_sum = log(V::splat(s[0]));
   for_each_vector<V>(n, [&](std::size_t i, std::size_t count) {
     store_some((load_some<V>(x + i, count) - m) - log_sum, y + i, count);
