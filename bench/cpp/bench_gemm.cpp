@@ -47,19 +47,19 @@ double median(std::vector<double> values) {
 #else
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #endif
-#define PEAK_LOOP(name, attributes, Vector, Scalar, chains)                      \
-  attributes double name(std::int64_t steps) {                                   \
-    Vector sum[chains], factor, term;                                            \
-    for (unsigned i = 0; i < sizeof(Vector) / sizeof(Scalar); ++i) {             \
-      factor[i] = Scalar(0.999), term[i] = Scalar(0.001);                        \
-    }                                                                            \
-    UNROLLED for (int c = 0; c < chains; ++c) sum[c] = factor * Scalar(c);       \
-    for (std::int64_t s = 0; s < steps; ++s) {                                   \
+#define PEAK_LOOP(name, attributes, Vector, Scalar, chains)                           \
+  attributes double name(std::int64_t steps) {                                        \
+    Vector sum[chains], factor, term;                                                 \
+    for (unsigned i = 0; i < sizeof(Vector) / sizeof(Scalar); ++i) {                  \
+      factor[i] = Scalar(0.999), term[i] = Scalar(0.001);                             \
+    }                                                                                 \
+    UNROLLED for (int c = 0; c < chains; ++c) sum[c] = factor * Scalar(c);            \
+    for (std::int64_t s = 0; s < steps; ++s) {                                        \
       UNROLLED for (int c = 0; c < chains; ++c) sum[c] = FUSED(sum[c], factor, term); \
-    }                                                                            \
-    double total = 0.0;                                                          \
-    for (int c = 0; c < chains; ++c) total += static_cast<double>(sum[c][0]);    \
-    return total;                                                                \
+    }                                                                                 \
+    double total = 0.0;                                                               \
+    for (int c = 0; c < chains; ++c) total += static_cast<double>(sum[c][0]);         \
+    return total;                                                                     \
   }
 
 constexpr int kChains = 14;
@@ -131,11 +131,13 @@ struct Case {
   GemmArguments g;
 
   explicit Case(const Shape& s)
-      : a(static_cast<std::size_t>(s.m * s.k)), b(static_cast<std::size_t>(s.k * s.n)),
+      : a(static_cast<std::size_t>(s.m * s.k)),
+        b(static_cast<std::size_t>(s.k * s.n)),
         c(static_cast<std::size_t>(s.m * s.n)) {
     std::uint32_t state = 1;
     for (std::vector<T>* v : {&a, &b}) {
-      for (T& x : *v) x = static_cast<T>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) * T(1e-9);
+      for (T& x : *v)
+        x = static_cast<T>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) * T(1e-9);
     }
     g.dtype = sizeof(T) == 4 ? lamina::DType::float32 : lamina::DType::float64;
     g.m = s.m, g.n = s.n, g.k = s.k;
@@ -169,12 +171,14 @@ void bench(const Shape& s, const std::string& isa, double span) {
     peaks.push_back((before + after) / 2);
     shares.push_back(rate / std::max(1.0, (before + after) / 2));
   }
-  const double fastest =
-      *std::max_element(rates.begin(), rates.end()) / std::max(1.0, *std::max_element(peaks.begin(), peaks.end()));
-  std::printf("%6lld x %5lld x %5lld %s %s %9.2f us %8.1f GFLOP/s  peak %7.1f  share: median %5.1f %%, fastest %5.1f %%\n",
-              static_cast<long long>(s.m), static_cast<long long>(s.n), static_cast<long long>(s.k), s.form,
-              sizeof(T) == 4 ? "f32" : "f64", flop / median(rates) * 1e6, median(rates) * 1e-9,
-              median(peaks) * 1e-9, 100 * median(shares), 100 * fastest);
+  const double fastest = *std::max_element(rates.begin(), rates.end()) /
+                         std::max(1.0, *std::max_element(peaks.begin(), peaks.end()));
+  std::printf(
+      "%6lld x %5lld x %5lld %s %s %9.2f us %8.1f GFLOP/s  peak %7.1f  share: median %5.1f %%, fastest %5.1f "
+      "%%\n",
+      static_cast<long long>(s.m), static_cast<long long>(s.n), static_cast<long long>(s.k), s.form,
+      sizeof(T) == 4 ? "f32" : "f64", flop / median(rates) * 1e6, median(rates) * 1e-9, median(peaks) * 1e-9,
+      100 * median(shares), 100 * fastest);
   std::fflush(stdout);
 }
 
@@ -192,7 +196,7 @@ constexpr Shape kShapes[] = {
     {1, 512, 784, "NN", false},      {1, 10, 512, "NN", false},       {1, 64, 64, "NN", false},
     {8192, 512, 784, "NN", false},   {256, 1024, 1024, "NN", false},  {128, 2048, 512, "NN", false},
     {64, 4096, 1024, "NN", false},   {1024, 1024, 1024, "TN", false}, {1024, 1024, 1024, "NT", false},
-      {512, 512, 512, "NN", true},     {128, 512, 784, "NN", true},
+    {512, 512, 512, "NN", true},     {128, 512, 784, "NN", true},
 };
 
 }  // namespace

@@ -1,0 +1,137 @@
+#include "cpu/gemm/kernels.h"
+#include "cpu/gemm/pack.isa.h"
+#include "cpu/gemm/shapes.isa.h"
+#include "cpu/gemm/tile.isa.h"
+#include "cpu/vec/vec.h"
+
+namespace lamina::cpu::LAMINA_ISA {
+namespace {
+
+/// `vectors` vectors of B, of which `columns` elements are columns of C. Rows from `safe` on
+/// are in `padded`. If there is `packed`, the first strip fills it for the others.
+template <class T>
+struct Panel {
+  std::int64_t column, columns, vectors;
+  const T* b;
+  std::int64_t b_row;
+  std::int64_t safe;
+  const T* padded;
+  T* packed;
+};
+
+template <class T>
+void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel) {
+  static constexpr Tiles<T> tiles = make_tiles<T>();
+  constexpr std::int64_t lanes = VectorOf<T>::Type::lanes;
+  const std::int64_t width = panel.vectors * lanes;
+
+  Tile<T> t;
+  t.a_row = block.a_row;
+  t.a_column = block.a_column;
+  t.depth = block.depth;
+  t.chunk = block.chunk;
+  t.c_row = block.c_row;
+  t.bias = block.bias == nullptr ? nullptr : block.bias + panel.column;
+  t.last = static_cast<std::size_t>(panel.columns - (width - lanes));
+
+  // What is packed has strips of one height; otherwise each panel has its own.
+  const std::int64_t strip = block.a_packed ? block.shape.strip : strip_of(panel.vectors);
+  const std::int64_t strips = (block.rows + strip - 1) / strip;
+  for (std::int64_t s = 0; s < strips; ++s) {
+    const std::int64_t i = part_begin(block.rows, strips, s);
+    const std::int64_t rows = part_begin(block.rows, strips, s + 1) - i;
+    if (block.a_packed) {
+      t.a = block.a + i * (block.end - block.begin);
+      t.a_row = 1;
+      t.a_column = rows;
+    } else {
+      t.a = block.a + i * block.a_row;
+    }
+    t.partials = block.partials;
+    if (block.several_pieces) t.partials += (panel.column * block.rows + i * width) * block.slots;
+    t.c = block.c + i * block.c_row + panel.column;
+    const bool reads_packed = panel.packed != nullptr && s > 0;
+    if (reads_packed) {
+      t.b = panel.packed;
+      t.b_row = width;
+      t.begin = block.begin;
+      t.end = block.end;
+      t.chunk_index = block.chunk_index;
+      tiles.of[rows][panel.vectors](t);
+      continue;
+    }
+    t.packed = panel.packed;
+    const bool packs = panel.packed != nullptr;
+    const typename Tiles<T>::Function function =
+        packs ? tiles.packing[rows][panel.vectors] : tiles.of[rows][panel.vectors];
+    if (panel.safe > 0) {
+      t.b = panel.b;
+      t.b_row = panel.b_row;
+      t.begin = block.begin;
+      t.end = block.begin + panel.safe;
+      t.chunk_index = block.chunk_index;
+      function(t);
+    }
+    if (panel.padded != nullptr) {
+      if (packs) t.packed += panel.safe * width;
+      t.a += panel.safe * t.a_column;
+      t.b = panel.padded;
+      t.b_row = width;
+      t.begin = block.begin + panel.safe;
+      t.end = block.end;
+      t.chunk_index = t.begin / t.chunk;
+      function(t);
+    }
+  }
+}
+
+template <class T>
+void multiply(const GemmBlock<T>& block) {
+  constexpr std::int64_t lanes = VectorOf<T>::Type::lanes;
+  const std::int64_t vectors = (block.columns + lanes - 1) / lanes;
+  const std::int64_t panels = (vectors + block.shape.panel - 1) / block.shape.panel;
+  const std::int64_t length = block.end - block.begin;
+  T padded[16 * lanes];
+
+  for (std::int64_t p = 0; p < panels; ++p) {
+    const std::int64_t first = part_begin(vectors, panels, p);
+    Panel<T> panel;
+    panel.vectors = part_begin(vectors, panels, p + 1) - first;
+    panel.column = first * lanes;
+    const std::int64_t width = panel.vectors * lanes;
+    panel.columns = least(block.columns - panel.column, width);
+    panel.safe = length;
+    panel.padded = nullptr;
+    panel.packed = nullptr;
+    if (block.b_packed) {
+      panel.b = block.b + panel.column * length;
+      panel.b_row = width;
+    } else {
+      panel.b = block.b + panel.column;
+      panel.b_row = block.b_row;
+      if (block.pack_b_to != nullptr) panel.packed = block.pack_b_to + panel.column * length;
+      const std::int64_t reach = block.b_end - panel.b - width;
+      if (panel.columns < width && reach < (length - 1) * block.b_row) {
+        // Whole vectors would read behind B in its last rows. Rows are no shorter than C's: so it is
+        // one row, or fewer rows than a vector has lanes, of one vector.
+        panel.safe = reach < 0 ? 0 : reach / block.b_row + 1;
+        pack_panel(length - panel.safe, panel.columns, width, panel.b + panel.safe * block.b_row, block.b_row,
+                   std::int64_t{1}, padded);
+        panel.padded = padded;
+      }
+    }
+    multiply_panel(block, panel);
+  }
+}
+
+}  // namespace
+
+extern const GemmKernels gemm_kernels;
+const GemmKernels gemm_kernels = {
+    {F32::lanes, largest_tile() * F32::lanes, kNanoseconds, &shape<float>, &multiply<float>, &pack_a<float>,
+     &pack_b<float>, &transpose_block<float>},
+    {F64::lanes, largest_tile() * F64::lanes, kNanoseconds, &shape<double>, &multiply<double>,
+     &pack_a<double>, &pack_b<double>, &transpose_block<double>},
+};
+
+}  // namespace lamina::cpu::LAMINA_ISA

@@ -1,0 +1,43 @@
+// How a product is cut into tasks, blocks and pieces. A plan decides speed only: every
+// plan gives the same bits.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/gemm/kernels.h"
+
+namespace lamina::cpu {
+
+/// Sizes and strides of a product (see GemmArguments), in elements.
+struct ProductSize {
+  std::int64_t m = 0, n = 0, k = 0;
+  std::int64_t a_row = 0, a_column = 0, b_row = 0, b_column = 0, c_row = 0;
+  std::int64_t chunk = 0;
+  std::int64_t element_bytes = 0;
+};
+
+/// What a plan has to know of the kernels.
+struct KernelTraits {
+  std::int64_t lanes = 0;
+  double nanoseconds = 0.0;  ///< one fused multiply-add of a logical vector, about
+  GemmShape (*shape)(std::int64_t rows, std::int64_t columns) = nullptr;
+};
+
+struct Plan {
+  /// The product that is computed: the one asked for or, if `swapped`, C^T = B^T A^T.
+  ProductSize size;
+  bool swapped = false;
+  bool pack_a = false, pack_b = false;
+  bool pack_b_first = false;            ///< before it is used, not while its first rows are multiplied
+  bool keep_a = false, keep_b = false;  ///< packed once for all blocks of a task, not for each
+  GemmShape shape{1, 1};
+  std::int64_t rows = 0, columns = 0, depth = 0;  ///< of a block, and of a piece of its depth
+  std::int64_t row_tasks = 1, column_tasks = 1;
+  std::int64_t depth_tasks = 1, depth_per_task = 0;  ///< a power of two of chunks each
+  std::int64_t slots = 1;                            ///< of partial sums, for one element of C
+  int threads = 1;
+};
+
+Plan make_plan(const ProductSize& size, const KernelTraits& kernels, bool may_use_threads);
+
+}  // namespace lamina::cpu

@@ -1,0 +1,188 @@
+// The micro-kernel: one tile of C in registers. Included only by gemm.isa.cpp.
+#pragma once
+
+#include "cpu/gemm/kernels.h"
+#include "cpu/vec/vec.h"
+
+namespace lamina::cpu::LAMINA_ISA {
+namespace {
+
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  using Type = F32;
+};
+template <>
+struct VectorOf<double> {
+  using Type = F64;
+};
+
+template <class T>
+struct Tile {
+  const T* a;  // element (0, begin) of the tile's rows
+  std::int64_t a_row, a_column;
+  const T* b;  // element (begin, 0) of the tile's columns, readable in whole vectors
+  std::int64_t b_row;
+  T* packed;
+  std::int64_t begin, end, depth, chunk;
+  std::int64_t chunk_index;  // begin / chunk
+  T* partials;
+  T* c;
+  std::int64_t c_row;
+  const T* bias;
+  std::size_t last;  // lanes of the last vector that are columns of C
+};
+
+/// How many rows of B ahead.
+constexpr std::int64_t kAhead = 12;
+LAMINA_INLINE void prefetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
+
+/// Where row r of A is: every third row has a pointer, and one stride serves the rows between.
+template <class T, int kRows>
+struct RowPointers {
+  static constexpr int kPointers = (kRows + 2) / 3;
+  const T* p[kPointers];
+  std::int64_t row;
+
+  LAMINA_INLINE RowPointers(const T* a, std::int64_t a_row) : row(a_row) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kPointers; ++i) p[i] = a + 3 * i * a_row;
+  }
+  LAMINA_INLINE T at(int r) const { return p[r / 3][(r % 3) * row]; }
+  LAMINA_INLINE void advance(std::int64_t a_column) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kPointers; ++i) p[i] += a_column;
+  }
+};
+
+/// kRows rows by kVectors vectors of C: fma(A, B, sum) along the depth, chunk after chunk.
+/// kPack: also writes the vectors of B that it reads one behind the other to `packed`, for the
+/// tiles below; it reads rows of B that lie apart, so it asks for them ahead.
+template <class V, int kRows, int kVectors, bool kPack>
+void tile(const Tile<typename V::Scalar>& t) {
+  using T = typename V::Scalar;
+  constexpr int kSlot = kRows * kVectors * V::lanes;
+  V sum[kRows][kVectors];
+  RowPointers<T, kRows> a(t.a, t.a_row);
+  const T* b = t.b;
+  [[maybe_unused]] T* packed = t.packed;
+  const std::int64_t a_column = t.a_column, b_row = t.b_row;
+  std::int64_t index = t.chunk_index;
+
+  std::int64_t l = t.begin;
+  do {
+    const std::int64_t chunk_end = (index + 1) * t.chunk;
+    const std::int64_t stop = chunk_end < t.end ? chunk_end : t.end;
+    if (l == index * t.chunk) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = V::splat(T(0));
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = V::load(t.partials + (r * kVectors + v) * V::lanes);
+      }
+    }
+
+    std::int64_t steps = stop - l;
+    l = stop;
+    do {
+      if constexpr (kPack) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) {
+          prefetch(b + kAhead * b_row + v * V::lanes);
+          V::load(b + v * V::lanes).store(packed + v * V::lanes);
+        }
+        packed += kVectors * V::lanes;
+      }
+      if constexpr (kRows <= kVectors) {
+        V av[kRows];
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) av[r] = V::splat(a.at(r));
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) {
+          const V bv = V::load(b + v * V::lanes);
+#pragma GCC unroll 16
+          for (int r = 0; r < kRows; ++r) sum[r][v] = fma(av[r], bv, sum[r][v]);
+        }
+      } else {
+        V bv[kVectors];
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) bv[v] = V::load(b + v * V::lanes);
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+          const V av = V::splat(a.at(r));
+#pragma GCC unroll 16
+          for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(av, bv[v], sum[r][v]);
+        }
+      }
+      a.advance(a_column);
+      b += b_row;
+    } while (--steps > 0);
+
+    // A chunk has ended, or else the piece. Level i of the binary counter holds the sum of
+    // 2^i chunks when bit i of the chunk's index is set.
+    const bool done = stop == t.depth;
+    T* to = t.partials;
+    if (done || stop == chunk_end) {
+      std::int64_t levels = index;
+      T* level = t.partials + kSlot;
+      for (; done ? levels != 0 : (levels & 1) != 0; levels >>= 1, level += kSlot) {
+        if ((levels & 1) == 0) continue;
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+          for (int v = 0; v < kVectors; ++v) {
+            sum[r][v] = V::load(level + (r * kVectors + v) * V::lanes) + sum[r][v];
+          }
+        }
+      }
+      to = level;
+    }
+    if (!done) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) sum[r][v].store(to + (r * kVectors + v) * V::lanes);
+      }
+    }
+    ++index;
+  } while (l < t.end);
+
+  if (t.end != t.depth) return;
+  if (t.bias != nullptr) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const V bias = v + 1 < kVectors || t.last == std::size_t(V::lanes)
+                         ? V::load(t.bias + v * V::lanes)
+                         : V::load_partial(t.bias + v * V::lanes, t.last);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) sum[r][v] = sum[r][v] + bias;
+    }
+  }
+  T* c = t.c;
+  const bool whole = t.last == std::size_t(V::lanes);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r, c += t.c_row) {
+#pragma GCC unroll 16
+    for (int v = 0; v + 1 < kVectors; ++v) sum[r][v].store(c + v * V::lanes);
+    if (whole) {
+      sum[r][kVectors - 1].store(c + (kVectors - 1) * V::lanes);
+    } else {
+      sum[r][kVectors - 1].store_partial(c + (kVectors - 1) * V::lanes, t.last);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lamina::cpu::LAMINA_ISA
