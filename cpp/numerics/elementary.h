@@ -1,6 +1,6 @@
 // The elementary functions of the contract. Templates over the arithmetic policy
-// (policy.h), in namespace lamina::numerics; docs/elementary-functions.md holds their
-// measured errors.
+// (policy.h), in namespace lamina::numerics. "Error" in their comments is the largest measured
+// one in ulp: for float over all inputs, for double over a sample (docs/elementary-functions.md).
 #pragma once
 
 #include "numerics/elementary_error.h"

@@ -82,6 +82,7 @@ LAMINA_INLINE Pair<V> multiply_pairs(Pair<V> a, Pair<V> b) {
 
 /// Phi(x), the standard normal distribution function (1 + erf(x / sqrt(2))) / 2, without
 /// cancellation for negative x, and its density exp(-x^2 / 2) / sqrt(2 pi).
+/// Error: cdf float 0.85, double 1.5; pdf float 0.80, double 0.68.
 template <class V>
 LAMINA_INLINE NormalDistribution<V> normal(V x) {
   using namespace elementary;
@@ -127,7 +128,7 @@ LAMINA_INLINE Pair<V> erfc_pair(V a) {
 
 }  // namespace elementary
 
-/// The error function. erf(-0) = -0, erf(+-inf) = +-1.
+/// The error function. erf(-0) = -0, erf(+-inf) = +-1. Error: float 1.0, double 0.93.
 template <class V>
 LAMINA_INLINE V erf(V x) {
   using namespace elementary;
@@ -150,6 +151,7 @@ LAMINA_INLINE V erf(V x) {
 }
 
 /// 1 - erf(x) without cancellation. erfc(-inf) = 2, erfc(inf) = 0.
+/// Error: float 0.96, double 1.6.
 template <class V>
 LAMINA_INLINE V erfc(V x) {
   using namespace elementary;

@@ -72,6 +72,7 @@ LAMINA_INLINE Pair<V> exp_pair(V x) {
 }  // namespace elementary
 
 /// e^x. exp(-inf) = 0, exp(inf) = inf; results below the normal range are denormal.
+/// Error: float 0.78, double 0.72.
 template <class V>
 LAMINA_INLINE V exp(V x) {
   using namespace elementary;
@@ -85,6 +86,7 @@ LAMINA_INLINE V exp(V x) {
 }
 
 /// e^x - 1 without cancellation. expm1(-0) = -0, expm1(-inf) = -1.
+/// Error: float 0.90, double 0.99.
 template <class V>
 LAMINA_INLINE V expm1(V x) {
   using namespace elementary;

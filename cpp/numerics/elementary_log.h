@@ -16,30 +16,34 @@ LAMINA_INLINE typename V::Int least_significand() {
   return integer<V>(0x3f2aaaab, 0x3fe6a09e667f3bcd);
 }
 
-/// log(1 + f) - f for f from least_significand() - 1 to 2 least_significand() - 1.
-/// Largest error, relative to the logarithm: 2^-29.9 (float), 2^-59 (double).
+/// log(1 + f) - f as high + low, high = -f^2 / 2 rounded, for f from least_significand() - 1
+/// to 2 least_significand() - 1. Largest error, relative to the logarithm: 2^-29.9 (float),
+/// 2^-58.4 (double).
 template <class V>
-LAMINA_INLINE V log_tail(V f) {
+LAMINA_INLINE Pair<V> log_tail(V f) {
   if constexpr (kSingle<V>) {
-    const V p = polynomial(f, 0x1.555556p-2f, -0x1.ffff02p-3f, 0x1.99985ep-3f, -0x1.559bbp-3f, 0x1.24d7aep-3f,
-                           -0x1.f3373ep-4f, 0x1.bb4548p-4f, -0x1.07d34cp-3f, 0x1.e071b8p-4f);
-    return fma(f, p, V::splat(-0.5f)) * (f * f);
+    const V p = polynomial(f, 0x1.555556p-2f, -0x1.ffff0ep-3f, 0x1.999806p-3f, -0x1.559928p-3f,
+                           0x1.24e7d4p-3f, -0x1.f38698p-4f, 0x1.b9773ep-4f, -0x1.07183ep-3f, 0x1.e87522p-4f);
+    const Pair<V> half_square = two_product(V::splat(0.5f) * f, f);
+    return {-half_square.high, fma(V::splat(2) * f * half_square.high, p, -half_square.low)};
   } else {
     const V s = f / (V::splat(2.0) + f);
     const V z = s * s;
     const V p =
-        polynomial(z, 0x1.5555555555592p-1, 0x1.999999997ff05p-2, 0x1.24924941e32cfp-2, 0x1.c71c52125bbbbp-3,
-                   0x1.74663d68646ebp-3, 0x1.39a1daa38ef3bp-3, 0x1.2f0458663cca1p-3);
-    const V half_square = V::splat(0.5) * f * f;
-    return fma(s, fma(z, p, half_square), -half_square);
+        polynomial(z, 0x1.5555555555592p-1, 0x1.999999997ff18p-2, 0x1.24924941e1c24p-2, 0x1.c71c52139e9dep-3,
+                   0x1.74663d24534p-3, 0x1.39a1e181b9f88p-3, 0x1.2f0413f40dabap-3);
+    const Pair<V> half_square = two_product(V::splat(0.5) * f, f);
+    return {-half_square.high, fma(s, fma(z, p, half_square.high), -half_square.low)};
   }
 }
 
 /// k ln2 + f + tail, rounded once at full size; k is an integer.
 template <class V>
-LAMINA_INLINE V join_logarithm(V k, V f, V tail) {
+LAMINA_INLINE V join_logarithm(V k, V f, Pair<V> tail) {
   const Pair<V> lead = fast_two_sum(k * constant<V>(0x1.62e4p-1f, 0x1.62e42fefa38p-1), f);
-  return lead.high + (lead.low + fma(k, constant<V>(0x1.7f7d1cp-20f, 0x1.ef35793c7673p-45), tail));
+  const Pair<V> sum = fast_two_sum(lead.high, tail.high);
+  const V rest = fma(k, constant<V>(0x1.7f7d1cp-20f, 0x1.ef35793c7673p-45), tail.low);
+  return sum.high + (sum.low + (lead.low + rest));
 }
 
 /// The integer in the exponent field of `bits`, less its bias, as a number. `extra`
@@ -54,6 +58,7 @@ LAMINA_INLINE V exponent_of(typename V::Int bits, V extra) {
 }  // namespace elementary
 
 /// The natural logarithm. log(+-0) = -inf, log(x < 0) = NaN, log(inf) = inf.
+/// Error: float 0.59, double 0.60.
 template <class V>
 LAMINA_INLINE V log(V x) {
   using namespace elementary;
@@ -70,6 +75,7 @@ LAMINA_INLINE V log(V x) {
 }
 
 /// log(1 + x) without cancellation. log1p(-0) = -0, log1p(-1) = -inf, log1p(x < -1) = NaN.
+/// Error: float 0.66, double 0.60.
 template <class V>
 LAMINA_INLINE V log1p(V x) {
   using namespace elementary;
@@ -84,7 +90,8 @@ LAMINA_INLINE V log1p(V x) {
   const V quarter_of = as_float(integer<V>(0x40800000, 0x4010000000000000) - k_bits);
   const V one_part = fma(quarter_of, V::splat(typename V::Scalar(0.25)), minus_one);
   const Pair<V> f = two_sum(one_part, x_part);
-  const V tail = fma(f.low, one - f.high, log_tail(f.high));
+  Pair<V> tail = log_tail(f.high);
+  tail.low = fma(f.low, one - f.high, tail.low);
   V y = join_logarithm(k, f.high, tail);
   y = select(abs(x) < constant<V>(0x1p-25f, 0x1p-54), x, y);
   y = select(x < infinity<V>(), y, x);

@@ -29,7 +29,7 @@ LAMINA_INLINE Pair<V> exp_of_minus_abs(V x) {
 }  // namespace elementary
 
 /// 1 / (1 + e^-x). sigmoid(-inf) = 0, sigmoid(inf) = 1; relative accuracy is kept down
-/// to the denormals.
+/// to the denormals. Error: float 0.80, double 0.75.
 template <class V>
 LAMINA_INLINE V sigmoid(V x) {
   using namespace elementary;
@@ -43,7 +43,7 @@ LAMINA_INLINE V sigmoid(V x) {
   return divide_pairs(numerator, {sum.high, sum.low + z.low});
 }
 
-/// The hyperbolic tangent. tanh(-0) = -0, tanh(+-inf) = +-1.
+/// The hyperbolic tangent. tanh(-0) = -0, tanh(+-inf) = +-1. Error: float 0.77, double 0.82.
 template <class V>
 LAMINA_INLINE V tanh(V x) {
   using namespace elementary;
@@ -64,7 +64,7 @@ LAMINA_INLINE V tanh(V x) {
 }
 
 /// log(1 + e^x). softplus(-inf) = 0, softplus(inf) = inf; relative accuracy is kept
-/// down to the denormals.
+/// down to the denormals. Error: float 0.80, double 0.77.
 template <class V>
 LAMINA_INLINE V softplus(V x) {
   using namespace elementary;
@@ -76,12 +76,14 @@ LAMINA_INLINE V softplus(V x) {
   const auto upper = z.high > constant<V>(0x1.555554p-2f, 0x1.a827999fcef32p-2);
   const V scale = select(upper, half, one);
   const Pair<V> f = fast_two_sum(select(upper, -half, zero), scale * z.high);
-  const V tail = fma(fma(scale, z.low, f.low), one - f.high, log_tail(f.high));
+  const Pair<V> tail = log_tail(f.high);
+  const V tail_low = fma(fma(scale, z.low, f.low), one - f.high, tail.low);
   const V k_ln2 = select(upper, constant<V>(0x1.62e43p-1f, 0x1.62e42fefa39efp-1), zero);
   const V k_ln2_low = select(upper, constant<V>(-0x1.05c61p-29f, 0x1.abc9e3b39803fp-56), zero);
   const Pair<V> logarithm = fast_two_sum(k_ln2, f.high);
   const Pair<V> sum = two_sum(lane_max(zero, x), logarithm.high);
-  const V y = sum.high + (sum.low + (logarithm.low + (tail + k_ln2_low)));
+  const Pair<V> joined = fast_two_sum(sum.high, tail.high);
+  const V y = joined.high + (joined.low + (sum.low + (logarithm.low + (tail_low + k_ln2_low))));
   return select(x < constant<V>(20.0f, 40.0), y, x);
 }
 

@@ -56,6 +56,7 @@ LAMINA_INLINE Pair<V> log_pair(V x) {
 /// x to the power y, with the special cases of C99 (Annex F): pow(x, +-0) = 1 and
 /// pow(1, y) = 1 even for NaN, pow(-1, +-inf) = 1, a negative finite x with a y that is no
 /// integer gives NaN, and odd integers y keep the sign of x (of -0 and -inf too).
+/// Error: float 0.80, double 0.79.
 template <class V>
 LAMINA_INLINE V pow(V x, V y) {
   using namespace elementary;

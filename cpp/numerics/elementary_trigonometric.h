@@ -43,6 +43,7 @@ LAMINA_INLINE V quarter_magic() {
 
 /// sin(pi x) and cos(pi x). Exact at multiples of 1/2: sinpi of an integer is a zero with
 /// x's sign, cospi of an odd multiple of 1/2 is +0; NaN for infinities.
+/// Error: sine float 1.0, double 0.99; cosine float 0.88, double 0.84.
 template <class V>
 LAMINA_INLINE SineCosine<V> sincospi(V x) {
   using namespace elementary;
@@ -89,6 +90,7 @@ LAMINA_INLINE V cospi(V x) {
 }
 
 /// sin(x) and cos(x), x in radians, for every finite x; NaN for infinities. sin(-0) = -0.
+/// Error: float 0.79, double 0.75.
 template <class V>
 LAMINA_INLINE SineCosine<V> sincos(V x) {
   using namespace elementary;
