@@ -1,0 +1,69 @@
+"""lamina: dense networks behind the Keras API you know, with the same bits on every machine.
+
+Example:
+    >>> import lamina as keras
+    >>> model = keras.Sequential([
+    ...     keras.Input(shape=(64,)),
+    ...     keras.layers.Dense(32, activation="relu"),
+    ...     keras.layers.Dense(10, activation="softmax"),
+    ... ])
+    >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy",
+    ...               metrics=["accuracy"])
+    >>> model.count_params()
+    2410
+"""
+
+from lamina import (
+    activations,
+    backend,
+    callbacks,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    random,
+    saving,
+    utils,
+)
+from lamina._core import __version__, get_num_threads, numerics_version, set_num_threads
+from lamina.initializers import Initializer
+from lamina.layers import Input, InputLayer, Layer
+from lamina.losses import Loss
+from lamina.metrics import Metric
+from lamina.models import Sequential
+from lamina.optimizers import Optimizer
+from lamina.saving import FileFormatError
+from lamina.variable import Variable
+
+__all__ = [
+    "FileFormatError",
+    "Initializer",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Optimizer",
+    "Sequential",
+    "Variable",
+    "__version__",
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "numerics_version",
+    "optimizers",
+    "random",
+    "saving",
+    "set_num_threads",
+    "utils",
+]

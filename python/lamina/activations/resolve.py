@@ -1,0 +1,117 @@
+"""From what users pass as `activation=` to the function, and to what the core needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lamina import _core
+from lamina._checks import unknown_name
+from lamina._typing import Array
+from lamina.activations import functions
+from lamina.activations import specification as spec
+
+ActivationFunction = Callable[..., Array]
+
+_FUNCTIONS: dict[str, ActivationFunction] = {
+    name: getattr(functions, name)
+    for name in (
+        "linear",
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "sigmoid",
+        "hard_sigmoid",
+        "tanh",
+        "softplus",
+        "softsign",
+        "silu",
+        "swish",
+        "gelu",
+        "gelu_tanh",
+        "mish",
+        "exponential",
+        "softmax",
+        "log_softmax",
+    )
+}
+_NAMES: dict[ActivationFunction, str] = {
+    function: name for name, function in _FUNCTIONS.items() if name != "swish"
+}
+
+
+def get(identifier: Any) -> ActivationFunction:
+    """The activation function that `identifier` names.
+
+    Args:
+        identifier: None (linear), a name, one of this module's functions, or an activation
+            layer such as `LeakyReLU(0.1)`.
+
+    Raises:
+        ValueError: For an unknown name.
+        NotImplementedError: For a function of the caller's own.
+        TypeError: For anything else.
+
+    Example:
+        >>> lamina.activations.get("relu") is lamina.activations.relu
+        True
+    """
+    if identifier is None:
+        return functions.linear
+    if isinstance(identifier, str):
+        if identifier not in _FUNCTIONS:
+            raise unknown_name("activation", identifier, _FUNCTIONS)
+        return _FUNCTIONS[identifier]
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if callable(identifier):
+        if identifier in _NAMES or hasattr(identifier, "activation_specification"):
+            function: ActivationFunction = identifier
+            return function
+        raise NotImplementedError(
+            "Activation functions of your own are not supported yet: use one of "
+            f"{', '.join(sorted(_FUNCTIONS))}. Received: activation={identifier!r}"
+        )
+    raise TypeError(
+        "An activation is a name, a function of lamina.activations or None. "
+        f"Received: activation={identifier!r}"
+    )
+
+
+def specification(function: ActivationFunction) -> _core.Activation:
+    """What the core needs to compute a function that `get` returned."""
+    own = getattr(function, "activation_specification", None)
+    if own is not None:
+        result: _core.Activation = own()
+        return result
+    name = _NAMES[function]
+    if name == "leaky_relu":
+        return spec.leaky_relu(name, 0.2)
+    if name == "elu":
+        return spec.elu(name, 1.0)
+    if name == "celu":
+        return spec.celu(name, 1.0)
+    return spec.plain(name)
+
+
+def serialize(activation: ActivationFunction) -> Any:
+    """The name of an activation function, or the configuration of an activation layer."""
+    if activation in _NAMES:
+        return _NAMES[activation]
+    from lamina.saving.serialization import serialize_keras_object
+
+    return serialize_keras_object(activation)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> ActivationFunction:
+    """The activation function of what `serialize` returned."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "function":
+            return get(config.get("config"))
+        from lamina.saving.serialization import deserialize_keras_object
+
+        return get(deserialize_keras_object(config, custom_objects))
+    return get(config)

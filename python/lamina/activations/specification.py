@@ -1,0 +1,70 @@
+"""What the core needs to know of an activation: its kind and parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import _checks, _core
+from lamina._arrays import floating_array
+from lamina._typing import Array
+from lamina.config import floatx
+
+
+def plain(kind: str) -> _core.Activation:
+    """A function without parameters."""
+    return _core.Activation(kind, 0.0, float("inf"), 0.0)
+
+
+def relu(
+    where: str, negative_slope: Any, max_value: Any, threshold: Any
+) -> _core.Activation:
+    """relu with a slope below its threshold and a maximum."""
+    slope = _checks.number(where, "negative_slope", negative_slope, low=0.0)
+    limit = float("inf")
+    if max_value is not None:
+        limit = _checks.number(where, "max_value", max_value, low=0.0)
+    start = _checks.number(where, "threshold", threshold, low=0.0)
+    return _core.Activation("relu", slope, limit, start)
+
+
+def leaky_relu(where: str, negative_slope: Any) -> _core.Activation:
+    """relu with a slope below zero."""
+    slope = _checks.number(where, "negative_slope", negative_slope)
+    return _core.Activation("leaky_relu", slope, float("inf"), 0.0)
+
+
+def elu(where: str, alpha: Any) -> _core.Activation:
+    """Exponential linear unit."""
+    return _core.Activation("elu", _checks.number(where, "alpha", alpha), float("inf"), 0.0)
+
+
+def celu(where: str, alpha: Any) -> _core.Activation:
+    """Continuously differentiable exponential linear unit."""
+    value = _checks.number(where, "alpha", alpha)
+    if value == 0.0:
+        raise ValueError(f"{where}: `alpha` must not be 0. Received: alpha={alpha}")
+    return _core.Activation("celu", value, float("inf"), 0.0)
+
+
+def apply(specification: _core.Activation, x: Any) -> Array:
+    """The function of an array: float32 and float64 keep their type, others become floatx()."""
+    array = floating_array(x, "x", None, floatx())
+    if array.size == 0:
+        return array.copy()
+    return np.asarray(_core.activate(specification, array))
+
+
+def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Array:
+    """The same for softmax and log_softmax, along any axis."""
+    array = floating_array(x, "x", None, floatx())
+    if array.ndim == 0:
+        raise ValueError(f"{specification.kind}: `x` needs at least one axis. Received: shape ()")
+    place = _checks.integer(
+        specification.kind, "axis", axis, low=-array.ndim, high=array.ndim - 1
+    )
+    if place in (-1, array.ndim - 1):
+        return apply(specification, array)
+    result = apply(specification, np.ascontiguousarray(np.moveaxis(array, place, -1)))
+    return np.moveaxis(result, -1, place)

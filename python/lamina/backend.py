@@ -1,0 +1,13 @@
+"""Keras' `backend` names that a dense network's code uses."""
+
+from __future__ import annotations
+
+from lamina.config import epsilon, floatx, set_floatx, standardize_dtype
+from lamina.utils.naming import clear_session
+
+__all__ = ["backend", "clear_session", "epsilon", "floatx", "set_floatx", "standardize_dtype"]
+
+
+def backend() -> str:
+    """The name of what computes: "lamina"."""
+    return "lamina"

@@ -1,0 +1,58 @@
+"""From what users pass as an initializer to the initializer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina._typing import Array, Config
+from lamina.initializers.constant import Constant
+from lamina.initializers.initializer import INITIALIZERS
+from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+
+InitializerFunction = Callable[..., Array]
+
+
+def get(identifier: Any) -> InitializerFunction:
+    """The initializer that `identifier` names.
+
+    Args:
+        identifier: A name, a configuration, an initializer or its class, an array, or a
+            function of (shape, dtype).
+
+    Raises:
+        ValueError: For unknown names and malformed configurations.
+        TypeError: For anything else.
+    """
+    if isinstance(identifier, str):
+        created: InitializerFunction = INITIALIZERS.create({"class_name": identifier})
+        return created
+    if isinstance(identifier, dict):
+        from_config: InitializerFunction = INITIALIZERS.create(identifier)
+        return from_config
+    if isinstance(identifier, (np.ndarray, np.generic)):
+        return Constant(identifier)
+    if isinstance(identifier, type):
+        identifier = identifier()
+    if callable(identifier):
+        function: InitializerFunction = identifier
+        return function
+    raise TypeError(
+        "An initializer is a name, an object of lamina.initializers or a function of "
+        f"(shape, dtype). Received: {identifier!r}"
+    )
+
+
+def serialize(initializer: InitializerFunction) -> Any:
+    """An initializer as plain data."""
+    return serialize_keras_object(initializer)
+
+
+def deserialize(
+    config: Config, custom_objects: dict[str, Any] | None = None
+) -> InitializerFunction:
+    """The initializer of what `serialize` returned."""
+    with custom_object_scope(custom_objects):
+        return get(config)

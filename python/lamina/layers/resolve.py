@@ -1,0 +1,26 @@
+"""Layers as plain data and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.layers.layer import LAYERS, Layer
+from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+
+
+def serialize(layer: Layer) -> Any:
+    """A layer as plain data."""
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Layer:
+    """The layer of what `serialize` returned, or of a Keras configuration of the same layer.
+
+    Raises:
+        ValueError: For unknown classes and malformed configurations.
+    """
+    with custom_object_scope(custom_objects):
+        layer = LAYERS.create(config)
+    if not isinstance(layer, Layer):
+        raise ValueError(f"A layer is needed. Received: {layer!r}")
+    return layer

@@ -1,0 +1,139 @@
+"""What every loss is."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lamina import _core
+from lamina._arrays import floating_array, real_array
+from lamina._checks import unknown_name
+from lamina._names import auto_name
+from lamina._reduce import exact_sum, weights_like
+from lamina._typing import Array, Config
+from lamina.config import floatx, standardize_dtype
+from lamina.losses.targets import align_labels, align_values
+from lamina.saving.serialization import Family
+
+LOSSES = Family("loss", "losses")
+_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
+
+Self = TypeVar("Self", bound="Loss")
+
+
+class Loss:
+    """The base of all losses.
+
+    Args:
+        name: What messages call it.
+        reduction: How a call joins the losses of the rows: "sum_over_batch_size" (their sum
+            over their number; also "mean"), "mean_with_sample_weight" (over the sum of the
+            weights), "sum", or "none". `compile` takes the first only.
+        dtype: The type to compute a call in; by default that of the predictions.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        self.name = name if name is not None else auto_name(type(self).__name__)
+        if reduction is not None and reduction not in _REDUCTIONS:
+            raise unknown_name("`reduction`", reduction, _REDUCTIONS)
+        self.reduction = reduction
+        self._dtype = None if dtype is None else standardize_dtype(dtype)
+
+    @property
+    def dtype(self) -> str:
+        """The type that calls are computed in."""
+        return self._dtype if self._dtype is not None else floatx()
+
+    def call(self, y_true: Any, y_pred: Any) -> Array:
+        """The loss of each row: an array without the last axis of the predictions."""
+        return row_losses(self.specification(), y_true, y_pred, self._dtype)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The loss of a batch.
+
+        Args:
+            y_true: The targets.
+            y_pred: The predictions.
+            sample_weight: None, or one weight for each sample or row.
+
+        Returns:
+            A number, or with reduction "none" an array.
+
+        Raises:
+            ValueError: If shapes do not fit, or labels are out of range.
+        """
+        values = np.asarray(self.call(y_true, y_pred))
+        weights = None
+        if sample_weight is not None:
+            weights = weights_like(sample_weight, values).astype(values.dtype)
+            values = values * weights
+        if self.reduction in (None, "none"):
+            return values
+        total = exact_sum(values)
+        if self.reduction == "sum":
+            return values.dtype.type(total)
+        count = float(values.size)
+        if self.reduction == "mean_with_sample_weight" and weights is not None:
+            count = exact_sum(weights)
+        return values.dtype.type(total / count if count != 0.0 else 0.0)
+
+    def specification(self) -> _core.Loss:
+        """What the core needs to compute it; NotImplementedError for losses of your own."""
+        raise NotImplementedError(
+            "Losses of your own cannot train a model yet: use one of lamina.losses. "
+            f"Received: {type(self).__name__}"
+        )
+
+    def takes_labels(self) -> bool:
+        """Whether targets are integer labels rather than rows like the predictions."""
+        return False
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls: type[Self], config: Config) -> Self:
+        """The loss that `get_config` described."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def row_losses(
+    specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
+) -> Array:
+    """The loss of each row of targets that look like the predictions."""
+    prediction = floating_array(y_pred, "y_pred", dtype, floatx())
+    target = align_values(real_array(y_true, "y_true"), prediction.shape)
+    return np.asarray(_core.loss_values(specification, target, prediction))
+
+
+def label_losses(
+    specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
+) -> Array:
+    """The loss of each row of integer labels."""
+    prediction = floating_array(y_pred, "y_pred", dtype, floatx())
+    if prediction.ndim == 0:
+        raise ValueError("`y_pred` needs an axis of classes. Received: y_pred.shape=()")
+    target = align_labels(real_array(y_true, "y_true"), prediction.shape)
+    flat = target.reshape(-1)
+    bad = _core.find_bad_label(flat, prediction.shape[-1]) if flat.size else -1
+    if bad >= 0:
+        raise bad_label(flat, bad, prediction.shape[-1], "y_true")
+    return np.asarray(_core.loss_values(specification, target, prediction))
+
+
+def bad_label(flat: Array, index: int, classes: int, name: str) -> ValueError:
+    """The error for a label that is no class."""
+    return ValueError(
+        f"Labels in `{name}` must be integers from 0 to {classes - 1}, because the predictions "
+        f"have {classes} classes. Received: {flat[index]} at index {index}"
+    )

@@ -1,0 +1,229 @@
+"""A stack of layers, one after the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lamina import _checks
+from lamina._checks import unknown_name
+from lamina._typing import Array, BatchShape, Config
+from lamina.layers.layer import Layer, set_weights
+from lamina.layers.resolve import deserialize
+from lamina.layers.resolve import serialize as serialize_layer
+from lamina.models import summary
+from lamina.models.stack import Stack
+from lamina.saving import model_file
+from lamina.saving.serialization import custom_object_scope, shorten
+from lamina.variable import Variable
+
+_CONFIG_KEYS = {"name", "trainable", "dtype", "layers", "build_input_shape"}
+
+
+class Sequential(Stack):
+    """A stack of layers, one after the other.
+
+    Without an `Input` in front, the model is built when it first sees data. Layers may be
+    added and removed at any time; the others keep their weights, and a compiled model's
+    optimizer starts afresh.
+
+    Args:
+        layers: The layers, maybe with an `Input` in front.
+        trainable: True only.
+        name: The model's name.
+
+    Raises:
+        TypeError: For what is not a layer.
+        ValueError: If a layer cannot take what the one before it gives.
+
+    Example:
+        >>> model = lamina.Sequential()
+        >>> model.add(lamina.Input((3,)))
+        >>> model.add(lamina.layers.Dense(2))
+        >>> model.compile("sgd", "mse")
+        >>> model.predict(np.zeros((1, 3)), verbose=0)
+        array([[0., 0.]], dtype=float32)
+    """
+
+    def compute_output_shape(self, input_shape: Any) -> BatchShape:
+        """The output's shape for an input's, both with the batch in front."""
+        for layer in self._layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return tuple(input_shape)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, layer by layer; ValueError before building."""
+        self._require_built("weights")
+        return [variable for layer in self._layers for variable in layer.weights]
+
+    variables = weights
+    trainable_weights = weights
+    trainable_variables = weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone: none."""
+        return []
+
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights: always True."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not True:
+            raise _checks.unsupported("Sequential", "trainable", value)
+
+    def _require_built(self, what: str) -> None:
+        if self._layers and self._input is None:
+            raise ValueError(
+                f"Weights for model '{self.name}' have not yet been created, so it has no "
+                f"`{what}`. Weights are created when the model is first called on inputs or "
+                "`build()` is called with an `input_shape`."
+            )
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights, layer by layer, kernel before bias."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Sets all weights.
+
+        Args:
+            weights: One array for each of `weights`.
+
+        Raises:
+            TypeError: If it is not a list of arrays of real numbers.
+            ValueError: If number or shapes differ; nothing has changed then.
+        """
+        set_weights(self.weights, weights, f"Model '{self.name}'")
+
+    def count_params(self) -> int:
+        """The number of all elements of the weights; ValueError before building."""
+        self._require_built("count_params")
+        return sum(variable.size for variable in self.weights)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place.
+
+        Raises:
+            ValueError: If there is none, or neither or both are given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(
+                "get_layer: provide either a layer name or a layer index. "
+                f"Received: index={index}, name={name}"
+            )
+        if index is not None:
+            count = len(self._layers)
+            place = _checks.integer("get_layer", "index", index, low=-(2**31))
+            if not -count <= place < count:
+                raise ValueError(
+                    f"get_layer: model '{self.name}' has {count} layers. Received: index={index}"
+                )
+            return self._layers[place]
+        for layer in self._layers:
+            if layer.name == name:
+                return layer
+        raise unknown_name(f"layer of '{self.name}'", name, [layer.name for layer in self._layers])
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+    ) -> None:
+        """Prints a table of the layers.
+
+        Args:
+            line_length: The width of the table.
+            positions: Where the columns end, as shares of the width.
+            print_fn: What to call with the text instead of `print`.
+        """
+        (print_fn or print)(summary.render(self, line_length, positions))
+
+    # Configuration and files.
+
+    def get_config(self) -> Config:
+        """Layers and input shape, as plain data."""
+        layers: list[Any] = [serialize_layer(layer) for layer in self._layers]
+        config: Config = {"name": self.name, "trainable": True, "dtype": self.dtype}
+        if self._input is not None:
+            layers.insert(0, serialize_layer(self._input))
+            config["build_input_shape"] = list(self._input.batch_shape)
+        config["layers"] = layers
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: Any, custom_objects: dict[str, Any] | None = None
+    ) -> Sequential:
+        """The model that `get_config` described, with freshly drawn weights.
+
+        Raises:
+            ValueError: If the configuration is malformed or names what is not registered.
+        """
+        if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+            raise ValueError(
+                "A Sequential model configuration must be a dictionary containing the 'name' "
+                f"and 'layers' keys. Received: config={shorten(config)}"
+            )
+        for key in config:
+            if key not in _CONFIG_KEYS:
+                raise unknown_name("key of a Sequential configuration", key, _CONFIG_KEYS)
+        model = cls(name=config.get("name"))
+        with custom_object_scope(custom_objects):
+            for layer in config["layers"]:
+                model.add(deserialize(layer))
+        shape = config.get("build_input_shape")
+        if shape is not None and model._input is None and model._layers:
+            model.build(shape)
+        return model
+
+    def to_json(self, **options: Any) -> str:
+        """The configuration as JSON; `options` go to `json.dumps`."""
+        return json.dumps(
+            {"module": "lamina", "class_name": "Sequential", "config": self.get_config()},
+            **options,
+        )
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Writes the whole model into one safetensors file, in one step.
+
+        Layers, weights, what `compile` was given, the optimizer's state and all counters that
+        random numbers depend on: `lamina.saving.load_model` gives a model that goes on
+        training with the same bits.
+
+        Args:
+            filepath: The file.
+            overwrite: Whether a file that is there may be replaced.
+
+        Raises:
+            FileExistsError: If it is there and may not be replaced.
+            OSError: If it cannot be written; a file that was there is as it was.
+        """
+        model_file.save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Writes the weights alone into a safetensors file; arguments as for `save`."""
+        model_file.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any) -> None:
+        """Sets all weights from a file of `save_weights` or `save`.
+
+        Raises:
+            FileFormatError: If the file is damaged, or does not hold exactly these weights.
+                The model is unchanged then.
+        """
+        model_file.load_weights(self, filepath)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return model_file.restore, model_file.capture(self)
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"

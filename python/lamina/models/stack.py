@@ -1,0 +1,304 @@
+"""The structure of a model: its layers, their shapes, and the network that they plan."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from lamina import _checks, _core
+from lamina._names import checked_name
+from lamina._typing import Array, BatchShape, Shape
+from lamina.config import floatx
+from lamina.layers.input_layer import InputLayer
+from lamina.layers.layer import Layer
+from lamina.models.training import Trainer
+from lamina.random import draw_seed
+from lamina.variable import Variable
+
+
+class Stack(Trainer):
+    """Layers one after the other, and how they become a network; see `Sequential`."""
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__()
+        if trainable is not True:
+            raise _checks.unsupported("Sequential", "trainable", trainable)
+        self.name = checked_name("Sequential", name, "Sequential")
+        self._layers: list[Layer] = []
+        self._input: InputLayer | None = None
+        self._network: _core.Network | None = None
+        self._lock = threading.RLock()
+        self._seed = draw_seed(None)
+        self._epochs_seen = 0
+        self._steps_seen = 0
+        if layers is not None:
+            if isinstance(layers, Layer) or not isinstance(layers, Iterable):
+                raise TypeError(f"`layers` must be a list of layers. Received: {layers!r}")
+            for layer in layers:
+                self.add(layer)
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Puts a layer on top.
+
+        Args:
+            layer: A layer of `lamina.layers` that belongs to no other model.
+            rebuild: Accepted for compatibility.
+
+        Raises:
+            TypeError: If it is not a layer.
+            ValueError: If its name is taken, it belongs to another model, or it cannot take
+                what the layer before it gives. The model is unchanged then.
+        """
+        if isinstance(layer, Stack):
+            raise NotImplementedError(
+                "A model as a layer of another one is not supported yet: add its layers one by "
+                f"one. Received: model '{layer.name}'"
+            )
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                "Only instances of `lamina.layers.Layer` can be added to a Sequential model. "
+                f"Received: {layer!r} (of type {type(layer).__name__})"
+            )
+        if isinstance(layer, InputLayer):
+            self._add_input(layer)
+            return
+        if type(layer)._append_to is Layer._append_to:
+            layer._append_to(_core.Network((1,)))  # raises: a class of the caller's own
+        if any(layer is other for other in self._layers):
+            raise ValueError(
+                f"A layer can be added to a model only once. Received: layer '{layer.name}'"
+            )
+        owner = layer._owner() if layer._owner is not None else None
+        if owner is not None and owner is not self:
+            raise ValueError(
+                f"Layer '{layer.name}' belongs to model '{owner.name}', and layers cannot be "
+                "shared yet. Make a new one with `type(layer).from_config(layer.get_config())` "
+                f"and copy its weights. Received: layer '{layer.name}'"
+            )
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
+                "argument to pass a unique name."
+            )
+        if self._layers and self._layers[0].dtype != layer.dtype:
+            raise ValueError(
+                f"All layers of a model compute in one dtype; this model's is "
+                f"{self._layers[0].dtype}. Received: layer '{layer.name}' of {layer.dtype}"
+            )
+        first_input = layer._first_input if not self._layers else None
+        with self._lock:
+            if self._input is not None:
+                layer._build(self._output_after(len(self._layers)))
+            elif first_input is not None:
+                layer._build(tuple(first_input))
+                self._input = InputLayer(shape=first_input)
+            self._forget_network()
+            layer._owner = weakref.ref(self)
+            self._layers.append(layer)
+
+    def _add_input(self, layer: InputLayer) -> None:
+        if self._input is not None:
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape "
+                f"{self._input.batch_shape}. You cannot add a different Input layer to it."
+            )
+        if self._layers:
+            raise ValueError(
+                f"An Input must be the first layer of a model. Received: '{layer.name}' after "
+                f"'{self._layers[-1].name}'"
+            )
+        self._input = layer
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Removes the last layer and returns it, with its weights.
+
+        Raises:
+            IndexError: If there is none.
+        """
+        if not self._layers:
+            raise IndexError(f"Model '{self.name}' has no layers to pop.")
+        with self._lock:
+            self._forget_network()
+            layer = self._layers.pop()
+            for variable in layer.weights:
+                variable.detach()
+            layer._owner = None
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Fixes the shape of the input, and with it of all weights.
+
+        Args:
+            input_shape: The shape with the batch in front: `(None, 4)`.
+
+        Raises:
+            ValueError: If there are no layers, or the model was built for another shape.
+        """
+        if not self._layers:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. "
+                "Call `model.add(layer)`."
+            )
+        if input_shape is None:
+            if self._input is None:
+                raise ValueError(
+                    f"Sequential model '{self.name}' needs an input shape to be built. "
+                    "Received: input_shape=None"
+                )
+            return
+        full = _checks.extents("build", "input_shape", input_shape, batch=True)
+        sample = tuple(extent for extent in full[1:] if extent is not None)
+        if self._input is not None and self._input._samples != sample:
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape "
+                f"{self._input.batch_shape}. You cannot build it with input_shape {full}"
+            )
+        self._build_for(sample)
+
+    def _build_for(self, sample: Shape) -> None:
+        with self._lock:
+            if self._input is not None:
+                return
+            built = []
+            try:
+                shape = sample
+                for layer in self._layers:
+                    if not layer.built:
+                        layer._build(shape)
+                        built.append(layer)
+                    else:
+                        layer._build(shape)
+                    shape = layer._shape_after(shape)
+                self._input = InputLayer(shape=sample)
+            except BaseException:
+                for layer in built:
+                    layer._unbuild()
+                raise
+
+    def _shapes_for(self, x: Array) -> tuple[Shape, Shape]:
+        """The shapes of a sample and of its prediction, were the model built for `x`."""
+        if not self._layers:
+            raise ValueError(
+                f"Sequential model '{self.name}' has no layers. Call `model.add(layer)`."
+            )
+        sample = self._input._samples if self._input is not None else x.shape[1:]
+        shape = sample
+        for layer in self._layers:
+            shape = layer._shape_after(shape)
+        return sample, shape
+
+    def _sample(self) -> Shape:
+        assert self._input is not None
+        return self._input._samples
+
+    def _output_after(self, count: int) -> Shape:
+        assert self._input is not None
+        if count == 0:
+            return self._input._samples
+        output = self._layers[count - 1]._output
+        assert output is not None
+        return output
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers without the input."""
+        return list(self._layers)
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes of all weights are known."""
+        return self._input is not None and bool(self._layers)
+
+    @property
+    def dtype(self) -> str:
+        """The floating-point type that the model computes in."""
+        return self._layers[0].dtype if self._layers else floatx()
+
+    @property
+    def batch_size(self) -> int | None:
+        """The batch size that `Input` was given, if any."""
+        return self._input.batch_size if self._input is not None else None
+
+    @property
+    def inputs(self) -> list[InputLayer]:
+        """The input."""
+        if self._input is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined inputs yet.")
+        return [self._input]
+
+    @property
+    def input_shape(self) -> BatchShape:
+        """The shape of the input with the batch in front; AttributeError before building."""
+        if self._input is None:
+            raise AttributeError(
+                f"Sequential model '{self.name}' has no defined input shape yet."
+            )
+        return self._input.batch_shape
+
+    @property
+    def output_shape(self) -> BatchShape:
+        """The shape of the output with the batch in front; AttributeError before building."""
+        if not self.built:
+            raise AttributeError(
+                f"Sequential model '{self.name}' has no defined output shape yet."
+            )
+        return (self.batch_size, *self._output_after(len(self._layers)))
+
+    # The network.
+
+    def _forget_network(self) -> None:
+        """The plan no longer fits; variables stay in the old network until the next plan."""
+        if self._network is not None:
+            self._epochs_seen = self._network.epochs_seen
+            self._steps_seen = self._network.steps_seen
+            self._network = None
+
+    def _plan(self) -> _core.Network:
+        """The network: planned, and compiled if the model is."""
+        network = self._network
+        if network is not None:
+            return network
+        with self._lock:
+            if self._network is not None:
+                return self._network
+            if not self.built or self._input is None:
+                raise ValueError(
+                    f"Model '{self.name}' has not been built yet: its input shape is not known. "
+                    "Put an `Input` in front, call `build()`, or call the model on data."
+                )
+            network = _core.Network(self._input._samples, self.dtype, "cpu", self._seed)
+            for layer in self._layers:
+                layer._append_to(network)
+            placed = [
+                (place, self._layers[info.layer]._variables[info.name])
+                for place, info in enumerate(network.parameters())
+            ]
+            for place, variable in placed:
+                network.set_parameter(place, variable.current())
+            network.epochs_seen = self._epochs_seen
+            network.steps_seen = self._steps_seen
+            if self._compiled is not None:
+                self._compiled.apply(network, self._output_after(len(self._layers)), placed)
+            for place, variable in placed:
+                _attach(variable, network, place)
+            self._placed = placed
+            self._network = network
+            return network
+
+
+def _attach(variable: Variable, network: _core.Network, place: int) -> None:
+    def read() -> Array:
+        return network.get_parameter(place)
+
+    def write(value: Array) -> None:
+        network.set_parameter(place, value)
+
+    variable.attach(read, write)

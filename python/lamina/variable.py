@@ -1,0 +1,155 @@
+"""The values that layers learn and optimizers keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina._arrays import real_array
+from lamina._typing import Array, Shape
+
+
+class Variable:
+    """A named array that is assigned to, not replaced.
+
+    A layer's variable holds its own value until the layer's model plans its network; from
+    then on the value lives in the network and this object reads and writes it there.
+
+    Args:
+        initializer: Gives the first value: called with (shape, dtype) when it is first needed.
+        shape: The shape, which never changes.
+        dtype: "float32" or "float64".
+        name: The name within its layer, such as "kernel".
+        path: The name within the model.
+        trainable: Whether training changes it.
+
+    Example:
+        >>> layer = lamina.layers.Dense(2)
+        >>> layer.build((None, 3))
+        >>> layer.kernel.shape
+        (3, 2)
+        >>> layer.bias.assign([1.0, -1.0]).numpy()
+        array([ 1., -1.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Callable[[Shape, str], Array],
+        shape: Shape,
+        dtype: str,
+        name: str,
+        path: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        self.name = name
+        self.path = path if path is not None else name
+        self.shape = tuple(shape)
+        self.trainable = trainable
+        self._dtype = dtype
+        self._initializer = initializer
+        self._value: Array | None = None
+        self._read: Callable[[], Array] | None = None
+        self._write: Callable[[Array], None] | None = None
+
+    @property
+    def dtype(self) -> str:
+        """The name of the element type."""
+        return self._dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+    def numpy(self) -> Array:
+        """A copy of the value."""
+        if self._read is not None:
+            return np.asarray(self._read())
+        if self._value is None:
+            self._value = self.checked(self._initializer(self.shape, self._dtype), copy=True)
+        return self._value.copy()
+
+    def current(self) -> Array:
+        """The value itself where it lies here, not to be changed; a first value is not kept."""
+        if self._read is None and self._value is not None:
+            return self._value
+        if self._read is not None:
+            return self._read()
+        return self.checked(self._initializer(self.shape, self._dtype))
+
+    @property
+    def value(self) -> Array:
+        """A copy of the value, as `numpy()` gives."""
+        return self.numpy()
+
+    def assign(self, value: Any) -> Variable:
+        """Sets the value.
+
+        Args:
+            value: An array of this variable's shape; converted to its dtype.
+
+        Returns:
+            The variable itself.
+
+        Raises:
+            TypeError: If `value` does not hold real numbers.
+            ValueError: If the shape differs; nothing has changed then.
+        """
+        array = self.checked(value, copy=self._write is None)
+        if self._write is not None:
+            self._write(array)
+        else:
+            self._value = array
+        return self
+
+    def checked(self, value: Any, copy: bool = False) -> Array:
+        """`value` as an array that can be assigned."""
+        array = real_array(value, self.path)
+        if array.shape != self.shape:
+            raise ValueError(
+                f"The shape of the target variable and the shape of the value must match: "
+                f"'{self.path}' has shape {self.shape}. Received: value.shape={array.shape}"
+            )
+        return array.astype(self._dtype, order="C", copy=copy)
+
+    def attach(self, read: Callable[[], Array], write: Callable[[Array], None]) -> None:
+        """From now on the value lives elsewhere."""
+        self._read, self._write = read, write
+        self._value = None
+
+    def detach(self) -> None:
+        """Takes the value back."""
+        if self._read is not None:
+            self._value = np.array(self._read())
+            self._read = self._write = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        value = self.numpy()
+        return value if dtype is None else value.astype(dtype)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a variable without axes")
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.numpy()[index]
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self._dtype}>"
