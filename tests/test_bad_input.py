@@ -394,8 +394,8 @@ def test_a_model_in_use_is_not_trained_twice() -> None:
 
     model = lamina.Sequential([lamina.Input((64,)), layers.Dense(64, "relu"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    x = np.broadcast_to(np.zeros((1, 64), "float32"), (4_000_000, 64))
-    y = np.broadcast_to(np.float32(0), (4_000_000,))
+    x = np.broadcast_to(np.zeros((1, 64), "float32"), (100_000_000, 64))
+    y = np.broadcast_to(np.float32(0), (100_000_000,))
     model.fit(x[:64], y[:64], verbose=0)
     running, checked = threading.Event(), threading.Event()
 

@@ -283,8 +283,8 @@ def test_batches_by_hand_are_the_epoch() -> None:
         if hand:
             for start in range(0, 70, 32):
                 rows = x[start : start + 32]
-                values += len(rows) / 70 * np.array(
-                    model.train_on_batch(rows, y[start : start + 32])
+                values += (
+                    len(rows) / 70 * np.array(model.train_on_batch(rows, y[start : start + 32]))
                 )
         else:
             history = model.fit(x, y, shuffle=False, verbose=0).history

@@ -59,9 +59,7 @@ def test_binary_accuracy(seed: int, rows: int, columns: int) -> None:
 def test_errors(seed: int, rows: int, columns: int) -> None:
     rng = np.random.default_rng(seed)
     p, t = rng.normal(size=(2, rows, columns))
-    model = _model(
-        columns, "mse", ["mse", "mae", metrics.RootMeanSquaredError(name="rmse")], p
-    )
+    model = _model(columns, "mse", ["mse", "mae", metrics.RootMeanSquaredError(name="rmse")], p)
     logs = model.evaluate(p, t, batch_size=4, return_dict=True)
     mse, mae = np.mean((p - t) ** 2), np.mean(np.abs(p - t))
     for key, expected in {"mse": mse, "loss": mse, "mae": mae, "rmse": np.sqrt(mse)}.items():

@@ -31,9 +31,7 @@ def _model(*units: int, inputs: int = 4, dtype: str = "float32") -> lamina.Seque
 
 
 def _equal(one: list[Array], two: list[Array]) -> bool:
-    return len(one) == len(two) and all(
-        np.array_equal(a, b) for a, b in zip(one, two, strict=True)
-    )
+    return len(one) == len(two) and all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 @given(

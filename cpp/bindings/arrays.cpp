@@ -41,7 +41,8 @@ ElementType element_type(const py::dtype& dtype, const std::string& name) {
         break;
     }
   }
-  throw TypeError(text("[", name, "] arrays must hold booleans, integers, float32 or float64 in native byte order. ",
+  throw TypeError(text("[", name,
+                       "] arrays must hold booleans, integers, float32 or float64 in native byte order. ",
                        "Received: dtype ", describe(dtype)));
 }
 
@@ -65,7 +66,8 @@ ArrayView view_rows(const py::array& array, const std::string& name) {
 
 py::array make_array(DType dtype, const Shape& shape) {
   const std::vector<py::ssize_t> extents(shape.begin(), shape.end());
-  return dtype == DType::float32 ? py::array(py::array_t<float>(extents)) : py::array(py::array_t<double>(extents));
+  return dtype == DType::float32 ? py::array(py::array_t<float>(extents))
+                                 : py::array(py::array_t<double>(extents));
 }
 
 py::array dense_copy(const py::object& value, DType dtype, const Shape& shape, const std::string& name) {
@@ -79,9 +81,10 @@ py::array dense_copy(const py::object& value, DType dtype, const Shape& shape, c
     throw ValueError(text("[", name, "] shape ", to_string(shape), " is needed. Received: shape ",
                           to_string(shape_of(source))));
   }
-  py::array dense = dtype == DType::float32
-                        ? py::array(py::array_t<float, py::array::c_style | py::array::forcecast>(source))
-                        : py::array(py::array_t<double, py::array::c_style | py::array::forcecast>(source));
+  py::array dense =
+      dtype == DType::float32
+          ? py::array(py::array_t < float, py::array::c_style | py::array::forcecast > (source))
+          : py::array(py::array_t < double, py::array::c_style | py::array::forcecast > (source));
   return dense;
 }
 

@@ -37,8 +37,7 @@ void init_config(py::module_& m) {
   m.def("get_num_threads", &threads::count, "How many threads one call may use.");
   m.def("default_num_threads", &threads::default_count,
         "What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.");
-  m.def(
-      "isa", [] { return std::string(cpu::kernels().isa); }, "The instruction set in use.");
+  m.def("isa", [] { return std::string(cpu::kernels().isa); }, "The instruction set in use.");
   m.def("available_isas", &cpu::available_isas, "The instruction sets that can run here, slowest first.");
   m.def("available_devices", &lamina::available_devices, "The devices that can be computed on here.");
   m.def("build_info", &build_info, "How this module was built.");

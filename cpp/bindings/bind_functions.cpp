@@ -44,12 +44,14 @@ py::array activate(const Activation& f, const py::array& input) {
   return y;
 }
 
-py::array activate_backward(const Activation& f, const py::array& saved_input, const py::array& gradient_input) {
+py::array activate_backward(const Activation& f, const py::array& saved_input,
+                            const py::array& gradient_input) {
   const DType dtype = computing_dtype(saved_input, "activate_backward");
   if (computing_dtype(gradient_input, "activate_backward") != dtype ||
       shape_of(saved_input) != shape_of(gradient_input)) {
-    throw ValueError(text("[activate_backward] both arrays must have the same dtype and shape. Received: shapes ",
-                          to_string(shape_of(saved_input)), " and ", to_string(shape_of(gradient_input))));
+    throw ValueError(
+        text("[activate_backward] both arrays must have the same dtype and shape. Received: shapes ",
+             to_string(shape_of(saved_input)), " and ", to_string(shape_of(gradient_input))));
   }
   const py::array saved = contiguous(saved_input), dy = contiguous(gradient_input);
   py::array dx = make_array(dtype, shape_of(saved));
@@ -62,9 +64,11 @@ py::array activate_backward(const Activation& f, const py::array& saved_input, c
   return dx;
 }
 
-py::array loss_values(const LossSpecification& loss, const py::array& target, const py::array& prediction_input) {
+py::array loss_values(const LossSpecification& loss, const py::array& target,
+                      const py::array& prediction_input) {
   const DType dtype = computing_dtype(prediction_input, "loss");
-  if (prediction_input.ndim() == 0) throw ValueError("[loss] predictions need at least one axis. Received: shape ()");
+  if (prediction_input.ndim() == 0)
+    throw ValueError("[loss] predictions need at least one axis. Received: shape ()");
   const py::array prediction = contiguous(prediction_input);
   const Matrix matrix = as_matrix(prediction);
   const bool labels = loss.kind == LossKind::sparse_categorical_crossentropy;
@@ -76,8 +80,8 @@ py::array loss_values(const LossSpecification& loss, const py::array& target, co
   LossArguments a;
   if (labels) {
     if (shape_of(target) != leading) {
-      throw ValueError(text("[loss] integer labels of shape ", to_string(leading), " are needed. Received: shape ",
-                            to_string(shape_of(target))));
+      throw ValueError(text("[loss] integer labels of shape ", to_string(leading),
+                            " are needed. Received: shape ", to_string(shape_of(target))));
     }
     const py::array flat = contiguous(target).reshape({matrix.rows});
     const ArrayView view = view_rows(flat, "y_true");
@@ -144,13 +148,16 @@ void init_functions(py::module_& m) {
   py::class_<LossSpecification>(m, "Loss", "A loss and its parameters.")
       .def(py::init([](const std::string& kind, bool from_logits, double label_smoothing, double delta) {
              if (!(label_smoothing >= 0.0 && label_smoothing <= 1.0)) {
-               throw ValueError(text("[loss] label_smoothing must be between 0 and 1. Received: label_smoothing=",
-                                     label_smoothing));
+               throw ValueError(
+                   text("[loss] label_smoothing must be between 0 and 1. Received: label_smoothing=",
+                        label_smoothing));
              }
-             if (!(delta > 0.0)) throw ValueError(text("[loss] delta must be positive. Received: delta=", delta));
+             if (!(delta > 0.0))
+               throw ValueError(text("[loss] delta must be positive. Received: delta=", delta));
              return LossSpecification{loss_from_name(kind), from_logits, label_smoothing, delta};
            }),
-           py::arg("kind"), py::arg("from_logits") = false, py::arg("label_smoothing") = 0.0, py::arg("delta") = 1.0);
+           py::arg("kind"), py::arg("from_logits") = false, py::arg("label_smoothing") = 0.0,
+           py::arg("delta") = 1.0);
 
   py::class_<MetricSpecification>(m, "Metric", "A metric and its parameter.")
       .def(py::init([](const std::string& kind, double a) {
@@ -158,7 +165,8 @@ void init_functions(py::module_& m) {
            }),
            py::arg("kind"), py::arg("a") = 0.5);
 
-  m.def("activate", &activate, py::arg("activation"), py::arg("x"), "The activation of a float32 or float64 array.");
+  m.def("activate", &activate, py::arg("activation"), py::arg("x"),
+        "The activation of a float32 or float64 array.");
   m.def("activate_backward", &activate_backward, py::arg("activation"), py::arg("saved"), py::arg("dy"),
         "The gradient with respect to the input, from the saved output or input (see derivative_from).");
   m.def(
@@ -167,7 +175,8 @@ void init_functions(py::module_& m) {
       py::arg("activation"), "Whether the derivative is computed from the 'output' or the 'input'.");
   m.def("loss_values", &loss_values, py::arg("loss"), py::arg("target"), py::arg("prediction"),
         "The loss of each row: an array shaped like the prediction without its last axis.");
-  m.def("elementary", &elementary, py::arg("name"), "One of lamina's elementary functions, element by element.");
+  m.def("elementary", &elementary, py::arg("name"),
+        "One of lamina's elementary functions, element by element.");
 }
 
 }  // namespace lamina::bindings

@@ -23,13 +23,14 @@ using nn::Sequential;
 Monitor make_monitor(const py::object& poll, const Sequential& model) {
   using Clock = Monitor::Clock;
   constexpr std::chrono::milliseconds poll_interval{100};
-  return Monitor([poll, &model, poll_interval, last = Clock::now()](std::int64_t batches, bool between) mutable {
-    const py::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    if (!between || poll.is_none() || Clock::now() - last < poll_interval) return;
-    poll(batches, model.metric_values());
-    last = Clock::now();
-  });
+  return Monitor(
+      [poll, &model, poll_interval, last = Clock::now()](std::int64_t batches, bool between) mutable {
+        const py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (!between || poll.is_none() || Clock::now() - last < poll_interval) return;
+        poll(batches, model.metric_values());
+        last = Clock::now();
+      });
 }
 
 Samples make_samples(const py::array& x, const py::array& y, const std::optional<py::array>& weights) {
@@ -125,9 +126,10 @@ void* slot(Sequential& model, std::int64_t i) {
 
 void init_network(py::module_& m) {
   py::class_<nn::OptimizerSettings>(m, "Optimizer", "An optimizer's rule and settings.")
-      .def(py::init([](const std::string& kind, double learning_rate, double momentum, double beta_1, double beta_2,
-                       double epsilon) {
-             return nn::OptimizerSettings{optimizer_from_name(kind), learning_rate, momentum, beta_1, beta_2, epsilon};
+      .def(py::init([](const std::string& kind, double learning_rate, double momentum, double beta_1,
+                       double beta_2, double epsilon) {
+             return nn::OptimizerSettings{
+                 optimizer_from_name(kind), learning_rate, momentum, beta_1, beta_2, epsilon};
            }),
            py::arg("kind"), py::arg("learning_rate"), py::arg("momentum") = 0.0, py::arg("beta_1") = 0.9,
            py::arg("beta_2") = 0.999, py::arg("epsilon") = 1e-7);
@@ -142,7 +144,8 @@ void init_network(py::module_& m) {
                        std::uint64_t seed) {
              return std::make_unique<Sequential>(input_shape, dtype_from_name(dtype), device(on), seed);
            }),
-           py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu", py::arg("seed") = 0)
+           py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
+           py::arg("seed") = 0)
       .def(
           "add_dense",
           [](Sequential& s, std::int64_t units, bool use_bias, const Activation& f) {
@@ -153,11 +156,13 @@ void init_network(py::module_& m) {
           "add_activation", [](Sequential& s, const Activation& f) { s.network.add_activation(f); },
           py::arg("activation"))
       .def(
-          "add_dropout", [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
+          "add_dropout",
+          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
           py::arg("rate"), py::arg("seed"))
       .def("add_flatten", [](Sequential& s) { s.network.add_flatten(); })
       .def(
-          "output_shape", [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
+          "output_shape",
+          [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
           py::arg("layer") = -1)
       .def("parameters", [](const Sequential& s) { return s.network.layout().parameters(); })
       .def(
@@ -205,7 +210,9 @@ void init_network(py::module_& m) {
            })
       .def(
           "get_slot",
-          [](Sequential& s, std::int64_t i, std::int64_t parameter) { return read(s, slot(s, i), parameter); },
+          [](Sequential& s, std::int64_t i, std::int64_t parameter) {
+            return read(s, slot(s, i), parameter);
+          },
           py::arg("slot"), py::arg("parameter"))
       .def(
           "set_slot",
@@ -226,7 +233,8 @@ void init_network(py::module_& m) {
   m.def(
       "has_nan",
       [](const py::array& array) {
-        const ArrayView view = view_rows(array.ndim() == 0 ? py::array(array.attr("reshape")(1)) : array, "array");
+        const ArrayView view =
+            view_rows(array.ndim() == 0 ? py::array(array.attr("reshape")(1)) : array, "array");
         const py::gil_scoped_release release;
         return device("cpu").has_nan(view);
       },

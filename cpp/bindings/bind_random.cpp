@@ -37,23 +37,27 @@ void init_random(py::module_& m) {
   m.def(
       "random_uniform",
       [](const Shape& shape, double low, double high, std::uint64_t seed, std::uint64_t stream,
-         const std::string& dtype) { return draw(Distribution::uniform, shape, low, high, seed, stream, dtype); },
+         const std::string& dtype) {
+        return draw(Distribution::uniform, shape, low, high, seed, stream, dtype);
+      },
       py::arg("shape"), py::arg("low"), py::arg("high"), py::arg("seed"), py::arg("stream"), py::arg("dtype"),
       "Uniform numbers in [low, high).");
   m.def(
       "random_normal",
       [](const Shape& shape, double mean, double stddev, std::uint64_t seed, std::uint64_t stream,
-         const std::string& dtype) { return draw(Distribution::normal, shape, mean, stddev, seed, stream, dtype); },
-      py::arg("shape"), py::arg("mean"), py::arg("stddev"), py::arg("seed"), py::arg("stream"), py::arg("dtype"),
-      "Normal numbers.");
+         const std::string& dtype) {
+        return draw(Distribution::normal, shape, mean, stddev, seed, stream, dtype);
+      },
+      py::arg("shape"), py::arg("mean"), py::arg("stddev"), py::arg("seed"), py::arg("stream"),
+      py::arg("dtype"), "Normal numbers.");
   m.def(
       "random_truncated_normal",
       [](const Shape& shape, double mean, double stddev, std::uint64_t seed, std::uint64_t stream,
          const std::string& dtype) {
         return draw(Distribution::truncated_normal, shape, mean, stddev, seed, stream, dtype);
       },
-      py::arg("shape"), py::arg("mean"), py::arg("stddev"), py::arg("seed"), py::arg("stream"), py::arg("dtype"),
-      "Normal numbers within two standard deviations of the mean.");
+      py::arg("shape"), py::arg("mean"), py::arg("stddev"), py::arg("seed"), py::arg("stream"),
+      py::arg("dtype"), "Normal numbers within two standard deviations of the mean.");
   m.def(
       "random_integers",
       [](std::int64_t n, std::int64_t low, std::int64_t high, std::uint64_t seed, std::uint64_t stream) {

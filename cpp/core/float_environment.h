@@ -25,7 +25,7 @@ class FloatEnvironment {
  private:
 #if defined(__SSE2__) || defined(_M_X64)
   using Word = std::uint32_t;
-  static constexpr Word kContract = 0x1f80;  // all exceptions masked, nearest, no FTZ, no DAZ
+  static constexpr Word kContract = 0x1f80;                  // all exceptions masked, nearest, no FTZ, no DAZ
   static Word read() { return _mm_getcsr() & ~Word{0x3f}; }  // sticky flags do not count
   static void write(Word w) { _mm_setcsr(w); }
 #elif defined(__aarch64__)

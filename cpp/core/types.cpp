@@ -25,7 +25,7 @@ std::size_t size_of(ElementType type) {
 std::string_view name_of(DType dtype) { return dtype == DType::float32 ? "float32" : "float64"; }
 
 std::string_view name_of(ElementType type) {
-  constexpr std::string_view names[] = {"bool",  "int8",   "uint8", "int16",  "uint16", "int32",
+  constexpr std::string_view names[] = {"bool",   "int8",  "uint8",  "int16",   "uint16", "int32",
                                         "uint32", "int64", "uint64", "float32", "float64"};
   return names[static_cast<std::size_t>(type)];
 }
@@ -41,7 +41,8 @@ std::int64_t element_count(const Shape& shape) {
   std::int64_t count = 1;
   bool empty = false;
   for (const std::int64_t extent : shape) {
-    if (extent < 0) throw ValueError(text("[shape] extents cannot be negative. Received: ", to_string(shape)));
+    if (extent < 0)
+      throw ValueError(text("[shape] extents cannot be negative. Received: ", to_string(shape)));
     if (extent == 0) {
       empty = true;
     } else if (count > most / extent) {

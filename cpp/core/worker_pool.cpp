@@ -44,6 +44,8 @@ bool spin(Ready& ready, int nanoseconds) {
       pause();
       if (ready()) return true;
     }
+    // The thread that is waited for may need this very processor.
+    std::this_thread::yield();
   } while (std::chrono::steady_clock::now() < end);
   return false;
 }

@@ -41,8 +41,8 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::gemm(arguments);
   }
-  void activate(DType dtype, const Activation& activation, std::int64_t rows, std::int64_t columns, const void* x,
-                void* y) override {
+  void activate(DType dtype, const Activation& activation, std::int64_t rows, std::int64_t columns,
+                const void* x, void* y) override {
     const FloatEnvironment environment;
     cpu::activate(dtype, activation, rows, columns, x, y);
   }

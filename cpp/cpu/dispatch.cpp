@@ -6,20 +6,26 @@
 #include "cpu/cpu_features.h"
 
 // One line per instruction set: the tables that each *.isa.cpp defines, and their row.
-#define LAMINA_DECLARE_TABLES(isa)              \
-  namespace isa {                               \
+#define LAMINA_DECLARE_TABLES(isa)                   \
+  namespace isa {                                    \
   extern const ActivationKernels activation_kernels; \
-  extern const GatherKernels gather_kernels;    \
-  extern const GemmKernels gemm_kernels;        \
-  extern const LossKernels loss_kernels;        \
-  extern const OptimizerKernels optimizer_kernels; \
-  extern const PeakKernels peak_kernels;        \
-  extern const RandomKernels random_kernels;    \
-  extern const ReduceKernels reduce_kernels;    \
+  extern const GatherKernels gather_kernels;         \
+  extern const GemmKernels gemm_kernels;             \
+  extern const LossKernels loss_kernels;             \
+  extern const OptimizerKernels optimizer_kernels;   \
+  extern const PeakKernels peak_kernels;             \
+  extern const RandomKernels random_kernels;         \
+  extern const ReduceKernels reduce_kernels;         \
   }
-#define LAMINA_TABLE_ROW(isa)                                                                          \
-  {#isa,               &isa::activation_kernels, &isa::gather_kernels, &isa::gemm_kernels,             \
-   &isa::loss_kernels, &isa::optimizer_kernels,  &isa::peak_kernels,   &isa::random_kernels,           \
+#define LAMINA_TABLE_ROW(isa) \
+  {#isa,                      \
+   &isa::activation_kernels,  \
+   &isa::gather_kernels,      \
+   &isa::gemm_kernels,        \
+   &isa::loss_kernels,        \
+   &isa::optimizer_kernels,   \
+   &isa::peak_kernels,        \
+   &isa::random_kernels,      \
    &isa::reduce_kernels},
 
 namespace lamina::cpu {
@@ -38,16 +44,15 @@ LAMINA_DECLARE_TABLES(neon)
 namespace {
 
 // Worst first.
-constexpr KernelTable tables[] = {
-    LAMINA_TABLE_ROW(scalar)
+constexpr KernelTable tables[] = {LAMINA_TABLE_ROW(scalar)
 #if LAMINA_HAS_AVX2
-    LAMINA_TABLE_ROW(avx2)
+                                      LAMINA_TABLE_ROW(avx2)
 #endif
 #if LAMINA_HAS_AVX512
-    LAMINA_TABLE_ROW(avx512)
+                                          LAMINA_TABLE_ROW(avx512)
 #endif
 #if LAMINA_HAS_NEON
-    LAMINA_TABLE_ROW(neon)
+                                              LAMINA_TABLE_ROW(neon)
 #endif
 };
 

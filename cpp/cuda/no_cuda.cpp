@@ -7,7 +7,8 @@ namespace lamina::cuda {
 bool available() { return false; }
 
 Device& device() {
-  throw StateError("[device] this build of lamina has no CUDA device; only 'cpu' is available. Received: 'cuda'");
+  throw StateError(
+      "[device] this build of lamina has no CUDA device; only 'cpu' is available. Received: 'cuda'");
 }
 
 }  // namespace lamina::cuda

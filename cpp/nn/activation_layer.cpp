@@ -8,7 +8,8 @@ ActivationLayer::ActivationLayer(Shape input, const Activation& activation)
     : Layer(std::move(input)), function_(activation), columns_(1), rows_a_sample_(1) {
   if (input_shape_.empty()) {
     if (!is_elementwise(activation)) {
-      throw ValueError("[Activation] softmax needs an axis to normalise over. Received: a sample of shape ()");
+      throw ValueError(
+          "[Activation] softmax needs an axis to normalise over. Received: a sample of shape ()");
     }
     return;
   }
@@ -23,8 +24,8 @@ void ActivationLayer::forward(const Pass& pass, const ForwardArguments& f, bool)
 void ActivationLayer::backward(const Pass& pass, const BackwardArguments& b) const {
   if (b.input_gradient == nullptr) return;
   const void* saved = derivative_from(function_) == DerivativeFrom::output ? b.y : b.x;
-  pass.device.activate_backward(pass.dtype, function_, pass.batch * rows_a_sample_, columns_, saved, b.gradient,
-                                b.input_gradient);
+  pass.device.activate_backward(pass.dtype, function_, pass.batch * rows_a_sample_, columns_, saved,
+                                b.gradient, b.input_gradient);
   apply_below(pass, b.below, b.input_gradient);
 }
 

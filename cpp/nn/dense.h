@@ -18,7 +18,7 @@ class Dense final : public Layer {
  private:
   std::int64_t rows(const Pass& pass) const { return pass.batch * positions_; }
 
-  std::int64_t inputs_;     ///< extent of the last axis
+  std::int64_t inputs_;  ///< extent of the last axis
   std::int64_t units_;
   std::int64_t positions_;  ///< the other axes of a sample: each position is a row of its own
   bool use_bias_;

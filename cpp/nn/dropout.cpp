@@ -6,7 +6,11 @@
 namespace lamina::nn {
 
 Dropout::Dropout(Shape input, double rate, std::uint64_t seed, std::uint64_t index)
-    : Layer(std::move(input)), rate_(rate), seed_(seed), index_(index), elements_(element_count(input_shape_)) {
+    : Layer(std::move(input)),
+      rate_(rate),
+      seed_(seed),
+      index_(index),
+      elements_(element_count(input_shape_)) {
   if (!(rate >= 0.0 && rate < 1.0)) {
     throw ValueError(text("[Dropout] rate must be at least 0 and less than 1. Received: rate=", rate));
   }

@@ -20,9 +20,9 @@ struct Parameter {
 struct Pass {
   Device& device;
   DType dtype = DType::float32;
-  std::int64_t batch = 0;    ///< samples
-  bool training = false;     ///< whether dropout drops
-  std::uint64_t step = 0;    ///< the training step, which names the step's random numbers
+  std::int64_t batch = 0;  ///< samples
+  bool training = false;   ///< whether dropout drops
+  std::uint64_t step = 0;  ///< the training step, which names the step's random numbers
 };
 
 /// A layer's parameters or their gradients, in the order of Layer::parameters().

@@ -29,8 +29,8 @@ struct Network::Scratch {
 Network::Network(Shape input, DType dtype, Device& device) : dtype_(dtype), device_(device) {
   for (const std::int64_t extent : input) {
     if (extent < 1) {
-      throw ValueError(text("[Input] every extent of a sample must be positive. Received: shape=",
-                            to_string(input)));
+      throw ValueError(
+          text("[Input] every extent of a sample must be positive. Received: shape=", to_string(input)));
     }
   }
   element_count(input);
@@ -152,8 +152,8 @@ Below Network::ending_of(std::size_t i, const Activations& activations) const {
   const Activation& ending = operations_[i]->ending();
   if (ending.kind == ActivationKind::linear) return {};
   const Activations::Slot& slot = activations.slots[i];
-  return {ending, derivative_from(ending) == DerivativeFrom::output ? slot.output.get()
-                                                                   : slot.pre_activation.get()};
+  return {ending,
+          derivative_from(ending) == DerivativeFrom::output ? slot.output.get() : slot.pre_activation.get()};
 }
 
 void Network::backward(const Pass& pass, std::size_t count, void* gradient, Activations& activations,
@@ -181,7 +181,8 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
 std::int64_t Network::rows_a_block() const {
   constexpr std::int64_t cache_bytes = 512 * 1024;
   std::int64_t widest = 1;
-  for (const auto& operation : operations_) widest = std::max(widest, element_count(operation->output_shape()));
+  for (const auto& operation : operations_)
+    widest = std::max(widest, element_count(operation->output_shape()));
   const std::int64_t rows = cache_bytes / (widest * static_cast<std::int64_t>(size_of(dtype_)));
   return std::clamp<std::int64_t>(rows / 64 * 64, 64, 8192);
 }
@@ -201,7 +202,8 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
   std::unique_ptr<Scratch> scratch(idle_scratch_.exchange(nullptr));
   if (scratch == nullptr || scratch->rows < block) {
     std::int64_t widest = 1;
-    for (const auto& operation : operations_) widest = std::max(widest, element_count(operation->output_shape()));
+    for (const auto& operation : operations_)
+      widest = std::max(widest, element_count(operation->output_shape()));
     scratch = std::make_unique<Scratch>();
     scratch->rows = block;
     for (Device::Memory& half : scratch->halves) half = device_.make(bytes_of(block, widest, dtype_));

@@ -19,8 +19,8 @@ struct Activations {
     Device::Memory pre_activation;  ///< only where a derivative needs it
   };
   std::int64_t batch = 0;
-  std::vector<Slot> slots;       ///< one for each operation
-  Device::Memory gradients[2];   ///< handed from operation to operation
+  std::vector<Slot> slots;          ///< one for each operation
+  Device::Memory gradients[2];      ///< handed from operation to operation
   std::vector<const void*> inputs;  ///< what each operation read in the last forward pass
 };
 
@@ -57,7 +57,8 @@ class Network {
   /// Runs operations [0, count) on x and keeps what backward needs. With `without_ending`
   /// the last of them leaves out its ending function. Returns that operation's output (x
   /// itself when count is 0).
-  void* forward(const Pass&, const void* x, std::size_t count, bool without_ending, Activations&, Monitor*) const;
+  void* forward(const Pass&, const void* x, std::size_t count, bool without_ending, Activations&,
+                Monitor*) const;
   /// From the gradient of operation count-1's output, with respect to its ending's input,
   /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
   void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*) const;

@@ -13,10 +13,12 @@ void ParameterLayout::add(std::int64_t layer, std::size_t operation, const Param
   element_count({elements_});
 }
 
-std::vector<ParameterPointers> ParameterLayout::pointers(void* flat, DType dtype, std::size_t operations) const {
+std::vector<ParameterPointers> ParameterLayout::pointers(void* flat, DType dtype,
+                                                         std::size_t operations) const {
   std::vector<ParameterPointers> result(operations);
   for (const PlacedParameter& p : parameters_) {
-    result[p.operation].push_back(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * size_of(dtype));
+    result[p.operation].push_back(static_cast<char*>(flat) +
+                                  static_cast<std::size_t>(p.offset) * size_of(dtype));
   }
   return result;
 }

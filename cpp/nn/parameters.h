@@ -10,7 +10,7 @@ namespace lamina::nn {
 
 /// Where one parameter lies in every flat buffer (values, gradients, optimizer slots).
 struct PlacedParameter {
-  std::int64_t layer;   ///< the index that the user knows
+  std::int64_t layer;  ///< the index that the user knows
   std::size_t operation;
   std::string name;
   Shape shape;

@@ -44,8 +44,9 @@ void check_targets(Device& device, const Samples& samples, const Shape& output, 
   const std::int64_t wanted = form == TargetForm::values ? outputs : outputs / columns;
   if (element_count(samples.y.row_shape) != wanted) {
     throw ValueError(text("[y] for predictions of shape ", to_string(output), " the loss takes ",
-                          form == TargetForm::values ? "targets of that shape"
-                                                     : "one integer label for each position of all axes but the last",
+                          form == TargetForm::values
+                              ? "targets of that shape"
+                              : "one integer label for each position of all axes but the last",
                           ". Received: targets of shape ", to_string(samples.y.row_shape)));
   }
   if (form == TargetForm::labels) {
@@ -89,8 +90,8 @@ void Batch::gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t r
   x_ = take(x, dtype_, nullptr, first, rows, x_memory_, x_capacity_);
 }
 
-void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positions,
-                   const std::int64_t* order, std::int64_t first, std::int64_t rows) {
+void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
+                   std::int64_t first, std::int64_t rows) {
   x_ = take(samples.x, dtype_, order, first, rows, x_memory_, x_capacity_);
   if (form == TargetForm::values) {
     y_ = take(samples.y, dtype_, order, first, rows, y_memory_, y_capacity_);

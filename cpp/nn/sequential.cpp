@@ -28,7 +28,8 @@ bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
 }
 
 bool is_crossentropy(LossKind loss) {
-  return loss == LossKind::binary_crossentropy || loss == LossKind::categorical_crossentropy || takes_labels(loss);
+  return loss == LossKind::binary_crossentropy || loss == LossKind::categorical_crossentropy ||
+         takes_labels(loss);
 }
 
 /// One training or evaluation at a time on one network.
@@ -76,11 +77,11 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   if (output.empty()) throw ValueError("[compile] the network's output must have at least one axis");
   for (const MetricSpecification& metric : objective.metrics) {
     if (takes_labels(metric.kind) != takes_labels(objective.loss.kind)) {
-      throw ValueError(text("[compile] metric '", name_of(metric.kind), "' takes ",
-                            takes_labels(metric.kind) ? "integer labels" : "targets shaped like the prediction",
-                            ", but loss '", name_of(objective.loss.kind), "' takes ",
-                            takes_labels(objective.loss.kind) ? "integer labels"
-                                                              : "targets shaped like the prediction"));
+      throw ValueError(
+          text("[compile] metric '", name_of(metric.kind), "' takes ",
+               takes_labels(metric.kind) ? "integer labels" : "targets shaped like the prediction",
+               ", but loss '", name_of(objective.loss.kind), "' takes ",
+               takes_labels(objective.loss.kind) ? "integer labels" : "targets shaped like the prediction"));
     }
   }
   if (takes_labels(objective.loss.kind) && output.back() > std::int64_t{1} << 31) {
@@ -166,7 +167,8 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
     if (plan_.operations > 0) {
       const Below ending = network.ending_of(plan_.operations - 1, activations_);
       if (!plan_.without_ending && ending.activation.kind != ActivationKind::linear) {
-        device.activate_backward(dtype, ending.activation, loss_rows, columns, ending.saved, gradient, gradient);
+        device.activate_backward(dtype, ending.activation, loss_rows, columns, ending.saved, gradient,
+                                 gradient);
       }
       network.backward(pass, plan_.operations, gradient, activations_, &monitor);
     }
@@ -180,8 +182,8 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
   loss_sums_.count += static_cast<double>(loss_rows);
 }
 
-void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size, bool training,
-                     Monitor& monitor) {
+void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,
+                     bool training, Monitor& monitor) {
   const std::int64_t rows = samples.x.rows;
   const std::int64_t largest = std::min(rows, batch_size);
   network.reserve(activations_, largest);
@@ -194,7 +196,8 @@ void Sequential::run(const Samples& samples, const std::int64_t* order, std::int
   }
 }
 
-void Sequential::train_epoch(const Samples& samples, std::int64_t batch_size, bool shuffle, Monitor& monitor) {
+void Sequential::train_epoch(const Samples& samples, std::int64_t batch_size, bool shuffle,
+                             Monitor& monitor) {
   const Exclusive exclusive(busy_);
   check(samples);
   if (batch_size < 1) throw ValueError(text("[fit] batch_size must be positive. Received: ", batch_size));
@@ -218,7 +221,8 @@ void Sequential::train_step(const Samples& samples, Monitor& monitor) {
 void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, Monitor& monitor) {
   const Exclusive exclusive(busy_);
   check(samples);
-  if (batch_size < 1) throw ValueError(text("[evaluate] batch_size must be positive. Received: ", batch_size));
+  if (batch_size < 1)
+    throw ValueError(text("[evaluate] batch_size must be positive. Received: ", batch_size));
   run(samples, nullptr, batch_size, false, monitor);
 }
 
@@ -256,7 +260,8 @@ void Sequential::read(const void* flat, std::size_t parameter, void* to_host) co
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
   const std::shared_lock lock(parameters_lock_);
-  network.device().copy_to_host(to_host, static_cast<const char*>(flat) + static_cast<std::size_t>(p.offset) * item,
+  network.device().copy_to_host(to_host,
+                                static_cast<const char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                 static_cast<std::size_t>(p.count) * item);
 }
 
@@ -264,8 +269,8 @@ void Sequential::write(void* flat, std::size_t parameter, const void* from_host)
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
   const std::unique_lock lock(parameters_lock_);
-  network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item, from_host,
-                                  static_cast<std::size_t>(p.count) * item);
+  network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
+                                  from_host, static_cast<std::size_t>(p.count) * item);
 }
 
 void Sequential::set_steps_seen(std::int64_t n) {

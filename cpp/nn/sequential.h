@@ -63,8 +63,8 @@ class Sequential {
  private:
   /// How the last operation and the loss share the work.
   struct LossPlan {
-    std::size_t operations = 0;    ///< how many run before the loss
-    bool without_ending = false;   ///< the loss applies the last ending itself
+    std::size_t operations = 0;   ///< how many run before the loss
+    bool without_ending = false;  ///< the loss applies the last ending itself
     PredictionForm form = PredictionForm::values;
   };
   LossPlan plan_loss(const LossSpecification& loss) const;

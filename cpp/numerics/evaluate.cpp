@@ -26,7 +26,8 @@ constexpr UnaryEntry<T> unary_functions[] = {
 };
 
 template <class T>
-void evaluate_as(std::string_view name, std::int64_t n, const std::vector<const void*>& arguments, void* out) {
+void evaluate_as(std::string_view name, std::int64_t n, const std::vector<const void*>& arguments,
+                 void* out) {
   T* to = static_cast<T*>(out);
   const T* x = static_cast<const T*>(arguments[0]);
   if (name == "pow") {
@@ -37,7 +38,8 @@ void evaluate_as(std::string_view name, std::int64_t n, const std::vector<const 
   }
   for (const UnaryEntry<T>& entry : unary_functions<T>) {
     if (entry.name != name) continue;
-    if (arguments.size() != 1) throw ValueError(text("[", name, "] takes 1 array. Received: ", arguments.size()));
+    if (arguments.size() != 1)
+      throw ValueError(text("[", name, "] takes 1 array. Received: ", arguments.size()));
     for (std::int64_t i = 0; i < n; ++i) to[i] = entry.function(Lane<T>{x[i]}).value;
     return;
   }

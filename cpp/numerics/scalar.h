@@ -119,7 +119,9 @@ struct Lane {
   friend LAMINA_INLINE Lane operator-(Lane a) {
     return as_float(as_int(a) ^ Int{Unsigned(1) << (8 * sizeof(T) - 1)});
   }
-  friend LAMINA_INLINE Lane fma(Lane a, Lane b, Lane c) { return {builtin::fused(a.value, b.value, c.value)}; }
+  friend LAMINA_INLINE Lane fma(Lane a, Lane b, Lane c) {
+    return {builtin::fused(a.value, b.value, c.value)};
+  }
   friend LAMINA_INLINE Lane sqrt(Lane a) { return {builtin::root(a.value)}; }
   friend LAMINA_INLINE Lane abs(Lane a) {
     return as_float(as_int(a) & Int{~(Unsigned(1) << (8 * sizeof(T) - 1))});

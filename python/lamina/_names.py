@@ -8,7 +8,7 @@ _counters: dict[str, int] = {}
 
 
 def snake_case(class_name: str) -> str:
-    """"LeakyReLU" gives "leaky_re_lu", as in Keras."""
+    """LeakyReLU gives leaky_re_lu, as in Keras."""
     name = re.sub(r"\W+", "", class_name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -44,9 +44,7 @@ Activation activation(const std::vector<std::string>& parts, std::size_t first) 
   return f;
 }
 
-RandomKey key(std::uint64_t index) {
-  return {kSeed, numerics::stream_id(numerics::Purpose::user, index, 0)};
-}
+RandomKey key(std::uint64_t index) { return {kSeed, numerics::stream_id(numerics::Purpose::user, index, 0)}; }
 
 std::vector<char> uniform(DType dtype, std::int64_t n, double low, double high, std::uint64_t index) {
   std::vector<char> out(static_cast<std::size_t>(n) * size_of(dtype));
@@ -78,7 +76,8 @@ ArrayView dense_view(const void* data, ElementType type, std::int64_t rows, cons
 }
 
 void write(const std::vector<char>& bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) throw std::runtime_error("cannot write");
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size())
+    throw std::runtime_error("cannot write");
 }
 
 void train(const std::string& line) {
@@ -132,7 +131,8 @@ void train(const std::string& line) {
   samples.x = dense_view(x.data(), element, rows, input);
   samples.y = dense_view(y.data(), element, rows, output);
   if (objective.loss.kind == LossKind::sparse_categorical_crossentropy) {
-    for (std::int64_t i = 0; i < rows * element_count(positions); ++i) labels.push_back(i * 7 % output.back());
+    for (std::int64_t i = 0; i < rows * element_count(positions); ++i)
+      labels.push_back(i * 7 % output.back());
     samples.y = dense_view(labels.data(), ElementType::int64, rows, positions);
   }
 

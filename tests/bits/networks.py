@@ -1,5 +1,7 @@
-"""Trains the networks of networks.txt through the Python package and prints the SHA-256 of
-their weights and predictions; networks.cpp does the same in C++."""
+"""Trains the networks of networks.txt and prints the SHA-256 of their weights and predictions.
+
+networks.cpp does the same in C++.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def build(fields: dict[str, str]) -> _core.Network:
     for i, info in enumerate(network.parameters()):
         network.set_parameter(i, uniform(info.shape, -0.25, 0.25, 10 + i, fields["dtype"]))
     loss, *options = fields["loss"].split(":")
-    from_logits, smoothing, delta = (float(options[i]) if i < len(options) else (0, 0, 1)[i] for i in range(3))
+    from_logits, smoothing, delta = (
+        float(options[i]) if i < len(options) else (0, 0, 1)[i] for i in range(3)
+    )
     rule, *rates = fields["optimizer"].split(":")
     momentum = float(rates[1]) if len(rates) > 1 else 0.0
     network.compile(
@@ -58,7 +62,9 @@ def train(line: str) -> bytes:
     x = uniform((rows, *map(int, fields["input"].split("x"))), -1.0, 1.0, 1, dtype)
     y = uniform((rows, *output), 0.0, 1.0, 2, dtype)
     if fields["loss"].startswith("sparse"):
-        y = (np.arange(rows * int(np.prod(output[:-1]))) * 7 % output[-1]).reshape(rows, *output[:-1])
+        y = (np.arange(rows * int(np.prod(output[:-1]))) * 7 % output[-1]).reshape(
+            rows, *output[:-1]
+        )
     for _ in range(int(fields["epochs"])):
         network.train(x, y, None, int(fields["batch"]), fields["shuffle"] == "1", None)
     weights = [network.get_parameter(i).tobytes() for i in range(len(network.parameters()))]

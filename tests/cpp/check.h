@@ -24,13 +24,13 @@ inline int result() {
 }  // namespace lamina::test
 
 #define CHECK(condition) ::lamina::test::report(static_cast<bool>(condition), #condition, __FILE__, __LINE__)
-#define CHECK_THROWS(expression, type)      \
-  do {                                      \
-    bool thrown = false;                    \
-    try {                                   \
-      (void)(expression);                   \
-    } catch (const type&) {                 \
-      thrown = true;                        \
-    }                                       \
+#define CHECK_THROWS(expression, type)                                                \
+  do {                                                                                \
+    bool thrown = false;                                                              \
+    try {                                                                             \
+      (void)(expression);                                                             \
+    } catch (const type&) {                                                           \
+      thrown = true;                                                                  \
+    }                                                                                 \
     ::lamina::test::report(thrown, #expression " throws " #type, __FILE__, __LINE__); \
   } while (false)

@@ -17,9 +17,7 @@ def plain(kind: str) -> _core.Activation:
     return _core.Activation(kind, 0.0, float("inf"), 0.0)
 
 
-def relu(
-    where: str, negative_slope: Any, max_value: Any, threshold: Any
-) -> _core.Activation:
+def relu(where: str, negative_slope: Any, max_value: Any, threshold: Any) -> _core.Activation:
     """relu with a slope below its threshold and a maximum."""
     slope = _checks.number(where, "negative_slope", negative_slope, low=0.0)
     limit = float("inf")
@@ -61,9 +59,7 @@ def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Array:
     array = floating_array(x, "x", None, floatx())
     if array.ndim == 0:
         raise ValueError(f"{specification.kind}: `x` needs at least one axis. Received: shape ()")
-    place = _checks.integer(
-        specification.kind, "axis", axis, low=-array.ndim, high=array.ndim - 1
-    )
+    place = _checks.integer(specification.kind, "axis", axis, low=-array.ndim, high=array.ndim - 1)
     if place in (-1, array.ndim - 1):
         return apply(specification, array)
     result = apply(specification, np.ascontiguousarray(np.moveaxis(array, place, -1)))

@@ -152,8 +152,7 @@ class CallbackList:
     def wants_batches(self) -> bool:
         """Whether any callback has a hook of its own for training batches."""
         return any(
-            name in vars(callback)
-            or getattr(type(callback), name) is not getattr(Callback, name)
+            name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
             for callback in self.callbacks
             for name in BATCH_HOOKS
         )

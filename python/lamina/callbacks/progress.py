@@ -63,9 +63,7 @@ class ProgressBar:
         convert: Turns those values into logs.
     """
 
-    def __init__(
-        self, steps: int, verbose: int, convert: Callable[[list[float]], Logs]
-    ) -> None:
+    def __init__(self, steps: int, verbose: int, convert: Callable[[list[float]], Logs]) -> None:
         self._steps = steps
         self._verbose = verbose
         self._convert = convert

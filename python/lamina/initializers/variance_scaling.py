@@ -57,9 +57,7 @@ class VarianceScaling(RandomInitializer):
         if distribution not in _DISTRIBUTIONS:
             raise unknown_name("`distribution` of VarianceScaling", distribution, _DISTRIBUTIONS)
         self.mode = mode
-        self.distribution = (
-            "truncated_normal" if distribution == "normal" else distribution
-        )
+        self.distribution = "truncated_normal" if distribution == "normal" else distribution
         super().__init__(seed)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> Array:
@@ -97,9 +95,7 @@ class _Fixed(VarianceScaling):
         input_axes: None = None,
         output_axes: None = None,
     ) -> None:
-        _checks.require_default(
-            type(self).__name__, input_axes=input_axes, output_axes=output_axes
-        )
+        _checks.require_default(type(self).__name__, input_axes=input_axes, output_axes=output_axes)
         super().__init__(self._scale, self._mode, self._distribution, seed)
 
     def get_config(self) -> Config:

@@ -272,8 +272,6 @@ def set_weights(variables: list[Variable], weights: Any, where: str) -> None:
         raise ValueError(
             f"{where} has {len(variables)} weights. Received: a list of {len(weights)} arrays"
         )
-    values = [
-        variable.checked(weight) for variable, weight in zip(variables, weights, strict=True)
-    ]
+    values = [variable.checked(weight) for variable, weight in zip(variables, weights, strict=True)]
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

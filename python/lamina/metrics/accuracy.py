@@ -89,9 +89,7 @@ class BinaryAccuracy(MeanMetricWrapper):
         dtype: Any = None,
         threshold: float = 0.5,
     ) -> None:
-        self.threshold = _checks.number(
-            "BinaryAccuracy", "threshold", threshold, low=0.0, high=1.0
-        )
+        self.threshold = _checks.number("BinaryAccuracy", "threshold", threshold, low=0.0, high=1.0)
         super().__init__(binary_accuracy, name, dtype, threshold=self.threshold)
 
     def specification(self) -> _core.Metric:
@@ -119,9 +117,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
 class SparseCategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is at the integer label."""
 
-    def __init__(
-        self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None
-    ) -> None:
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
     def specification(self) -> _core.Metric:

@@ -31,9 +31,7 @@ class MeanSquaredError(MeanMetricWrapper):
 class RootMeanSquaredError(MeanSquaredError):
     """The root of the mean of squared errors."""
 
-    def __init__(
-        self, name: str | None = "root_mean_squared_error", dtype: Any = None
-    ) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
     def from_mean(self, mean: float) -> float:

@@ -65,8 +65,7 @@ def get(identifier: Any) -> Metric:
             f"lamina.metrics.MeanMetricWrapper and use them on their own. Received: {identifier!r}"
         )
     raise TypeError(
-        "A metric is a name, an object or a function of lamina.metrics. "
-        f"Received: {identifier!r}"
+        f"A metric is a name, an object or a function of lamina.metrics. Received: {identifier!r}"
     )
 
 

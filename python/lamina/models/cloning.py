@@ -29,9 +29,7 @@ def clone_model(model: Any, input_tensors: Any = None, **unsupported: Any) -> Se
     return Sequential.from_config(model.get_config())
 
 
-def model_from_json(
-    json_string: str, custom_objects: dict[str, Any] | None = None
-) -> Sequential:
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Sequential:
     """The model of what `Sequential.to_json` returned, with freshly drawn weights.
 
     Raises:

@@ -77,8 +77,7 @@ class Compiled:
         if self.loss is None:
             return
         resolved = [
-            accuracy_for(m, output, self.labels) if isinstance(m, str) else m
-            for m in self.metrics
+            accuracy_for(m, output, self.labels) if isinstance(m, str) else m for m in self.metrics
         ]
         network.compile(
             self.loss.specification(),

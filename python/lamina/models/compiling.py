@@ -172,9 +172,7 @@ class Compilable:
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
-        samples = make_samples(
-            inputs, y, sample_weight, class_weight, output, compiled.labels
-        )
+        samples = make_samples(inputs, y, sample_weight, class_weight, output, compiled.labels)
         return samples, sample, output
 
     def _ready(self, sample: Shape) -> _core.Network:

@@ -43,9 +43,7 @@ def input_array(x: Any, name: str = "x") -> Array:
         )
     array = real_array(x, name)
     if array.ndim == 0:
-        raise ValueError(
-            f"`{name}` must have one row for each sample. Received: {name}.shape=()"
-        )
+        raise ValueError(f"`{name}` must have one row for each sample. Received: {name}.shape=()")
     if array.shape[0] == 0:
         raise ValueError(
             f"`{name}` must hold at least one sample. Received: {name}.shape={array.shape}"
@@ -125,8 +123,7 @@ def make_samples(
     if class_weight is not None:
         if sample_weight is not None:
             raise ValueError(
-                "You cannot use `class_weight` and `sample_weight` at the same time. "
-                "Received: both"
+                "You cannot use `class_weight` and `sample_weight` at the same time. Received: both"
             )
         weights = weights_of_classes(class_weight, target, labels)
     elif sample_weight is not None:
@@ -151,9 +148,7 @@ def sample_weights(sample_weight: Any, rows: int, name: str) -> Array:
             f"Received: {name}.shape={weights.shape}"
         )
     if _core.has_nan(weights):
-        raise ValueError(
-            f"`{name}` contains NaN. Received: NaN at index {first_nan(weights)[0]}"
-        )
+        raise ValueError(f"`{name}` contains NaN. Received: NaN at index {first_nan(weights)[0]}")
     return weights
 
 

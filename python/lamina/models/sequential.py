@@ -160,9 +160,7 @@ class Sequential(Stack):
         return config
 
     @classmethod
-    def from_config(
-        cls, config: Any, custom_objects: dict[str, Any] | None = None
-    ) -> Sequential:
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
         """The model that `get_config` described, with freshly drawn weights.
 
         Raises:

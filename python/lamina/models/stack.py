@@ -238,18 +238,14 @@ class Stack(Trainer):
     def input_shape(self) -> BatchShape:
         """The shape of the input with the batch in front; AttributeError before building."""
         if self._input is None:
-            raise AttributeError(
-                f"Sequential model '{self.name}' has no defined input shape yet."
-            )
+            raise AttributeError(f"Sequential model '{self.name}' has no defined input shape yet.")
         return self._input.batch_shape
 
     @property
     def output_shape(self) -> BatchShape:
         """The shape of the output with the batch in front; AttributeError before building."""
         if not self.built:
-            raise AttributeError(
-                f"Sequential model '{self.name}' has no defined output shape yet."
-            )
+            raise AttributeError(f"Sequential model '{self.name}' has no defined output shape yet.")
         return (self.batch_size, *self._output_after(len(self._layers)))
 
     # The network.

@@ -149,9 +149,7 @@ class Trainer(Inference):
         callback_list.call("on_train_end", logs)
         return history
 
-    def _validation(
-        self, compiled: Compiled, data: Any, sample: Shape, output: Shape
-    ) -> Samples:
+    def _validation(self, compiled: Compiled, data: Any, sample: Shape, output: Shape) -> Samples:
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
             raise ValueError(
                 "`validation_data` must be a tuple (x, y) or (x, y, sample_weight). "

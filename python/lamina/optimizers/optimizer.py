@@ -91,8 +91,7 @@ class Optimizer:
     def specification(self) -> _core.Optimizer:
         """What the core needs to compute it."""
         raise NotImplementedError(
-            "Optimizers of your own are not supported yet. "
-            f"Received: {type(self).__name__}"
+            f"Optimizers of your own are not supported yet. Received: {type(self).__name__}"
         )
 
     @property

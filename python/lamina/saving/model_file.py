@@ -250,8 +250,7 @@ def _json(metadata: dict[str, str], key: str) -> dict[str, Any]:
         value = json.loads(metadata.get(key, ""))
     except (ValueError, RecursionError) as error:
         raise FileFormatError(
-            f"The file's '{key}' is not valid JSON: {error}. "
-            f"Received: {shorten(metadata.get(key))}"
+            f"The file's '{key}' is not valid JSON: {error}. Received: {shorten(metadata.get(key))}"
         ) from None
     if not isinstance(value, dict):
         raise FileFormatError(f"The file's '{key}' must be an object. Received: {shorten(value)}")

@@ -243,6 +243,6 @@ def deserialize_keras_object(
             except ValueError:
                 continue
             return family.create(config)
-        raise unknown_name("class", config["class_name"], [
-            name for family in families for name in family._classes
-        ])
+        raise unknown_name(
+            "class", config["class_name"], [name for family in families for name in family._classes]
+        )
