@@ -17,14 +17,16 @@ class Monitor {
 
   Monitor() = default;
   using Check = std::function<void(std::int64_t batches, bool between_batches)>;
-  explicit Monitor(Check check) : check_(std::move(check)), last_(Clock::now()) {}
+  explicit Monitor(Check check) : check_(std::move(check)), last_(Clock::now()), last_between_(last_) {}
 
+  /// The time between batches is counted on its own: most ticks fall inside a batch.
   void tick(bool between_batches = false) {
     if (!check_) return;
-    const Clock::time_point now = Clock::now();
-    if (now - last_ < kInterval) return;
+    Clock::time_point& last = between_batches ? last_between_ : last_;
+    if (Clock::now() - last < kInterval) return;
     check_(batches, between_batches);
     last_ = Clock::now();
+    if (between_batches) last_between_ = last_;
   }
 
   std::int64_t batches = 0;  ///< done so far
@@ -32,6 +34,7 @@ class Monitor {
  private:
   Check check_;
   Clock::time_point last_{};
+  Clock::time_point last_between_{};
 };
 
 }  // namespace lamina::nn
