@@ -52,27 +52,28 @@ std::vector<double> train(Sequential& model, const py::array& x, const py::array
 }
 
 std::vector<double> train_on_batch(Sequential& model, const py::array& x, const py::array& y,
-                                   const std::optional<py::array>& weights) {
+                                   const std::optional<py::array>& weights, bool fresh) {
   const Samples samples = make_samples(x, y, weights);
   Monitor monitor = make_monitor(py::none(), model);
   const py::gil_scoped_release release;
-  model.train_step(samples, monitor);
+  model.train_step(samples, fresh, monitor);
   return model.metric_values();
 }
 
 std::vector<double> evaluate(Sequential& model, const py::array& x, const py::array& y,
                              const std::optional<py::array>& weights, std::int64_t batch_size,
-                             const py::object& poll) {
+                             const py::object& poll, bool fresh) {
   const Samples samples = make_samples(x, y, weights);
   Monitor monitor = make_monitor(poll, model);
   const py::gil_scoped_release release;
-  model.evaluate(samples, batch_size, monitor);
+  model.evaluate(samples, batch_size, fresh, monitor);
   return model.metric_values();
 }
 
 std::vector<double> test_on_batch(Sequential& model, const py::array& x, const py::array& y,
-                                  const std::optional<py::array>& weights) {
-  return evaluate(model, x, y, weights, std::max<std::int64_t>(1, x.ndim() > 0 ? x.shape(0) : 1), py::none());
+                                  const std::optional<py::array>& weights, bool fresh) {
+  const std::int64_t rows = x.ndim() > 0 ? x.shape(0) : 1;
+  return evaluate(model, x, y, weights, std::max<std::int64_t>(1, rows), py::none(), fresh);
 }
 
 py::array predict(Sequential& model, const py::array& x, std::int64_t batch_size, const py::object& poll) {
@@ -224,10 +225,12 @@ void init_network(py::module_& m) {
       .def("metric_values", &Sequential::metric_values)
       .def("train", &train, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
            py::arg("shuffle"), py::arg("poll"))
-      .def("train_on_batch", &train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"))
+      .def("train_on_batch", &train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"),
+           py::arg("fresh") = false)
       .def("evaluate", &evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
-           py::arg("poll"))
-      .def("test_on_batch", &test_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"))
+           py::arg("poll"), py::arg("fresh") = false)
+      .def("test_on_batch", &test_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"),
+           py::arg("fresh") = false)
       .def("predict", &predict, py::arg("x"), py::arg("batch_size"), py::arg("poll"));
 
   m.def(

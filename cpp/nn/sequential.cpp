@@ -212,17 +212,19 @@ void Sequential::train_epoch(const Samples& samples, std::int64_t batch_size, bo
   ++epochs_seen_;
 }
 
-void Sequential::train_step(const Samples& samples, Monitor& monitor) {
+void Sequential::train_step(const Samples& samples, bool fresh, Monitor& monitor) {
   const Exclusive exclusive(busy_);
   check(samples);
+  if (fresh) reset_metrics();
   run(samples, nullptr, std::max<std::int64_t>(samples.x.rows, 1), true, monitor);
 }
 
-void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, Monitor& monitor) {
+void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool fresh, Monitor& monitor) {
   const Exclusive exclusive(busy_);
   check(samples);
   if (batch_size < 1)
     throw ValueError(text("[evaluate] batch_size must be positive. Received: ", batch_size));
+  if (fresh) reset_metrics();
   run(samples, nullptr, batch_size, false, monitor);
 }
 

@@ -39,8 +39,9 @@ class Sequential {
   // on until reset_metrics(). An exception (also from the monitor) leaves the model as after
   // its last whole step. A second training while one runs is a StateError.
   void train_epoch(const Samples&, std::int64_t batch_size, bool shuffle, Monitor&);
-  void train_step(const Samples&, Monitor&);
-  void evaluate(const Samples&, std::int64_t batch_size, Monitor&);
+  /// `fresh`: the metric sums start again with this batch, once it has been checked.
+  void train_step(const Samples&, bool fresh, Monitor&);
+  void evaluate(const Samples&, std::int64_t batch_size, bool fresh, Monitor&);
 
   /// out[x.rows, output] in the network's dtype, host memory. Safe from several threads.
   void predict(const ArrayView& x, void* out, Monitor&) const;

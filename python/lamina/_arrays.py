@@ -8,7 +8,8 @@ import numpy as np
 
 from lamina._typing import Array
 
-_NATIVE = frozenset(
+# What the core reads without a conversion.
+NATIVE = frozenset(
     np.dtype(kind)
     for kind in (
         np.bool_,
@@ -42,7 +43,7 @@ def real_array(value: Any, name: str) -> Array:
         TypeError: For object, complex, string and date arrays, and what is no array at all.
         ValueError: For None and for ragged lists.
     """
-    if type(value) is np.ndarray and value.dtype in _NATIVE and value.dtype.isnative:
+    if type(value) is np.ndarray and value.dtype in NATIVE:
         return value
     if value is None:
         raise ValueError(f"`{name}` is missing: an array is needed. Received: {name}=None")

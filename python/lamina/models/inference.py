@@ -78,8 +78,7 @@ class Inference(Compilable):
         compiled = self._require_compiled("test_on_batch")
         samples, sample, _ = self._prepare(compiled, x, y, sample_weight)
         network = self._ready(sample)
-        network.reset_metrics()
-        means = network.test_on_batch(samples.x, samples.y, samples.weights)
+        means = network.test_on_batch(samples.x, samples.y, samples.weights, True)
         return answer(compiled, means, return_dict)
 
     def reset_metrics(self) -> None:
