@@ -32,6 +32,9 @@ else()
   set(LAMINA_ISAS scalar)
 endif()
 
+# -O3 for kernels whatever the build type; sanitizer builds lower it, since they compile for minutes.
+set(LAMINA_KERNEL_OPTIMIZATION -O3 CACHE STRING "Optimisation of the kernels")
+
 # lamina_add_isa_objects(<out-variable> <files...>): compiles each *.isa.cpp once for
 # every instruction set, inside namespace lamina::cpu::<isa>.
 function(lamina_add_isa_objects out)
@@ -44,7 +47,7 @@ function(lamina_add_isa_objects out)
     target_compile_options(${target} PRIVATE ${LAMINA_CONTRACT_FLAGS} ${LAMINA_FLAGS_${isa}})
     if(NOT MSVC)
       # No link-time optimisation: it could move code for one instruction set into another's.
-      target_compile_options(${target} PRIVATE -O3 -fno-lto -fno-exceptions -fno-rtti -fno-stack-protector)
+      target_compile_options(${target} PRIVATE ${LAMINA_KERNEL_OPTIMIZATION} -fno-lto -fno-exceptions -fno-rtti -fno-stack-protector)
     endif()
     target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     list(APPEND objects $<TARGET_OBJECTS:${target}>)
