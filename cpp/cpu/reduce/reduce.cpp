@@ -52,6 +52,10 @@ ReduceKernels::LaneSums<T> lane_kernel() {
 
 template <class T>
 void column_sums(std::int64_t rows, std::int64_t columns, const T* x, T* out) {
+  if (rows == 0) {  // x may be null
+    std::fill_n(out, columns, T(0));
+    return;
+  }
   const auto kernel = column_kernel<T>();
   const std::int64_t groups = pieces_of(rows, kGroupRows), blocks = pieces_of(columns, kColumnBlock);
   const double cost =

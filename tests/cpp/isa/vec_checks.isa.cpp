@@ -230,8 +230,8 @@ struct Checks {
     T* const end = reinterpret_cast<T*>(report.end_of_memory);
     for (int n = 0; n <= lanes; ++n) {
       for (int shift = 0; shift < 3; ++shift) {
-        // The last bytes of memory, and unaligned ones.
-        unsigned char* const raw = reinterpret_cast<unsigned char*>(end - n) - (n > 0 ? shift : 0);
+        // The last elements of memory, and ones before, at no multiple of a vector.
+        unsigned char* const raw = reinterpret_cast<unsigned char*>(end - n - (n > 0 ? shift : 0));
         T* const p = reinterpret_cast<T*>(raw);
         U* const q = reinterpret_cast<U*>(raw);
         T out[lanes];
