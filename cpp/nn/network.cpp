@@ -131,12 +131,7 @@ void* Network::forward(const Pass& pass, const void* x, std::size_t count, bool 
     if (monitor != nullptr) monitor->tick();
     const Layer& operation = *operations_[i];
     activations.inputs[i] = input;
-    if (operation.training_only() && !pass.training) {
-      // The output slot must still hold what the layer above and the metrics read.
-      if (i + 1 < count) {
-        continue;
-      }
-    }
+    if (operation.training_only() && !pass.training) continue;
     ForwardArguments f;
     f.x = input;
     f.y = activations.slots[i].output.get();
