@@ -75,10 +75,10 @@ class Compilable:
             metrics: A list of names, objects or functions of `lamina.metrics`; "accuracy" is
                 the form that fits the loss and the output.
             weighted_metrics: Not supported yet: None only. (Metrics ignore sample weights.)
-            run_eagerly: Accepted for compatibility; it changes no result.
-            steps_per_execution: The same.
-            jit_compile: The same.
-            auto_scale_loss: The same.
+            run_eagerly: Not supported yet: False only.
+            steps_per_execution: Not supported: 1 only. An epoch is one call already.
+            jit_compile: Any value: everything is compiled ahead of time.
+            auto_scale_loss: Any value: it concerns float16, which lamina does not compute in.
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
@@ -86,7 +86,11 @@ class Compilable:
             TypeError: For objects of the wrong kind. The model is unchanged in all cases.
         """
         _checks.require_default(
-            "compile", loss_weights=loss_weights, weighted_metrics=weighted_metrics or None
+            "compile",
+            loss_weights=loss_weights,
+            weighted_metrics=weighted_metrics or None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=None if steps_per_execution == 1 else steps_per_execution,
         )
         compiled = Compiled(optimizer, loss, metrics)
         old = self._compiled.optimizer if self._compiled is not None else None
