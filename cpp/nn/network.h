@@ -70,13 +70,16 @@ class Network {
   /// out[rows, output] = the network's answer in inference; x and out are dense. Safe to
   /// call from several threads while nobody changes the parameters.
   void infer(const void* x, std::int64_t rows, void* out) const;
-  /// Rows that infer() takes at a time: what fits a core's second-level cache.
+  /// Rows that go through all layers together: their activations fit a core's near caches.
   std::int64_t rows_a_block() const;
 
  private:
   void require_unbuilt() const;
   void append(std::unique_ptr<Layer> operation);
   void activate(const Activation&);
+  std::int64_t widest_output() const;
+  void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2],
+                   void* out) const;
 
   DType dtype_;
   Device& device_;

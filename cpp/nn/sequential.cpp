@@ -230,7 +230,8 @@ void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool 
 
 void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const {
   check_inputs(x, network.input_shape());
-  const std::int64_t block = network.rows_a_block();
+  constexpr std::int64_t blocks_between_ticks = 16;
+  const std::int64_t block = blocks_between_ticks * network.rows_a_block();
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
   const std::int64_t outputs = element_count(network.output_shape()) * item;
   Batch inputs(network.device(), network.dtype());

@@ -28,6 +28,7 @@ constexpr double kNearElement = 0.1;  // an element read for the first time from
 constexpr double kFarElement = 0.8;   // or from a far one
 constexpr double kPanelRow = 0.35;    // an element of A read again
 constexpr double kJoined = 4.0;       // a vector of a partial product stored, read and added
+constexpr double kNanosecondsPerByte = 0.026;  // an operand that streams from the last cache
 constexpr double kFewTasks = 0.08;    // the share that is lost if each thread has one task
 
 std::int64_t pieces(std::int64_t total, std::int64_t each) { return (total + each - 1) / each; }
@@ -181,7 +182,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   if (may_use_threads) {
     const std::int64_t chunks = pieces(size.k, size.chunk);
     const std::int64_t outputs = pieces(size.m, plan.shape.strip) * vectors;
-    const double cost = work * kernels.nanoseconds;
+    // Few rows leave the processor waiting for B.
+    const auto bytes_of_b = static_cast<double>(size.n * size.k * size.element_bytes);
+    const double cost = std::max(work * kernels.nanoseconds, bytes_of_b * kNanosecondsPerByte);
     plan.threads = threads::worthwhile(cost, outputs * chunks);
     if (plan.threads > 1) {
       const double milliseconds = cost * 1e-6 / plan.threads;
