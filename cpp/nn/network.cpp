@@ -190,7 +190,7 @@ std::int64_t Network::rows_a_block() const {
 }
 
 void Network::infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2],
-                          void* out) const {
+                          void* out, const KernelBlocks* blocks) const {
   const Pass pass{device_, dtype_, rows, false, 0};
   const void* input = x;
   int half = 0;
@@ -200,6 +200,7 @@ void Network::infer_block(const void* x, std::int64_t rows, std::size_t operatio
     f.x = input;
     f.y = i + 1 == operations ? out : halves[half];
     f.parameters = &value_pointers_[i];
+    if (blocks != nullptr) f.kernel_blocks = blocks->kernels[i].get();
     operations_[i]->forward(pass, f, false);
     input = f.y;
     half ^= 1;
@@ -235,12 +236,20 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
     scratch = std::move(larger);
   }
 
+  constexpr std::int64_t few_rows = 8;
+  constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
+  std::shared_ptr<const KernelBlocks> kernel_blocks;
+  if (rows <= few_rows && flat_bytes() > near_bytes) {
+    kernel_blocks = kernel_blocks_.find(version_.load(std::memory_order_relaxed), device_, dtype_,
+                                        operations_, value_pointers_);
+  }
+
   const auto run_block = [&](std::int64_t i, int thread) {
     char* const mine = static_cast<char*>(scratch->memory.get()) + 2 * thread * half * item;
     void* const halves[2] = {mine, mine + half * item};
     const std::int64_t start = i * block;
     infer_block(static_cast<const char*>(x) + start * inputs * item, std::min(block, rows - start), last,
-                halves, static_cast<char*>(out) + start * outputs * item);
+                halves, static_cast<char*>(out) + start * outputs * item, kernel_blocks.get());
   };
   if (threads <= 1) {
     for (std::int64_t i = 0; i < blocks; ++i) run_block(i, 0);

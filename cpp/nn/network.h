@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "nn/kernel_blocks.h"
 #include "nn/layer.h"
 #include "nn/monitor.h"
 #include "nn/parameters.h"
@@ -48,7 +49,11 @@ class Network {
   const Shape& output_shape(std::int64_t i) const;
 
   const ParameterLayout& layout() const { return layout_; }
-  void* values() const { return values_.get(); }
+  /// Whoever asks may change them: copies of parameters are made anew after it.
+  void* values() const {
+    version_.fetch_add(1, std::memory_order_relaxed);
+    return values_.get();
+  }
   void* gradients() const { return gradients_.get(); }
   std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
 
@@ -78,8 +83,8 @@ class Network {
   void append(std::unique_ptr<Layer> operation);
   void activate(const Activation&);
   std::int64_t widest_output() const;
-  void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2],
-                   void* out) const;
+  void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2], void* out,
+                   const KernelBlocks* blocks) const;
 
   DType dtype_;
   Device& device_;
@@ -90,6 +95,9 @@ class Network {
   ParameterLayout layout_;
   Device::Memory values_, gradients_;
   std::vector<ParameterPointers> value_pointers_, gradient_pointers_;
+
+  mutable std::atomic<std::uint64_t> version_{1};
+  mutable KernelBlocksCache kernel_blocks_;
 
   struct Scratch;
   mutable std::atomic<Scratch*> idle_scratch_{nullptr};  ///< kept between calls of infer

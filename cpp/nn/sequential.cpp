@@ -272,6 +272,7 @@ void Sequential::write(void* flat, std::size_t parameter, const void* from_host)
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
   const std::unique_lock lock(parameters_lock_);
+  network.values();  // a prediction may have copied the old ones since `flat` was asked for
   network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                   from_host, static_cast<std::size_t>(p.count) * item);
 }
