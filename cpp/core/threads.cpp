@@ -148,7 +148,7 @@ int worthwhile(double cost, std::int64_t tasks) {
   // What each thread is to have at least. To wake a worker costs tens of microseconds, and waiting for
   // the last one as much again; one that still looks for work, as between the operations of a step, is
   // there at once. How many threads share the work never changes its result.
-  constexpr double kAsleep = 20'000.0, kAwake = 5'000.0;
+  constexpr double kAsleep = 20'000.0, kAwake = 3'000.0;
   if (!(cost >= 2.0 * kAwake)) return 1;
   const Team* team = current_team.load(std::memory_order_acquire);
   const bool awake = team != nullptr && team->pool.awake() > 0;
