@@ -43,7 +43,17 @@ void Network::require_unbuilt() const {
   if (built_) throw StateError("[Network] layers cannot be added once the parameters exist");
 }
 
-void Network::append(std::unique_ptr<Layer> operation) { operations_.push_back(std::move(operation)); }
+void Network::append(std::unique_ptr<Layer> operation) {
+  const Shape& output = operation->output_shape();
+  auto work = static_cast<double>(element_count(output));
+  const double positions = output.empty() ? 1.0 : work / static_cast<double>(output.back());
+  for (const Parameter& parameter : operation->parameters()) {
+    work += positions * static_cast<double>(element_count(parameter.shape));
+  }
+  works_.push_back(work);
+  work_ += work;
+  operations_.push_back(std::move(operation));
+}
 
 void Network::activate(const Activation& activation) {
   if (activation.kind == ActivationKind::linear) return;
@@ -128,7 +138,7 @@ void* Network::forward(const Pass& pass, const void* x, std::size_t count, bool 
                        Activations& activations, Monitor* monitor) const {
   const void* input = x;
   for (std::size_t i = 0; i < count; ++i) {
-    if (monitor != nullptr) monitor->tick();
+    if (monitor != nullptr) monitor->tick(static_cast<double>(pass.batch) * works_[i]);
     const Layer& operation = *operations_[i];
     activations.inputs[i] = input;
     if (operation.training_only() && !pass.training) continue;
@@ -157,7 +167,7 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
   std::size_t first = 0;
   while (first < count && operations_[first]->parameters().empty()) ++first;
   for (std::size_t i = count; i-- > first;) {
-    if (monitor != nullptr) monitor->tick();
+    if (monitor != nullptr) monitor->tick(2.0 * static_cast<double>(pass.batch) * works_[i]);
     void* other = gradient == activations.gradients[0].get() ? activations.gradients[1].get()
                                                              : activations.gradients[0].get();
     BackwardArguments b;

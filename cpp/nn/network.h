@@ -53,6 +53,8 @@ class Network {
   std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
 
   const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
+  /// About the multiplications that one sample's answer takes.
+  double work() const { return work_; }
 
   /// Runs operations [0, count) on x and keeps what backward needs. With `without_ending`
   /// the last of them leaves out its ending function. Returns that operation's output (x
@@ -82,6 +84,8 @@ class Network {
   Device& device_;
   std::vector<Shape> shapes_;  ///< input, then the output of each layer
   std::vector<std::unique_ptr<Layer>> operations_;
+  std::vector<double> works_;  ///< of each operation, and their sum
+  double work_ = 0.0;
   std::uint64_t dropouts_ = 0;
   bool built_ = false;
   ParameterLayout layout_;

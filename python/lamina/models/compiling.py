@@ -5,10 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lamina import _checks, _core
-from lamina._arrays import NATIVE
 from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import Layer
 from lamina.models.compiled import Compiled
@@ -181,17 +178,6 @@ class Compilable:
             )
         samples = make_samples(inputs, y, sample_weight, class_weight, output, compiled.labels)
         return samples, sample, output
-
-    def _takes_as_they_are(self, compiled: Compiled, x: Any, y: Any) -> bool:
-        """Whether these arrays need no conversion: then the core's own checks of them suffice."""
-        network = self._network
-        if network is None or type(x) is not np.ndarray or type(y) is not np.ndarray:
-            return False
-        if x.dtype not in NATIVE or y.dtype not in NATIVE or x.ndim == 0 or len(x) == 0:
-            return False
-        output = self._output_after(len(self._layers))
-        target = output[:-1] if compiled.labels else output
-        return len(output) > 0 and x.shape[1:] == self._sample() and y.shape == (len(x), *target)
 
     def _ready(self, sample: Shape) -> _core.Network:
         network = self._network
