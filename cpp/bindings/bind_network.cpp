@@ -196,7 +196,7 @@ void init_network(py::module_& m) {
       .def(
           "get_gradient",
           [](Sequential& s, std::int64_t i) {
-            s.network.build();
+            s.network.build_gradients();
             return read(s, s.network.gradients(), i);
           },
           py::arg("i"), "The gradient of the last training step.")

@@ -37,11 +37,23 @@ class Extents {
     ++size_;
   }
 
+  void resize(std::size_t size) {
+    while (size_ < size) push_back(0);
+    size_ = size;
+    if (size_ <= kInPlace && !more_.empty()) {
+      std::copy_n(more_.begin(), size_, few_);
+      more_.clear();
+    } else if (size_ > kInPlace) {
+      more_.resize(size_);
+    }
+  }
+
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   const std::int64_t* begin() const { return size_ <= kInPlace ? few_ : more_.data(); }
   const std::int64_t* end() const { return begin() + size_; }
   std::int64_t operator[](std::size_t i) const { return begin()[i]; }
+  std::int64_t& operator[](std::size_t i) { return size_ <= kInPlace ? few_[i] : more_[i]; }
 
   friend bool operator==(const Extents& a, const Extents& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());

@@ -95,14 +95,19 @@ void Network::add_flatten() {
 void Network::build() {
   if (built_) return;
   Device::Memory values = device_.make(flat_bytes());
-  Device::Memory gradients = device_.make(flat_bytes());
   device_.fill_zero(values.get(), flat_bytes());
-  device_.fill_zero(gradients.get(), flat_bytes());
   value_pointers_ = layout_.pointers(values.get(), dtype_, operations_.size());
-  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
   values_ = std::move(values);
-  gradients_ = std::move(gradients);
   built_ = true;
+}
+
+void Network::build_gradients() {
+  build();
+  if (gradients_ != nullptr || flat_bytes() == 0) return;
+  Device::Memory gradients = device_.make(flat_bytes());
+  device_.fill_zero(gradients.get(), flat_bytes());
+  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
+  gradients_ = std::move(gradients);
 }
 
 const Shape& Network::output_shape(std::int64_t i) const {
@@ -115,9 +120,11 @@ const Shape& Network::output_shape(std::int64_t i) const {
 
 void Network::reserve(Activations& activations, std::int64_t batch) const {
   if (activations.batch >= batch && activations.slots.size() == operations_.size()) return;
+  activations = Activations();  // first, so that the old and the new are never there together
   Activations grown;
   grown.batch = batch;
-  std::int64_t widest = element_count(input_shape());
+  // Gradients are those of outputs: nobody asks for that of the network's input.
+  std::int64_t widest = operations_.empty() ? element_count(input_shape()) : 0;
   for (const auto& operation : operations_) {
     const std::int64_t width = element_count(operation->output_shape());
     widest = std::max(widest, width);

@@ -38,6 +38,8 @@ class Network {
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
+  /// The same for their gradients, which only training needs.
+  void build_gradients();
 
   DType dtype() const { return dtype_; }
   Device& device() const { return device_; }
@@ -64,7 +66,7 @@ class Network {
   /// From the gradient of operation count-1's output, with respect to its ending's input,
   /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
   void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*) const;
-  /// Makes `activations` hold `batch` samples for training. Strong guarantee.
+  /// Makes `activations` hold `batch` samples for training; on failure it holds none.
   void reserve(Activations& activations, std::int64_t batch) const;
   /// The function that ended operation `i`, with what its derivative needs.
   Below ending_of(std::size_t i, const Activations&) const;

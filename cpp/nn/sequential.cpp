@@ -87,7 +87,7 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   if (takes_labels(objective.loss.kind) && output.back() > std::int64_t{1} << 31) {
     throw ValueError("[compile] sparse labels reach at most 2^31 - 1");
   }
-  network.build();
+  network.build_gradients();
   auto optimizer = std::make_unique<Optimizer>(settings, network);
   std::vector<MetricSums> sums(objective.metrics.size()), pending(objective.metrics.size());
   Objective copy = objective;
@@ -233,8 +233,8 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
   const std::int64_t block = network.rows_a_block();
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
   const std::int64_t outputs = element_count(network.output_shape()) * item;
-  // Converted or gathered inputs are kept for the next call, unless they are many.
-  constexpr std::size_t most_kept = std::size_t{1} << 20;
+  // Converted inputs are kept for the next call, unless they are many.
+  const std::size_t most_kept = std::max(std::size_t{4} << 20, network.flat_bytes());
   std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
   if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
   for (std::int64_t first = 0; first < x.rows; first += block) {

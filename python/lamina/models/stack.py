@@ -277,14 +277,13 @@ class Stack(Trainer):
                 (place, self._layers[info.layer]._variables[info.name])
                 for place, info in enumerate(network.parameters())
             ]
-            for place, variable in placed:
+            for place, variable in placed:  # each array is given up before there are gradients
                 network.set_parameter(place, variable.current())
+                _attach(variable, network, place)
             network.epochs_seen = self._epochs_seen
             network.steps_seen = self._steps_seen
             if self._compiled is not None:
                 self._compiled.apply(network, self._output_after(len(self._layers)), placed)
-            for place, variable in placed:
-                _attach(variable, network, place)
             self._placed = placed
             self._network = network
             return network
