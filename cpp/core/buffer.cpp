@@ -1,16 +1,17 @@
 #include "core/buffer.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
-
-#include <cstdlib>
-#define LAMINA_POSIX_MEMORY 1
 #endif
 #if defined(__linux__)
 #include <sys/mman.h>
+#endif
+#if defined(_WIN32)
+#include <malloc.h>
 #endif
 
 namespace lamina {
@@ -44,41 +45,42 @@ std::size_t machine_memory() {
 #endif
 }
 
-#if defined(LAMINA_POSIX_MEMORY)
-/// Large buffers lie on pages of 2 MiB where the system has them: one page fault where there were
-/// 512, and one entry of the processor's page table cache for what took as many. Only whole pages
-/// are asked for, so no buffer takes more memory than it would without.
+/// Products walk down columns of large matrices: with the usual pages of 4 KiB each row is on a page of
+/// its own, and finding it costs more than reading it. Where the system gives large pages to whoever
+/// asks, buffers that fill some ask for them.
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+
 void* allocate(std::size_t bytes) {
-  constexpr std::size_t huge = std::size_t{2} << 20;
-  const std::size_t whole = bytes / huge * huge;
-  void* data = nullptr;
-  if (posix_memalign(&data, whole != 0 ? huge : kAlignment, bytes) != 0) return nullptr;
-#if defined(MADV_HUGEPAGE)
-  if (whole != 0) madvise(data, whole, MADV_HUGEPAGE);  // a wish: whether it is granted does not matter
-#endif
-  return data;
-}
+#if defined(_WIN32)
+  return _aligned_malloc(bytes, kAlignment);
 #else
-void* allocate(std::size_t bytes) {
-  return ::operator new(bytes, std::align_val_t{kAlignment}, std::nothrow);
-}
+  const bool large = bytes >= kLargePage;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, large ? kLargePage : kAlignment, bytes) != 0) return nullptr;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  // Advice: a system that does not take it goes on with small pages. Only whole large pages, so that
+  // the buffer takes no more memory than it has bytes.
+  if (large) madvise(memory, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
 #endif
+  return memory;
+#endif
+}
 
 }  // namespace
-
-void Buffer::free(void* memory) noexcept {
-#if defined(LAMINA_POSIX_MEMORY)
-  std::free(memory);
-#else
-  if (memory != nullptr) ::operator delete(memory, std::align_val_t{kAlignment});
-#endif
-}
 
 Buffer::Buffer(std::size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   if (bytes > machine_memory()) throw OutOfMemory(bytes);
   data_ = allocate(bytes);
   if (data_ == nullptr) throw OutOfMemory(bytes);
+}
+
+void Buffer::free(void* memory) noexcept {
+#if defined(_WIN32)
+  _aligned_free(memory);
+#else
+  std::free(memory);
+#endif
 }
 
 }  // namespace lamina

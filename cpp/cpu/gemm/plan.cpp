@@ -9,10 +9,12 @@ namespace lamina::cpu {
 namespace {
 
 // Sizes that suit the caches of today's machines; they need not be exact.
-constexpr std::int64_t kPieceDepth = 512;        // a panel of B and a strip of A stay near
+constexpr std::int64_t kPieceDepth = 1024;       // a panel of B and a strip of A stay near
 constexpr std::int64_t kCachedBytes = 1 << 20;   // an operand that stays near by itself
 constexpr std::int64_t kPackedBytes = 4 << 20;   // what is packed once and kept
 constexpr std::int64_t kBlockBytes = 512 << 10;  // a block of packed A
+constexpr std::int64_t kLineBytes = 64;
+constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
 constexpr std::int64_t kBlockColumns = 1024;
 constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not stored directly
@@ -101,14 +103,17 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.shape = kernels.shape(size.m, size.n);
   const std::int64_t panels = pieces(vectors, plan.shape.panel);
   // A is read once for each panel. Its rows may lie apart at no cost; scattered columns cost, and
-  // columns far apart do where panels are narrow.
+  // so do columns far apart, which evict each other from the first cache.
   const bool a_scattered = size.a_row != 1 && size.a_column != 1;
   const bool a_apart = size.a_column != 1 && far_apart(size.a_column, size.element_bytes);
-  plan.pack_a =
-      size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || (a_apart && plan.shape.panel == 1));
+  plan.pack_a = size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || a_apart);
+  // B is read once for each strip: in place, if its rows are near each other or few strips use them.
+  const std::int64_t b_row_bytes = size.b_row * size.element_bytes;
+  const bool b_apart = size.n * size.k * size.element_bytes > kCachedBytes &&
+                       far_apart(size.b_row, size.element_bytes);
+  const bool b_misaligned = b_row_bytes % kLineBytes != 0 && size.m > kStripsToAlign * plan.shape.strip;
   plan.pack_b_first = !readable(size);
-  plan.pack_b = plan.pack_b_first || (size.n * size.k * size.element_bytes > kCachedBytes &&
-                                      far_apart(size.b_row, size.element_bytes));  // if many rows use it
+  plan.pack_b = plan.pack_b_first || b_apart || b_misaligned;
 
   // Threads, and what each takes.
   const double work = multiplications(size, kernels.lanes);
