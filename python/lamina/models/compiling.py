@@ -48,6 +48,9 @@ class Compilable:
     def _sample(self) -> Shape:
         raise NotImplementedError
 
+    def _is_small(self) -> bool:
+        raise NotImplementedError
+
     # Compiling.
 
     def compile(
@@ -106,6 +109,13 @@ class Compilable:
             for variable, value in zip(new.variables, state, strict=False):
                 variable.assign(value)
             network.iterations = steps
+        elif network is None and compiled.loss is not None and self._is_small():
+            before, self._compiled = self._compiled, compiled
+            try:
+                self._plan()
+            except BaseException:
+                self._compiled = before
+                raise
         if old is not None and old is not new:
             old.release()
         new.owner = weakref.ref(self)

@@ -195,6 +195,10 @@ class Stack(Trainer):
             shape = layer._shape_after(shape)
         return sample, shape
 
+    def _is_small(self) -> bool:
+        """Whether planning takes next to no time, and so need not wait for the first batch."""
+        return self.built and sum(v.size for layer in self._layers for v in layer.weights) <= 2**16
+
     def _sample(self) -> Shape:
         assert self._input is not None
         return self._input._samples
