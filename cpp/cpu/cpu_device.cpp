@@ -1,11 +1,3 @@
-#include <chrono>
-#include <cstdio>
-#include <map>
-#include <string>
-#include <vector>
-#include <algorithm>
-namespace { struct TT { std::map<std::string,std::vector<double>> m; ~TT(){ for(auto&[k,v]:m) { std::sort(v.begin(),v.end()); std::fprintf(stderr,"%-40s %9.1f us x %zu\n",k.c_str(),v[v.size()/2]*1e6,v.size());}} } tt;
-struct T1 { std::string k; std::chrono::steady_clock::time_point t=std::chrono::steady_clock::now(); T1(std::string a):k(std::move(a)){} ~T1(){ tt.m[k].push_back(std::chrono::duration<double>(std::chrono::steady_clock::now()-t).count());} }; }
 #include "cpu/cpu_device.h"
 
 #include <cstring>
@@ -46,19 +38,16 @@ class CpuDevice final : public Device {
   void synchronize() override {}
 
   void gemm(const GemmArguments& arguments) override {
-    T1 t("gemm "+std::to_string(arguments.m)+"x"+std::to_string(arguments.n)+"x"+std::to_string(arguments.k)+(arguments.a_row==1?"T":"N")+(arguments.b_row==1?"T":"N"));
     const FloatEnvironment environment;
     cpu::gemm(arguments);
   }
   void activate(DType dtype, const Activation& activation, std::int64_t rows, std::int64_t columns,
                 const void* x, void* y) override {
-    T1 t("activate");
     const FloatEnvironment environment;
     cpu::activate(dtype, activation, rows, columns, x, y);
   }
   void activate_backward(DType dtype, const Activation& activation, std::int64_t rows, std::int64_t columns,
                          const void* saved, const void* dy, void* dx) override {
-    T1 t("activate_backward");
     const FloatEnvironment environment;
     cpu::activate_backward(dtype, activation, rows, columns, saved, dy, dx);
   }
@@ -71,17 +60,14 @@ class CpuDevice final : public Device {
     cpu::row_sums(dtype, rows, columns, x, out);
   }
   double loss(const LossArguments& arguments) override {
-    T1 t("loss");
     const FloatEnvironment environment;
     return cpu::loss(arguments);
   }
   void add_metric(const MetricArguments& arguments, MetricSums& sums) override {
-    T1 t("add_metric");
     const FloatEnvironment environment;
     cpu::add_metric(arguments, sums);
   }
   void update(const UpdateArguments& arguments) override {
-    T1 t("update");
     const FloatEnvironment environment;
     cpu::update(arguments);
   }
@@ -90,12 +76,10 @@ class CpuDevice final : public Device {
     cpu::random(arguments);
   }
   void dropout(const DropoutArguments& arguments) override {
-    T1 t("dropout");
     const FloatEnvironment environment;
     cpu::dropout(arguments);
   }
   void gather(const GatherArguments& arguments) override {
-    T1 t("gather");
     const FloatEnvironment environment;
     cpu::gather(arguments);
   }
