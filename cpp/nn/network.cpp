@@ -44,7 +44,17 @@ void Network::require_unbuilt() const {
   if (built_) throw StateError("[Network] layers cannot be added once the parameters exist");
 }
 
-void Network::append(std::unique_ptr<Layer> operation) { operations_.push_back(std::move(operation)); }
+void Network::append(std::unique_ptr<Layer> operation) {
+  const Shape& output = operation->output_shape();
+  auto work = static_cast<double>(element_count(output));
+  const double positions = output.empty() ? 1.0 : work / static_cast<double>(output.back());
+  for (const Parameter& parameter : operation->parameters()) {
+    work += positions * static_cast<double>(element_count(parameter.shape));
+  }
+  works_.push_back(work);
+  work_ += work;
+  operations_.push_back(std::move(operation));
+}
 
 void Network::activate(const Activation& activation) {
   if (activation.kind == ActivationKind::linear) return;
@@ -86,14 +96,19 @@ void Network::add_flatten() {
 void Network::build() {
   if (built_) return;
   Device::Memory values = device_.make(flat_bytes());
-  Device::Memory gradients = device_.make(flat_bytes());
   device_.fill_zero(values.get(), flat_bytes());
-  device_.fill_zero(gradients.get(), flat_bytes());
   value_pointers_ = layout_.pointers(values.get(), dtype_, operations_.size());
-  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
   values_ = std::move(values);
-  gradients_ = std::move(gradients);
   built_ = true;
+}
+
+void Network::build_gradients() {
+  build();
+  if (gradients_ != nullptr || flat_bytes() == 0) return;
+  Device::Memory gradients = device_.make(flat_bytes());
+  device_.fill_zero(gradients.get(), flat_bytes());
+  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
+  gradients_ = std::move(gradients);
 }
 
 const Shape& Network::output_shape(std::int64_t i) const {
@@ -106,9 +121,11 @@ const Shape& Network::output_shape(std::int64_t i) const {
 
 void Network::reserve(Activations& activations, std::int64_t batch) const {
   if (activations.batch >= batch && activations.slots.size() == operations_.size()) return;
+  activations = Activations();  // first, so that the old and the new are never there together
   Activations grown;
   grown.batch = batch;
-  std::int64_t widest = element_count(input_shape());
+  // Gradients are those of outputs: nobody asks for that of the network's input.
+  std::int64_t widest = operations_.empty() ? element_count(input_shape()) : 0;
   for (const auto& operation : operations_) {
     const std::int64_t width = element_count(operation->output_shape());
     widest = std::max(widest, width);
@@ -129,7 +146,7 @@ void* Network::forward(const Pass& pass, const void* x, std::size_t count, bool 
                        Activations& activations, Monitor* monitor) const {
   const void* input = x;
   for (std::size_t i = 0; i < count; ++i) {
-    if (monitor != nullptr) monitor->tick();
+    if (monitor != nullptr) monitor->tick(static_cast<double>(pass.batch) * works_[i]);
     const Layer& operation = *operations_[i];
     activations.inputs[i] = input;
     if (operation.training_only() && !pass.training) continue;
@@ -158,7 +175,7 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
   std::size_t first = 0;
   while (first < count && operations_[first]->parameters().empty()) ++first;
   for (std::size_t i = count; i-- > first;) {
-    if (monitor != nullptr) monitor->tick();
+    if (monitor != nullptr) monitor->tick(2.0 * static_cast<double>(pass.batch) * works_[i]);
     void* other = gradient == activations.gradients[0].get() ? activations.gradients[1].get()
                                                              : activations.gradients[0].get();
     BackwardArguments b;

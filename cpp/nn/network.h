@@ -39,6 +39,8 @@ class Network {
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
+  /// The same for their gradients, which only training needs.
+  void build_gradients();
 
   DType dtype() const { return dtype_; }
   Device& device() const { return device_; }
@@ -58,6 +60,8 @@ class Network {
   std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
 
   const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
+  /// About the multiplications that one sample's answer takes.
+  double work() const { return work_; }
 
   /// Runs operations [0, count) on x and keeps what backward needs. With `without_ending`
   /// the last of them leaves out its ending function. Returns that operation's output (x
@@ -67,7 +71,7 @@ class Network {
   /// From the gradient of operation count-1's output, with respect to its ending's input,
   /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
   void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*) const;
-  /// Makes `activations` hold `batch` samples for training. Strong guarantee.
+  /// Makes `activations` hold `batch` samples for training; on failure it holds none.
   void reserve(Activations& activations, std::int64_t batch) const;
   /// The function that ended operation `i`, with what its derivative needs.
   Below ending_of(std::size_t i, const Activations&) const;
@@ -90,6 +94,8 @@ class Network {
   Device& device_;
   std::vector<Shape> shapes_;  ///< input, then the output of each layer
   std::vector<std::unique_ptr<Layer>> operations_;
+  std::vector<double> works_;  ///< of each operation, and their sum
+  double work_ = 0.0;
   std::uint64_t dropouts_ = 0;
   bool built_ = false;
   ParameterLayout layout_;
