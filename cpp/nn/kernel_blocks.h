@@ -1,9 +1,10 @@
-// Copies of large kernels for predictions of few rows, cut into blocks of columns that lie together.
+// Copies of large kernels for predictions, cut into blocks of columns that lie together.
 //
 // A prediction of one row reads every weight once. Threads that share a layer each take some columns;
 // in the kernel itself those are short pieces of every row, and what the processor fetches ahead beyond
 // a piece belongs to another thread's columns. In blocks each thread reads one long stretch, and its
-// share of the network stays in its own cache from call to call.
+// share of the network stays in its own cache from call to call. Predictions of many rows, which go
+// through the kernels block of rows by block of rows, need not pack them each time.
 #pragma once
 
 #include <cstdint>

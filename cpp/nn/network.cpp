@@ -253,10 +253,10 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
     scratch = std::move(larger);
   }
 
-  constexpr std::int64_t few_rows = 8;
+  constexpr std::int64_t few_rows = 8, many_rows = 1024;
   constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
   std::shared_ptr<const KernelBlocks> kernel_blocks;
-  if (rows <= few_rows && flat_bytes() > near_bytes) {
+  if ((rows <= few_rows || rows >= many_rows) && flat_bytes() > near_bytes) {
     kernel_blocks = kernel_blocks_.find(version_.load(std::memory_order_relaxed), device_, dtype_,
                                         operations_, value_pointers_);
   }
