@@ -190,35 +190,62 @@ class Sequential(Stack):
             **options,
         )
 
-    def save(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the whole model into one safetensors file, in one step.
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Writes the whole model into one file, in one step.
 
         Layers, weights, what `compile` was given, the optimizer's state and all counters that
         random numbers depend on: `lamina.saving.load_model` gives a model that goes on
         training with the same bits.
 
         Args:
-            filepath: The file.
+            filepath: The file: a safetensors file, or with a name that ends in ".keras" an
+                archive that Keras 3 loads too (needs the extra `keras`).
             overwrite: Whether a file that is there may be replaced.
+            zipped: None or True: folders are not supported.
 
         Raises:
             FileExistsError: If it is there and may not be replaced.
+            ImportError: If h5py is needed and not installed.
             OSError: If it cannot be written; a file that was there is as it was.
+            ValueError: If a ".keras" file cannot hold the model, because Keras lacks a class.
+
+        Example:
+            >>> model.save("model.safetensors")
+            >>> model.save("model.keras")
         """
-        model_file.save_model(self, filepath, overwrite)
+        model_file.save_model(self, filepath, overwrite, zipped)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone into a safetensors file; arguments as for `save`."""
-        model_file.save_weights(self, filepath, overwrite)
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
+    ) -> None:
+        """Writes the weights alone; arguments as for `save`.
 
-    def load_weights(self, filepath: Any) -> None:
-        """Sets all weights from a file of `save_weights` or `save`.
+        A name that ends in ".weights.h5" gives a file that Keras 3 loads too, with the
+        optimizer's state beside the weights, as Keras has it; others give safetensors.
+
+        Args:
+            filepath: The file.
+            overwrite: Whether a file that is there may be replaced.
+            max_shard_size: Not supported: None only.
+        """
+        model_file.save_weights(self, filepath, overwrite, max_shard_size)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Sets all weights from a file of lamina or Keras: weights alone, or a whole model.
+
+        Args:
+            filepath: The file: safetensors, ".weights.h5", ".keras", or legacy ".h5".
+            skip_mismatch: Leave layers as they are whose weights do not fit, with a warning that
+                lists them, in place of an error.
+            by_name: Find layers by their names, not by their order: legacy ".h5" files only.
 
         Raises:
-            FileFormatError: If the file is damaged, or does not hold exactly these weights.
-                The model is unchanged then.
+            FileFormatError: If the file is damaged, or does not hold exactly these weights: the
+                message lists the differences. The model is unchanged then.
         """
-        model_file.load_weights(self, filepath)
+        model_file.load_weights(self, filepath, skip_mismatch, by_name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return model_file.restore, model_file.capture(self)
