@@ -9,6 +9,7 @@ that lie in the file itself, each once, and so never more than the file is long.
 from __future__ import annotations
 
 import io
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from lamina.saving.serialization import shorten
 _DEEPEST = 32
 _MOST_OBJECTS = 200_000
 _MOST_TEXT = 16 << 20
+_HEAP = b"GCOL\x01"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -76,6 +78,8 @@ class Hdf5File:
         else:
             self._size = os.stat(source).st_size  # noqa: PTH116 - an OSError of its own
         self._left = self._size
+        self._source = source
+        self._heaps_checked = False
         with damage():
             self._file = self._h5py.File(source, "r")
 
@@ -161,6 +165,7 @@ class Hdf5File:
             group = self._group(path)
             if group is None or name not in group.attrs:
                 return None
+            self._check_heaps()
             attribute = group.attrs.get_id(name)
             if attribute.shape and 0 in attribute.shape:
                 return []
@@ -178,6 +183,20 @@ class Hdf5File:
             if sum(map(len, texts)) > _MOST_TEXT:
                 raise FileFormatError(f"Attribute {shorten(name)} is too long")
             return texts
+
+    def _check_heaps(self) -> None:
+        """Refuses heaps of strings that the library would walk through for ever."""
+        if self._heaps_checked:
+            return
+        if isinstance(self._source, io.BytesIO):
+            check_heaps(self._source.getvalue())
+        else:
+            with (
+                open(self._source, "rb") as file,  # noqa: PTH123 - mmap needs its descriptor
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            ):
+                check_heaps(content)
+        self._heaps_checked = True
 
     def _group(self, path: str) -> Any:
         """The group of a path, every step of which is a link within the file; or None."""
@@ -243,6 +262,30 @@ class Hdf5File:
                 return np.asarray(dataset[()])
 
         return Tensor(tuple(int(extent) for extent in shape), dtype, read)
+
+
+def check_heaps(content: bytes | mmap.mmap) -> None:
+    """FileFormatError unless every global heap in a file is a chain of objects that ends.
+
+    Strings of variable length lie in such heaps: 16 bytes of header, then objects of an index,
+    a count and a size, each with its data up to a multiple of 8. The HDF5 library follows a size
+    of 0 on the spot, without end.
+    """
+    start = content.find(_HEAP)
+    while start >= 0:
+        size = int.from_bytes(content[start + 8 : start + 16], "little")
+        if start + size > len(content) or size < 16:
+            raise FileFormatError("The HDF5 data is damaged: a heap is longer than the file")
+        at = 16
+        while at + 16 <= size:
+            head = content[start + at : start + at + 16]
+            index = int.from_bytes(head[:2], "little")
+            room = int.from_bytes(head[8:], "little")
+            step = room if index == 0 else 16 + (room + 7) // 8 * 8
+            if step < 16 or at + step > size:
+                raise FileFormatError("The HDF5 data is damaged: an object is not in its heap")
+            at += step
+        start = content.find(_HEAP, start + 1)
 
 
 def _text(value: Any) -> str:

@@ -40,8 +40,13 @@ _OLD_NAMES: dict[tuple[str, str], str] = {
 }
 
 
-def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
-    """The object that is written in JSON, of bounded size, with finite numbers only.
+def parse_json(text: str | bytes, what: str, finite: bool = True) -> dict[str, Any]:
+    """The object that is written in JSON, of bounded length, depth and number of values.
+
+    Args:
+        text: The JSON.
+        what: What messages call it.
+        finite: Whether NaN and infinities are errors.
 
     Raises:
         FileFormatError: If it is anything else, or a key is there twice.
@@ -57,8 +62,12 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
             f"Received: {len(text)} characters"
         )
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-        _check_depth(value)
+        value = json.loads(
+            text,
+            parse_constant=_no_constant if finite else float,
+            object_pairs_hook=_no_duplicates,
+        )
+        _check(value, finite)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"The file's {what} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
@@ -77,7 +86,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _check_depth(value: Any) -> None:
+def _check(value: Any, finite: bool) -> None:
     waiting = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
@@ -87,7 +96,7 @@ def _check_depth(value: Any) -> None:
             waiting += [(child, depth + 1) for child in item.values()]
         elif isinstance(item, list):
             waiting += [(child, depth + 1) for child in item]
-        elif isinstance(item, float) and item - item != 0.0:
+        elif finite and isinstance(item, float) and item - item != 0.0:
             raise ValueError("numbers must be finite")
 
 

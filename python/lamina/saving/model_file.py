@@ -19,6 +19,7 @@ from lamina import _checks, _core
 from lamina._core import FileFormatError
 from lamina._typing import Array
 from lamina.saving import hdf5, keras_archive, legacy_h5, weights_h5
+from lamina.saving.keras_config import parse_json
 from lamina.saving.serialization import custom_object_scope, shorten
 
 if TYPE_CHECKING:
@@ -315,15 +316,7 @@ def _check_header(metadata: dict[str, str], kinds: tuple[str, ...]) -> None:
 
 
 def _json(metadata: dict[str, str], key: str) -> dict[str, Any]:
-    try:
-        value = json.loads(metadata.get(key, ""))
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(
-            f"The file's '{key}' is not valid JSON: {error}. Received: {shorten(metadata.get(key))}"
-        ) from None
-    if not isinstance(value, dict):
-        raise FileFormatError(f"The file's '{key}' must be an object. Received: {shorten(value)}")
-    return value
+    return parse_json(metadata.get(key, ""), f"'{key}'", finite=False)
 
 
 @contextmanager
