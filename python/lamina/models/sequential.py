@@ -9,6 +9,7 @@ from typing import Any
 from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._typing import Array, BatchShape, Config
+from lamina.export import export_model
 from lamina.layers.layer import Layer, set_weights
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
@@ -246,6 +247,30 @@ class Sequential(Stack):
                 message lists the differences. The model is unchanged then.
         """
         model_file.load_weights(self, filepath, skip_mismatch, by_name)
+
+    def export(
+        self, filepath: Any, format: str = "onnx", verbose: Any = None, input_signature: Any = None
+    ) -> None:
+        """Writes the model in a format of others, for inference.
+
+        Args:
+            filepath: The file.
+            format: "onnx": what ONNX Runtime and many others run. The input is called as the
+                model's input layer, the output "output"; any number of samples.
+            verbose: Accepted for compatibility; nothing is printed.
+            input_signature: Not supported: None only; the shapes are the model's.
+
+        Raises:
+            NotImplementedError: For layers that the format cannot have yet, and for formats that
+                only Keras has.
+            OSError: If the file cannot be written; one that was there is as it was.
+            ValueError: If the model is not built, or the format is unknown.
+
+        Example:
+            >>> model.export("model.onnx", format="onnx")
+        """
+        _checks.require_default("export", input_signature=input_signature)
+        export_model(self, model_file.path_of(filepath), format)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return model_file.restore, model_file.capture(self)

@@ -78,7 +78,7 @@ def load_model(
         >>> model.save("model.safetensors")
         >>> again = lamina.saving.load_model("model.safetensors")
     """
-    path = _path(filepath)
+    path = path_of(filepath)
     start = _start(path)
     if start.startswith(keras_archive.SIGNATURE):
         with _format_errors(path):
@@ -121,7 +121,7 @@ def load_weights(
     skip = _checks.boolean("load_weights", "skip_mismatch", skip_mismatch)
     by_name = _checks.boolean("load_weights", "by_name", by_name)
     variables = model.weights
-    path = _path(filepath)
+    path = path_of(filepath)
     start = _start(path)
     with _format_errors(path):
         if start == hdf5.SIGNATURE:
@@ -357,7 +357,8 @@ def _is_hdf5(path: str) -> bool:
     return path.lower().endswith((".h5", ".hdf5"))
 
 
-def _path(filepath: Any) -> str:
+def path_of(filepath: Any) -> str:
+    """A path as a string; TypeError for what is none."""
     try:
         return os.fsdecode(os.fspath(filepath))
     except TypeError:
@@ -365,7 +366,7 @@ def _path(filepath: Any) -> str:
 
 
 def _writable(filepath: Any, overwrite: bool) -> str:
-    path = _path(filepath)
+    path = path_of(filepath)
     if not overwrite and Path(path).exists():
         raise FileExistsError(f"{path} exists, and overwrite=False was received")
     return path
