@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 _INNER = ("activation", "layer")
 #: What Keras keeps beside the weights and lamina keeps elsewhere.
 _NOT_WEIGHTS = ("seed_generator", "optimizer")
-#: Slots that Keras creates variable by variable; every other slot it creates for all in turn.
-_TOGETHER = (
-    ("momentum", "velocity"),
-    ("accumulated_grad", "accumulated_delta_var"),
-    ("momentum", "norm"),
-    ("accumulator", "linear"),
-)
-_FIRST = ("average", "gradient_accumulator")
 _MOST_LISTED = 12
 
 
@@ -200,47 +192,42 @@ def _layer_of(key: str) -> str:
 # The optimizer.
 
 
-def slot_order(names: list[str]) -> list[tuple[str, ...]]:
-    """The slots in the order of Keras' variables; those of one tuple alternate.
-
-    Example:
-        >>> slot_order(["momentum", "velocity", "velocity_hat"])
-        [('momentum', 'velocity'), ('velocity_hat',)]
-    """
-    left = [name for name in names if name not in _FIRST]
-    order: list[tuple[str, ...]] = [(name,) for name in _FIRST if name in names]
-    for pair in _TOGETHER:
-        # RMSprop has a velocity and a momentum too, in this order, and creates them in turn.
-        if left[:2] == list(pair):
-            order.append(pair)
-            left = left[2:]
-            break
-    return order + [(name,) for name in left]
-
-
-def _slots(model: Sequential) -> list[tuple[int, int, Variable]]:
-    """Slot, place and variable of each of the optimizer's arrays, in Keras' order."""
-    network = model._plan()
-    names = list(network.slot_names())
-    placed = [(place, variable) for place, variable in model._placed if variable.trainable]
-    return [
-        (names.index(name), place, variable)
-        for group in slot_order(names)
-        for place, variable in placed
-        for name in group
-    ]
+def _slots(model: Sequential) -> list[Variable]:
+    """The optimizer's variables that Keras has too: those of the weights that are trained."""
+    optimizer = model.optimizer
+    assert optimizer is not None
+    if not model.built or model.loss is None:
+        return []
+    model._plan()
+    frozen = tuple(
+        f"{optimizer.name}/{weight.path}/" for weight in model.weights if not weight.trainable
+    )
+    return [slot for slot in optimizer.variables if not slot.path.startswith(frozen)]
 
 
 def _optimizer_values(model: Sequential, whole: bool) -> list[Array]:
     optimizer = model.optimizer
     assert optimizer is not None
-    values: list[Any] = [np.int32(min(optimizer.iterations, 2**31 - 1))]
+    slots = _slots(model) if whole or optimizer.iterations > 0 else []
+    # The network counts batches, and `iterations` steps: several batches may make one step.
+    steps = model._network.iterations if model._network is not None else 0
+    values: list[Any] = [np.int32(min(steps, 2**31 - 1))]
     if has_rate_variable(model):
         values.append(np.float32(optimizer.learning_rate))
-    if model.built and model.loss is not None and (whole or optimizer.iterations > 0):
-        network = model._plan()
-        values += [network.get_slot(slot, place) for slot, place, _ in _slots(model)]
+    for slot in slots:
+        values += [np.int32(0)] * _placeholders_before(model, slot)
+        values.append(slot.numpy())
     return [np.asarray(value) for value in values]
+
+
+def _placeholders_before(model: Sequential, slot: Variable) -> int:
+    """How many variables without meaning Keras has before a slot.
+
+    Its Adafactor keeps two integers in the place of the row and column averages that weights of
+    one axis do not have.
+    """
+    adafactor = type(model.optimizer).__name__ == "Adafactor"
+    return 2 if adafactor and slot.name == "velocity" and len(slot.shape) < 2 else 0
 
 
 def has_rate_variable(model: Sequential) -> bool:
@@ -267,19 +254,19 @@ def load_optimizer(model: Sequential, there: dict[str, Tensor]) -> None:
             stacklevel=5,
         )
         return
-    slots = _slots(model) if model.built and model.loss is not None else []
+    slots = _slots(model)
     own = 2 if has_rate_variable(model) else 1
     if own == 2 and len(there) == 1 + len(slots):
         own = 1  # Keras 2 has the learning rate in the configuration only
+    there = _without_placeholders(model, there)
     wrong: dict[str, str] = {}
     if len(there) > own:
-        for index, (_, _, variable) in enumerate(slots, own):
+        for index, slot in enumerate(slots, own):
             tensor = there.get(str(index))
-            if tensor is None or tensor.shape != tuple(variable.shape) or not tensor.floating:
+            if tensor is None or tensor.shape != tuple(slot.shape) or not tensor.floating:
                 found = "nothing" if tensor is None else tensor.describe()
                 wrong[f"optimizer/vars/{index}"] = (
-                    f"the state for '{variable.path}' has shape {variable.shape}, and the file "
-                    f"has {found}"
+                    f"'{slot.path}' has shape {slot.shape}, and the file has {found}"
                 )
     for key in sorted(set(there) - {str(i) for i in range(own + len(slots))}):
         wrong[f"optimizer/vars/{key}"] = (
@@ -306,9 +293,21 @@ def load_optimizer(model: Sequential, there: dict[str, Tensor]) -> None:
         optimizer.learning_rate = float(rate.read())
     if model.built and model.loss is not None:
         network = model._plan()
-        for (slot, place, variable), value in zip(slots, values, strict=False):
-            network.set_slot(slot, place, np.ascontiguousarray(value, variable.dtype))
+        for slot, value in zip(slots, values, strict=False):
+            slot.assign(value)
         network.iterations = count
+
+
+def _without_placeholders(model: Sequential, there: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The variables of a file with new numbers, less those that `_placeholders_before` counts."""
+    if type(model.optimizer).__name__ != "Adafactor":
+        return there
+    kept = [
+        there[key]
+        for key in sorted(there, key=lambda key: (len(key), key))
+        if key == "0" or there[key].floating or there[key].shape != ()
+    ]
+    return {str(index): item for index, item in enumerate(kept)}
 
 
 def scalar(value: float) -> Tensor:
