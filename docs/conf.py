@@ -71,10 +71,11 @@ def plain_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
     for index, line in enumerate(result):
         code = line.lstrip().startswith(">>>") or (code and bool(line.strip()))
         if not code:
-            parts = re.split(r"(`+[^`]+`+)", line)
-            parts[::2] = [part.replace("|", "\\|") for part in parts[::2]]
+            start = re.match(r"\s*\**", line).end()  # napoleon itself knows `**options: ...`
+            parts = re.split(r"(`+[^`]+`+)", line[start:])
+            parts[::2] = [re.sub(r"[*|]", r"\\\g<0>", part) for part in parts[::2]]
             parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
-            result[index] = "".join(parts)
+            result[index] = line[:start] + "".join(parts)
     lines[:] = result
 
 
