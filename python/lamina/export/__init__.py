@@ -30,9 +30,13 @@ def encode_model(model: Sequential, format: Any) -> bytes:
         from lamina.export import onnx
 
         return onnx.encode(model)
+    if format == "c":
+        from lamina.export import c_source
+
+        return c_source.encode(model)
     if format in _OF_KERAS:
         raise NotImplementedError(
             "export: this format is Keras' own; save the model as '.keras' and export it there. "
             f"Received: format={format!r}"
         )
-    raise unknown_name("export format", format, ("onnx",))
+    raise unknown_name("export format", format, ("c", "onnx"))

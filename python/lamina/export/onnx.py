@@ -144,12 +144,23 @@ def _layer_normalization(graph: Graph, layer: Any, x: str) -> str:
     )
 
 
+def _prelu(graph: Graph, layer: Any, x: str) -> str:
+    slope = graph.constant(f"{layer.name}/alpha", layer.weights[0].numpy())
+    return graph.node("PRelu", [x, slope], layer.name)
+
+
+def _permute(graph: Graph, layer: Any, x: str) -> str:
+    return graph.node("Transpose", [x], layer.name, perm=[0, *layer.dims])
+
+
 _LAYERS: dict[str, _Write] = {
     "Activation": _activation,
     "BatchNormalization": _batch_normalization,
     "Dense": _dense,
     "Flatten": _reshape,
     "LayerNormalization": _layer_normalization,
+    "PReLU": _prelu,
+    "Permute": _permute,
     "Reshape": _reshape,
     "Sequential": _write_stack,
 }

@@ -257,6 +257,9 @@ class Sequential(Stack):
             filepath: The file.
             format: "onnx": what ONNX Runtime and many others run. The input is called as the
                 model's input layer, the output "output"; any number of samples.
+                "c": one C99 file with the weights and a function for one sample. Dense networks
+                with relu and its like give lamina's own bits there; tanh, exp and others are the
+                C library's and differ in the last places.
             verbose: Accepted for compatibility; nothing is printed.
             input_signature: Not supported: None only; the shapes are the model's.
 
@@ -268,6 +271,7 @@ class Sequential(Stack):
 
         Example:
             >>> model.export("model.onnx", format="onnx")
+            >>> model.export("model.c", format="c")
         """
         _checks.require_default("export", input_signature=input_signature)
         export_model(self, model_file.path_of(filepath), format)

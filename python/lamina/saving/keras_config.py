@@ -320,7 +320,7 @@ def to_keras(value: Any) -> Any:
     if name == "SeedGenerator":
         result["module"] = "keras.random"
     elif isinstance(module, str) and module.split(".")[0] == "lamina":
-        family = module.partition(".")[2]
+        family = "" if name == "Sequential" else module.partition(".")[2]
         if family and name not in KERAS_CLASSES.get(family, frozenset()):
             raise ValueError(
                 f"Keras has no '{name}' in its {family}, so a file for Keras cannot hold it. "
