@@ -272,7 +272,7 @@ def test_choosing_peers() -> None:
 
 def test_the_hand_written_onnx_graph(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    from lamina.bench.onnx_graph import encode_network
+    from lamina.export.onnx_graph import encode_network
 
     work = WORKS["rl-policy"]
     weights = make_weights(work)

@@ -11,6 +11,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/module.h"
+#include "io/atomic_file.h"
 #include "io/safetensors.h"
 
 namespace lamina::bindings {
@@ -63,11 +64,23 @@ py::tuple load(const std::filesystem::path& path) {
   return py::make_tuple(tensors, file.metadata);
 }
 
+void replace_file(const std::filesystem::path& path, const py::bytes& content) {
+  char* data = nullptr;
+  Py_ssize_t size = 0;
+  if (PyBytes_AsStringAndSize(content.ptr(), &data, &size) != 0) throw py::error_already_set();
+  const py::gil_scoped_release release;
+  io::AtomicFile file(path);
+  file.write(data, static_cast<std::size_t>(size));
+  file.commit();
+}
+
 }  // namespace
 
 void init_files(py::module_& m) {
   m.def("save_safetensors", &save, py::arg("path"), py::arg("tensors"), py::arg("metadata"),
         "Replace the file at path, in one step, by a safetensors file of these arrays.");
+  m.def("replace_file", &replace_file, py::arg("path"), py::arg("content"),
+        "Replace the file at path, in one step, by one with this content.");
   m.def("load_safetensors", &load, py::arg("path"), "The arrays and the metadata of a safetensors file.");
 }
 

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -260,6 +260,10 @@ def random_truncated_normal(shape: collections.abc.Sequence[typing.SupportsInt |
 def random_uniform(shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex, dtype: str) -> numpy.ndarray:
     """
     Uniform numbers in [low, high).
+    """
+def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
+    """
+    Replace the file at path, in one step, by one with this content.
     """
 def save_safetensors(path: os.PathLike | str | bytes, tensors: dict, metadata: collections.abc.Mapping[str, str]) -> None:
     """

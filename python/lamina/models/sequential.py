@@ -9,6 +9,7 @@ from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._lazy import LazyModule
 from lamina._typing import Array, BatchShape, Config
+from lamina.export import export_model
 from lamina.layers.layer import Layer, set_weights
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
@@ -196,35 +197,90 @@ class Sequential(Stack):
             **options,
         )
 
-    def save(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the whole model into one safetensors file, in one step.
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Writes the whole model into one file, in one step.
 
         Layers, weights, what `compile` was given, the optimizer's state and all counters that
         random numbers depend on: `lamina.saving.load_model` gives a model that goes on
         training with the same bits.
 
         Args:
-            filepath: The file.
+            filepath: The file: a safetensors file, or with a name that ends in ".keras" an
+                archive that Keras 3 loads too (needs the extra `keras`).
             overwrite: Whether a file that is there may be replaced.
+            zipped: None or True: folders are not supported.
 
         Raises:
             FileExistsError: If it is there and may not be replaced.
+            ImportError: If h5py is needed and not installed.
             OSError: If it cannot be written; a file that was there is as it was.
+            ValueError: If a ".keras" file cannot hold the model, because Keras lacks a class.
+
+        Example:
+            >>> model.save("model.safetensors")
+            >>> model.save("model.keras")
         """
-        model_file.save_model(self, filepath, overwrite)
+        model_file.save_model(self, filepath, overwrite, zipped)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone into a safetensors file; arguments as for `save`."""
-        model_file.save_weights(self, filepath, overwrite)
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
+    ) -> None:
+        """Writes the weights alone; arguments as for `save`.
 
-    def load_weights(self, filepath: Any) -> None:
-        """Sets all weights from a file of `save_weights` or `save`.
+        A name that ends in ".weights.h5" gives a file that Keras 3 loads too, with the
+        optimizer's state beside the weights, as Keras has it; others give safetensors.
+
+        Args:
+            filepath: The file.
+            overwrite: Whether a file that is there may be replaced.
+            max_shard_size: Not supported: None only.
+        """
+        model_file.save_weights(self, filepath, overwrite, max_shard_size)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Sets all weights from a file of lamina or Keras: weights alone, or a whole model.
+
+        Args:
+            filepath: The file: safetensors, ".weights.h5", ".keras", or legacy ".h5".
+            skip_mismatch: Leave layers as they are whose weights do not fit, with a warning that
+                lists them, in place of an error.
+            by_name: Find layers by their names, not by their order: legacy ".h5" files only.
 
         Raises:
-            FileFormatError: If the file is damaged, or does not hold exactly these weights.
-                The model is unchanged then.
+            FileFormatError: If the file is damaged, or does not hold exactly these weights: the
+                message lists the differences. The model is unchanged then.
         """
-        model_file.load_weights(self, filepath)
+        model_file.load_weights(self, filepath, skip_mismatch, by_name)
+
+    def export(
+        self, filepath: Any, format: str = "onnx", verbose: Any = None, input_signature: Any = None
+    ) -> None:
+        """Writes the model in a format of others, for inference.
+
+        Args:
+            filepath: The file.
+            format: "onnx": what ONNX Runtime and many others run. The input is called as the
+                model's input layer, the output "output"; any number of samples.
+                "c": one C99 file with the weights and a function for one sample. Dense networks
+                with relu and its like give lamina's own bits there; tanh, exp and others are the
+                C library's and differ in the last places.
+            verbose: Accepted for compatibility; nothing is printed.
+            input_signature: Not supported: None only; the shapes are the model's.
+
+        Raises:
+            NotImplementedError: For layers that the format cannot have yet, and for formats that
+                only Keras has.
+            OSError: If the file cannot be written; one that was there is as it was.
+            ValueError: If the model is not built, or the format is unknown.
+
+        Example:
+            >>> model.export("model.onnx", format="onnx")
+            >>> model.export("model.c", format="c")
+        """
+        _checks.require_default("export", input_signature=input_signature)
+        export_model(self, model_file.path_of(filepath), format)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return model_file.restore, model_file.capture(self)

@@ -1,6 +1,6 @@
-"""Models as safetensors files.
+"""Models as files: safetensors here, the formats of Keras in modules of their own.
 
-A file holds the weights as "model/<layer>/<weight>", the optimizer's state as
+A safetensors file holds the weights as "model/<layer>/<weight>", the optimizer's state as
 "optimizer/<slot>/<layer>/<weight>", and in its metadata, as JSON: "config" (the layers),
 "compile" (what `compile` was given) and "state" (seeds and counters). docs/files.md has the
 whole format.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from lamina import _checks, _core
 from lamina._core import FileFormatError
 from lamina._typing import Array
+from lamina.saving import hdf5, keras_archive, legacy_h5, weights_h5
+from lamina.saving.keras_config import parse_json
 from lamina.saving.serialization import custom_object_scope, shorten
 
 if TYPE_CHECKING:
@@ -28,12 +29,23 @@ if TYPE_CHECKING:
 #: Raised when older versions of lamina cannot read the file any more.
 FORMAT_VERSION = 1
 _MODEL, _WEIGHTS = "lamina.model", "lamina.weights"
-_FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
-def save_model(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
+def save_model(
+    model: Sequential, filepath: Any, overwrite: bool = True, zipped: bool | None = None
+) -> None:
     """Writes a whole model; see `Sequential.save`."""
+    if zipped not in (None, True):
+        raise _checks.unsupported("save", "zipped", zipped)
     path = _writable(filepath, overwrite)
+    if _is_keras(path):
+        _core.replace_file(path, keras_archive.save(model, _state(model)))
+        return
+    if _is_hdf5(path):
+        raise ValueError(
+            "save: whole models are written as safetensors, or as a '.keras' file for Keras; "
+            f"'.h5' is read only. Received: filepath={path!r}"
+        )
     tensors, metadata = capture(model)
     _core.save_safetensors(path, tensors, metadata)
 
@@ -44,9 +56,10 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Sequential:
-    """The model of a file that `Sequential.save` wrote.
+    """The model of a file that `Sequential.save` or Keras wrote.
 
-    Only classes of lamina's own and those in `custom_objects` (or registered) are built;
+    The content tells the format: safetensors, a `.keras` archive, or HDF5 with a whole model
+    (`.h5`). Only classes of lamina's own and those in `custom_objects` (or registered) are built;
     nothing that the file names is imported, and no size in it is believed before it is
     checked against the data that is there.
 
@@ -57,37 +70,88 @@ def load_model(
         safe_mode: Accepted for compatibility; nothing unsafe can be loaded either way.
 
     Raises:
-        FileFormatError: If the file is damaged, or is not a model of lamina.
+        FileFormatError: If the file is damaged, is no model, or has what lamina does not have.
+        ImportError: If it is a file of Keras, and h5py is not installed.
         OSError: If it cannot be read.
 
     Example:
         >>> model.save("model.safetensors")
         >>> again = lamina.saving.load_model("model.safetensors")
     """
-    path = _path(filepath)
-    tensors, metadata = _read(path)
+    path = path_of(filepath)
+    start = _start(path)
+    if start.startswith(keras_archive.SIGNATURE):
+        with _format_errors(path):
+            return keras_archive.load(path, custom_objects, compile, _restore_state)
+    if start == hdf5.SIGNATURE:
+        with _format_errors(path), custom_object_scope(custom_objects), _hdf5(path) as file:
+            return legacy_h5.load(file, compile)
     with _format_errors(path):
+        tensors, metadata = _core.load_safetensors(path)
         return restore(tensors, metadata, custom_objects, compile)
 
 
-def save_weights(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(
+    model: Sequential, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
+) -> None:
     """Writes the weights of a model; see `Sequential.save_weights`."""
+    _checks.require_default("save_weights", max_shard_size=max_shard_size)
     path = _writable(filepath, overwrite)
+    if _is_hdf5(path):
+        if not path.lower().endswith(".weights.h5"):
+            raise ValueError(
+                "save_weights: Keras wants weights in a file that ends in '.weights.h5'. "
+                f"Received: filepath={path!r}"
+            )
+        _core.replace_file(path, weights_h5.save(model))
+        return
+    if _is_keras(path):
+        raise ValueError(
+            "save_weights: a '.keras' file holds a whole model; use `save`, or a name that ends in "
+            f"'.weights.h5'. Received: filepath={path!r}"
+        )
     tensors = {_key(variable): variable.numpy() for variable in model.weights}
     _core.save_safetensors(path, tensors, _header(_WEIGHTS))
 
 
-def load_weights(model: Sequential, filepath: Any) -> None:
+def load_weights(
+    model: Sequential, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+) -> None:
     """Sets all weights of a model from a file; see `Sequential.load_weights`."""
+    skip = _checks.boolean("load_weights", "skip_mismatch", skip_mismatch)
+    by_name = _checks.boolean("load_weights", "by_name", by_name)
     variables = model.weights
-    path = _path(filepath)
-    tensors, metadata = _read(path)
+    path = path_of(filepath)
+    start = _start(path)
     with _format_errors(path):
+        if start == hdf5.SIGNATURE:
+            with _hdf5(path) as file:
+                if file.names("/", "layer_names") or legacy_h5.is_model(file):
+                    legacy_h5.load_weights(model, file, skip, by_name)
+                    return
+                _refuse_by_name(by_name)
+                weights_h5.load(model, file, skip)
+            return
+        _refuse_by_name(by_name)
+        if start.startswith(keras_archive.SIGNATURE):
+            keras_archive.load_weights(model, path, skip)
+            return
+        tensors, metadata = _core.load_safetensors(path)
         _check_header(metadata, (_MODEL, _WEIGHTS))
-        weights = {key: value for key, value in tensors.items() if key.startswith("model/")}
-        values = _matched(weights, {_key(variable): variable for variable in variables})
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        weights = {
+            key: weights_h5.tensor(value)
+            for key, value in tensors.items()
+            if key.startswith("model/")
+        }
+        expected = [(_key(variable), variable) for variable in variables]
+        weights_h5.assign(expected, weights, skip, exact=True)
+
+
+def _refuse_by_name(by_name: bool) -> None:
+    if by_name:
+        raise ValueError(
+            "load_weights: `by_name` is for legacy '.h5' files, as in Keras. Received: by_name=True"
+        )
 
 
 def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
@@ -97,14 +161,7 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
     tensors = {_key(variable): variable.numpy() for variable in variables}
     metadata = _header(_MODEL)
     metadata["config"] = json.dumps({"class_name": "Sequential", "config": model.get_config()})
-    state: dict[str, Any] = {
-        "seed": model._seed,
-        "epochs_seen": network.epochs_seen if network is not None else model._epochs_seen,
-        "steps_seen": network.steps_seen if network is not None else model._steps_seen,
-        "layer_seeds": {
-            layer.name: layer.seed for layer in model._layers if hasattr(layer, "seed")
-        },
-    }
+    state = _state(model)
     compile_config = model.get_compile_config()
     if compile_config is not None:
         metadata["compile"] = json.dumps(compile_config)
@@ -116,6 +173,19 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
                     tensors[_slot_key(name, variable)] = network.get_slot(slot, place)
     metadata["state"] = json.dumps(state)
     return tensors, metadata
+
+
+def _state(model: Sequential) -> dict[str, Any]:
+    """Seeds and counters: what random numbers depend on."""
+    network = model._network
+    return {
+        "seed": model._seed,
+        "epochs_seen": network.epochs_seen if network is not None else model._epochs_seen,
+        "steps_seen": network.steps_seen if network is not None else model._steps_seen,
+        "layer_seeds": {
+            layer.name: layer.seed for layer in model._layers if hasattr(layer, "seed")
+        },
+    }
 
 
 def restore(
@@ -246,15 +316,7 @@ def _check_header(metadata: dict[str, str], kinds: tuple[str, ...]) -> None:
 
 
 def _json(metadata: dict[str, str], key: str) -> dict[str, Any]:
-    try:
-        value = json.loads(metadata.get(key, ""))
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(
-            f"The file's '{key}' is not valid JSON: {error}. Received: {shorten(metadata.get(key))}"
-        ) from None
-    if not isinstance(value, dict):
-        raise FileFormatError(f"The file's '{key}' must be an object. Received: {shorten(value)}")
-    return value
+    return parse_json(metadata.get(key, ""), f"'{key}'", finite=False)
 
 
 @contextmanager
@@ -276,21 +338,27 @@ def _format_errors(path: str) -> Iterator[None]:
         raise FileFormatError(f"{path}: the file does not describe a model: {error}") from error
 
 
-def _read(path: str) -> tuple[dict[str, Array], dict[str, str]]:
-    try:
-        return _core.load_safetensors(path)
-    except FileFormatError as error:
-        with Path(path).open("rb") as file:
-            start = file.read(4)
-        if start in (b"PK\x03\x04", b"\x89HDF"):
-            raise FileFormatError(
-                f"{path}: this is a file of Keras; reading those is not supported yet. Export "
-                "the weights with `get_weights` there and use `set_weights` here."
-            ) from None
-        raise error
+def _start(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(len(hdf5.SIGNATURE))
 
 
-def _path(filepath: Any) -> str:
+@contextmanager
+def _hdf5(path: str) -> Iterator[hdf5.Hdf5File]:
+    with hdf5.Hdf5File(path) as file:
+        yield file
+
+
+def _is_keras(path: str) -> bool:
+    return path.lower().endswith(".keras")
+
+
+def _is_hdf5(path: str) -> bool:
+    return path.lower().endswith((".h5", ".hdf5"))
+
+
+def path_of(filepath: Any) -> str:
+    """A path as a string; TypeError for what is none."""
     try:
         return os.fsdecode(os.fspath(filepath))
     except TypeError:
@@ -298,13 +366,7 @@ def _path(filepath: Any) -> str:
 
 
 def _writable(filepath: Any, overwrite: bool) -> str:
-    path = _path(filepath)
+    path = path_of(filepath)
     if not overwrite and Path(path).exists():
         raise FileExistsError(f"{path} exists, and overwrite=False was received")
-    if path.lower().endswith(_FOREIGN_SUFFIXES):
-        warnings.warn(
-            f"{path}: lamina writes safetensors, whatever the file is called, and Keras cannot "
-            "read it. Better call it '.safetensors'.",
-            stacklevel=4,
-        )
     return path

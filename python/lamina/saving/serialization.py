@@ -14,6 +14,9 @@ from lamina._checks import unknown_name
 
 T = TypeVar("T")
 
+#: Arguments that constructors take as a path too: fine from a program, not from a file.
+_NAMES_OF_FILES = ("vocabulary", "idf_weights")
+
 _registered: dict[str, Any] = {}
 _scope: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar(
     "lamina_custom_objects", default=None
@@ -83,6 +86,12 @@ class Family:
                 f"The configuration of {self.kind} '{cls.__name__}' must be a dictionary. "
                 f"Received: config={shorten(arguments)}"
             )
+        for key in _NAMES_OF_FILES:
+            if isinstance(arguments.get(key), str):
+                raise ValueError(
+                    f"A configuration cannot name a file to read: `{key}` must be a list. "
+                    f"Received: {key}={shorten(arguments[key])}"
+                )
         from_config = getattr(cls, "from_config", None)
         try:
             return from_config(arguments) if from_config is not None else cls(**arguments)

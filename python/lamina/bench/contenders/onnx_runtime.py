@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.bench.contenders.contender import Contender, Loop, Timed, load
-from lamina.bench.onnx_graph import encode_network
 from lamina.bench.works import Work, make_weights
+from lamina.export.onnx_graph import encode_network
 
 onnxruntime = load("onnxruntime")
 

@@ -1,0 +1,229 @@
+"""Keras' `.keras` files: a zip archive of `config.json`, `metadata.json` and weights."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lamina import _core
+from lamina._core import FileFormatError
+from lamina.saving import weights_h5
+from lamina.saving.hdf5 import Hdf5File, import_h5py
+from lamina.saving.keras_config import parse_json, to_keras
+from lamina.saving.keras_model import build, compile_built
+from lamina.saving.serialization import custom_object_scope, shorten
+
+if TYPE_CHECKING:
+    from lamina.models.sequential import Sequential
+
+SIGNATURE = b"PK\x03\x04"
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_MOST_MEMBERS = 1000
+_MOST_TEXT = 16 << 20
+#: Keras stores members as they are; an archive packed again may be this much smaller.
+_MOST_EXPANSION = 20
+_ALWAYS_ALLOWED = 64 << 20
+#: The version of Keras whose layout is written.
+_LAYOUT = "3.10.0"
+
+
+def save(model: Sequential, state: Mapping[str, Any]) -> bytes:
+    """The content of a `.keras` file.
+
+    Args:
+        model: The model.
+        state: Seeds and counters that Keras does not know; lamina finds them in the metadata.
+    """
+    import_h5py()
+    config = to_keras(
+        {"module": "lamina", "class_name": "Sequential", "config": model.get_config()}
+    )
+    _add_shapes(model, config)
+    compiled = model.get_compile_config()
+    if compiled is not None:
+        defaults = {
+            "loss_weights": None,
+            "weighted_metrics": None,
+            "run_eagerly": False,
+            "steps_per_execution": 1,
+            "jit_compile": False,
+        }
+        config["compile_config"] = {**defaults, **to_keras(compiled)}
+    metadata = {
+        "keras_version": _LAYOUT,
+        "lamina_version": _core.__version__,
+        "lamina_numerics_version": _core.numerics_version,
+        "lamina_state": dict(state),
+    }
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in (
+            (_METADATA, json.dumps(metadata)),
+            (_CONFIG, json.dumps(config)),
+            (_WEIGHTS, weights_h5.save(model, whole=True)),
+        ):
+            # Times of their own would make two files of the same model differ.
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return content.getvalue()
+
+
+def _add_shapes(model: Any, config: dict[str, Any]) -> None:
+    """Tells Keras the input shape of each layer: it creates weights before it reads them."""
+    if not model.built:
+        return
+    config["build_config"] = {"input_shape": list(model.input_shape)}
+    layers = model.layers
+    described = config["config"]["layers"]
+    described = described[len(described) - len(layers) :]
+    for layer, entry in zip(layers, described, strict=True):
+        if isinstance(getattr(layer, "layers", None), list):
+            _add_shapes(layer, entry)
+        elif layer.built:
+            entry["build_config"] = {"input_shape": list(layer.input_shape)}
+
+
+def load(
+    path: str,
+    custom_objects: Mapping[str, Any] | None,
+    compile: bool,
+    restore_state: Callable[[Sequential, dict[str, Any]], None],
+) -> Sequential:
+    """The model of a file.
+
+    Args:
+        path: The file.
+        custom_objects: Names to classes of the caller's own.
+        compile: Whether to compile the model as it was.
+        restore_state: Takes what `save` got as `state`, if lamina wrote the file.
+
+    Raises:
+        FileFormatError: If the file is damaged, or holds what lamina does not have.
+    """
+    members = read(path)
+    config = parse_json(members[_CONFIG], _CONFIG)
+    state = parse_json(members.get(_METADATA, b"{}"), _METADATA).get("lamina_state")
+    with custom_object_scope(custom_objects):
+        model = build(config)
+        if state is not None:
+            if not isinstance(state, dict):
+                raise FileFormatError(
+                    f"'lamina_state' must be an object. Received: {shorten(state)}"
+                )
+            restore_state(model, state)
+        with Hdf5File(io.BytesIO(members[_WEIGHTS])) as file:
+            if model.built:
+                weights_h5.load(model, file)
+            elif file.tensors("layers"):
+                raise FileFormatError(
+                    "The file has weights, but its configuration has no input shape"
+                )
+            slots = file.tensors("optimizer/vars")
+            compiled = config.get("compile_config")
+            if compile and compiled is not None:
+                compile_built(model, compiled)
+                weights_h5.load_optimizer(model, slots)
+    return model
+
+
+def load_weights(model: Sequential, path: str, skip_mismatch: bool) -> None:
+    """Sets all weights of a model from those of a `.keras` file, or none."""
+    with Hdf5File(io.BytesIO(read(path)[_WEIGHTS])) as file:
+        weights_h5.load(model, file, skip_mismatch)
+
+
+def read(path: str) -> dict[str, bytes]:
+    """The members of an archive; nothing is unpacked to the disk.
+
+    Raises:
+        FileFormatError: If the archive is damaged or is not one of Keras.
+    """
+    import_h5py()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _checked(archive.infolist(), Path(path).stat().st_size)
+            return {name: _content(archive, entry) for name, entry in entries.items()}
+    except FileFormatError:
+        raise
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        OverflowError,
+        KeyError,
+        IndexError,
+        MemoryError,
+    ) as error:
+        raise FileFormatError(f"The archive is damaged: {error}") from None
+
+
+def _checked(entries: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile.ZipInfo]:
+    """The members that a model is made of, after all were looked at."""
+    if len(entries) > _MOST_MEMBERS:
+        raise FileFormatError(f"The archive has too many members. Received: {len(entries)}")
+    found: dict[str, zipfile.ZipInfo] = {}
+    names: set[str] = set()
+    total = 0
+    for entry in entries:
+        name = entry.filename
+        steps = name.replace("\\", "/").split("/")
+        if ".." in steps or not steps[0] or ":" in name or "\0" in entry.orig_filename:
+            raise FileFormatError(
+                f"A member of the archive points outside of it. Received: {shorten(name)}"
+            )
+        if name in names:
+            raise FileFormatError(f"A member is in the archive twice. Received: {shorten(name)}")
+        names.add(name)
+        kind = entry.external_attr >> 16 & 0o170000
+        if kind not in (0, 0o100000, 0o040000):
+            raise FileFormatError(
+                f"A member of the archive is a link or no file. Received: {shorten(name)}"
+            )
+        if entry.flag_bits & 0x1:
+            raise FileFormatError(f"The archive is encrypted. Received: {shorten(name)}")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise FileFormatError(
+                "Members must be stored or deflated. "
+                f"Received: {shorten(name)} of type {entry.compress_type}"
+            )
+        if name in (_CONFIG, _METADATA, _WEIGHTS):
+            found[name] = entry
+            total += entry.file_size
+            if name != _WEIGHTS and entry.file_size > _MOST_TEXT:
+                raise FileFormatError(
+                    f"{name} is too large for the configuration of a model. "
+                    f"Received: {entry.file_size} bytes"
+                )
+        elif not name.startswith("assets/"):
+            raise FileFormatError(
+                f"The archive has a member that is not Keras'. Received: {shorten(name)}"
+            )
+    if total > max(_ALWAYS_ALLOWED, _MOST_EXPANSION * size):
+        raise FileFormatError(
+            f"The archive's {size} bytes would become too many. Received: {total} bytes"
+        )
+    for name in (_CONFIG, _WEIGHTS):
+        if name not in found:
+            raise FileFormatError(
+                f"The archive has no '{name}'. Received: {shorten(sorted(names))}"
+            )
+    return found
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, never more than it said to have."""
+    with archive.open(entry) as member:
+        data = member.read(entry.file_size)
+        if len(data) != entry.file_size or member.read(1):
+            raise FileFormatError(f"A member has another size than it says: {entry.filename}")
+    return data

@@ -1,0 +1,77 @@
+"""Models from configurations that Keras wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lamina._core import FileFormatError
+from lamina.saving.keras_config import fit_arguments, from_keras
+from lamina.saving.serialization import shorten
+
+if TYPE_CHECKING:
+    from lamina.models.sequential import Sequential
+
+#: What `compile` got that is about how Keras runs, and not about what it computes.
+_RUNNING = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+
+
+def build(config: dict[str, Any]) -> Sequential:
+    """The model of a configuration, with freshly drawn weights.
+
+    Args:
+        config: `{"class_name": "Sequential", "config": ...}` as Keras writes it.
+
+    Raises:
+        FileFormatError: If it describes anything but a Sequential of classes that are there.
+    """
+    from lamina.models.sequential import Sequential
+
+    if config.get("class_name") != "Sequential":
+        raise FileFormatError(
+            "The file's model must be a Sequential; graphs of layers and classes of models are not "
+            f"supported. Received: {shorten(config.get('class_name'))}"
+        )
+    described = from_keras(config)["config"]
+    if isinstance(described, list):  # the first versions of Keras 2
+        described = {"layers": described}
+    layers = described.get("layers")
+    if not isinstance(layers, list):
+        raise FileFormatError(
+            f"A Sequential must have a list of layers. Received: {shorten(layers)}"
+        )
+    described["layers"] = [fit_arguments(layer) for layer in layers]
+    return Sequential.from_config(described)
+
+
+def compile_built(model: Sequential, config: Any) -> None:
+    """Compiles a model with what Keras' `compile` got.
+
+    Settings of how Keras runs (`jit_compile`, `steps_per_execution`, `run_eagerly`) are left out:
+    they do not change what is computed.
+
+    Raises:
+        FileFormatError: If the configuration is malformed or names what lamina does not have.
+    """
+    if not isinstance(config, dict) or "optimizer" not in config:
+        raise FileFormatError(
+            f"The file's compile configuration must have an optimizer. Received: {shorten(config)}"
+        )
+    settings = fit_arguments(from_keras(config))
+    arguments = {
+        key: _single(key, value)
+        for key, value in settings.items()
+        if key not in _RUNNING and value is not None
+    }
+    model.compile(**arguments)
+
+
+def _single(key: str, value: Any) -> Any:
+    """Takes the one output's entry out of lists and dictionaries with one for each output."""
+    if key in ("loss", "loss_weights") and isinstance(value, list) and len(value) == 1:
+        return value[0]
+    if key in ("metrics", "weighted_metrics"):
+        if isinstance(value, dict) and len(value) == 1 and "class_name" not in value:
+            (value,) = value.values()
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+            return value[0]
+    return value

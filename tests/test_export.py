@@ -1,0 +1,228 @@
+"""Models in other formats compute what lamina computes."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import layers
+
+Array = np.ndarray[Any, Any]
+_NAMES = """linear relu relu6 leaky_relu elu selu celu sigmoid hard_sigmoid tanh softplus softsign
+silu swish gelu gelu_tanh mish exponential softmax log_softmax"""
+ACTIVATIONS = _NAMES.split()
+
+
+def _data(*shape: int, scale: float = 2.0) -> Array:
+    return (np.random.default_rng(5).normal(size=shape) * scale).astype("float32")
+
+
+def _run(model: lamina.Sequential, x: Array, path: Path) -> Array:
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    model.export(path / "m.onnx", format="onnx")
+    session = runtime.InferenceSession(path / "m.onnx", providers=["CPUExecutionProvider"])
+    (source,), (result,) = session.get_inputs(), session.get_outputs()
+    assert source.name == model.inputs[0].name and result.name == "output"
+    assert source.shape == ["batch", *model.input_shape[1:]]
+    assert result.shape == ["batch", *model.output_shape[1:]]
+    output: Array = session.run(["output"], {source.name: x})[0]
+    return output
+
+
+def _same(model: lamina.Sequential, x: Array, path: Path) -> None:
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(_run(model, x, path), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(name: str, tmp_path: Path) -> None:
+    x = np.concatenate([_data(60, 4), [[-40, -3, 0, 40], [6, 3, -0.5, 1e-4]]]).astype("float32")
+    if name == "exponential":
+        x = np.clip(x, -20, 2)
+    _same(lamina.Sequential([lamina.Input((4,)), layers.Activation(name)]), x, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.ReLU(),
+        lambda: layers.ReLU(max_value=1.5),
+        lambda: layers.ReLU(max_value=2.0, negative_slope=0.25, threshold=0.5),
+        lambda: layers.LeakyReLU(0.1),
+        lambda: layers.ELU(0.5),
+        lambda: layers.Softmax(),
+        lambda: layers.Flatten(),
+        lambda: layers.Dropout(0.5),
+        lambda: layers.Dense(3, activation=layers.LeakyReLU(0.3)),
+        lambda: layers.Dense(3, use_bias=False),
+    ],
+)
+def test_layers(layer: Any, tmp_path: Path) -> None:
+    _same(lamina.Sequential([lamina.Input((4,)), layer()]), _data(33, 4), tmp_path)
+
+
+def test_a_trained_network(tmp_path: Path) -> None:
+    model = lamina.Sequential(
+        [
+            lamina.Input((5, 4), name="points"),
+            layers.Dense(6, "gelu"),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(16, "tanh", name="hidden"),
+            layers.Dense(16, "tanh"),
+            layers.Dense(3),
+            layers.Softmax(),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = _data(64, 5, 4)
+    model.fit(x, np.arange(64) % 3, epochs=3, verbose=0)
+    _same(model, x, tmp_path)
+    assert _run(model, x[:1], tmp_path).shape == (1, 3)
+    assert _run(model, x[:0], tmp_path).shape == (0, 3)
+
+
+def test_double_precision(tmp_path: Path) -> None:
+    stack = [layers.Dense(8, "tanh", dtype="float64"), layers.Dense(2, dtype="float64")]
+    model = lamina.Sequential([lamina.Input((4,)), *stack])
+    x = _data(17, 4).astype("float64")
+    output = _run(model, x, tmp_path)
+    assert output.dtype == "float64"
+    np.testing.assert_allclose(output, model.predict(x, verbose=0), rtol=1e-12, atol=1e-14)
+
+
+def test_layers_that_are_there_later(tmp_path: Path) -> None:
+    for name, options in {
+        "BatchNormalization": {},
+        "LayerNormalization": {},
+        "Reshape": {"target_shape": (2, 2)},
+        "GaussianNoise": {"stddev": 0.1},
+    }.items():
+        if not hasattr(layers, name):
+            continue
+        model = lamina.Sequential([lamina.Input((4,)), getattr(layers, name)(**options)])
+        model.set_weights([np.abs(w) + 0.5 for w in model.get_weights()])
+        _same(model, _data(9, 4), tmp_path)
+
+
+def test_the_files_are_valid(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    model = lamina.Sequential([lamina.Input((4,)), layers.Dense(3, "mish"), layers.ReLU(6.0)])
+    model.export(tmp_path / "m.onnx")
+    onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)
+    parsed = onnx.load(tmp_path / "m.onnx")
+    assert parsed.producer_name == "lamina" and parsed.graph.name == model.name
+    kernel = next(t for t in parsed.graph.initializer if t.name.endswith("kernel"))
+    assert onnx.numpy_helper.to_array(kernel).tobytes() == model.get_weights()[0].tobytes()
+
+
+def test_the_same_model_is_the_same_file(tmp_path: Path) -> None:
+    model = lamina.Sequential([lamina.Input((4,)), layers.Dense(3, "relu")])
+    model.export(tmp_path / "a.onnx")
+    model.export(tmp_path / "b.onnx", format="onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_what_cannot_be_exported(tmp_path: Path) -> None:
+    model = lamina.Sequential([layers.Dense(3)])
+    with pytest.raises(ValueError, match="not been built"):
+        model.export(tmp_path / "m.onnx")
+    model.build((None, 4))
+    with pytest.raises(NotImplementedError, match="tf_saved_model"):
+        model.export(tmp_path / "m", format="tf_saved_model")
+    with pytest.raises(ValueError, match="Unknown export format"):
+        model.export(tmp_path / "m", format="pdf")
+    with pytest.raises(NotImplementedError, match="input_signature"):
+        model.export(tmp_path / "m.onnx", input_signature=[1])
+    assert not list(tmp_path.iterdir())
+
+
+# C.
+
+
+def _compiled(model: lamina.Sequential, x: Array, folder: Path) -> Array:
+    """What the C file gives for each row."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform == "win32":
+        pytest.skip("no C compiler")
+    model.export(folder / "m.c", format="c")
+    flags = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC"]
+    command = [compiler, *flags, "-o", folder / "m.so", folder / "m.c", "-lm"]
+    subprocess.run(command, check=True)
+    predict = getattr(ctypes.CDLL(str(folder / "m.so")), f"{model.name}_predict")
+    predict.restype = None
+    outputs = int(np.prod(model.output_shape[1:]))
+    result = np.empty((len(x), outputs), model.dtype)
+    for row, answer in zip(np.ascontiguousarray(x, model.dtype), result, strict=True):
+        predict(row.ctypes.data_as(ctypes.c_void_p), answer.ctypes.data_as(ctypes.c_void_p))
+    return result.reshape(len(x), *model.output_shape[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inputs", [1, 7, 512, 513, 1700, 2600])
+def test_c_gives_the_same_bits(inputs: int, dtype: str, tmp_path: Path) -> None:
+    model = lamina.Sequential(
+        [
+            lamina.Input((inputs,)),
+            layers.Dense(9, "relu", dtype=dtype),
+            layers.Dropout(0.5, dtype=dtype),
+            layers.Dense(8, activation=layers.LeakyReLU(0.1), dtype=dtype),
+            layers.Dense(7, activation=layers.ReLU(max_value=0.7), use_bias=False, dtype=dtype),
+            layers.Dense(6, "relu6", dtype=dtype),
+            layers.Dense(3, "leaky_relu", dtype=dtype),
+        ],
+        name="bits",
+    )
+    generator = np.random.default_rng(inputs)
+    model.set_weights([generator.normal(size=w.shape) * 0.5 for w in model.get_weights()])
+    x = generator.normal(size=(20, inputs))
+    x[0, 0], x[1, 0], x[2] = np.nan, np.inf, -0.0
+    x = x.astype(dtype)
+    expected, result = model.predict(x, verbose=0), _compiled(model, x, tmp_path)
+    finite = ~np.isnan(expected)
+    assert np.array_equal(np.isnan(result), ~finite)  # which NaN is outside of the contract
+    assert result[finite].tobytes() == expected[finite].tobytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sigmoid",
+        "tanh",
+        "exponential",
+        "softplus",
+        "softsign",
+        "elu",
+        "selu",
+        "silu",
+        "gelu",
+        "softmax",
+    ],
+)
+def test_c_functions(name: str, tmp_path: Path) -> None:
+    stack = [layers.Dense(5, name), layers.Flatten(), layers.Dense(4, name)]
+    model = lamina.Sequential([lamina.Input((3, 4)), *stack], name="functions")
+    x = _data(40, 3, 4, scale=1.0)
+    x[0], x[1] = 8.0, -8.0
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(_compiled(model, x, tmp_path), expected, rtol=2e-6, atol=1e-6)
+
+
+def test_what_cannot_be_written_as_c(tmp_path: Path) -> None:
+    for layer, match in ((layers.Activation("mish"), "mish"), (layers.ReLU(threshold=1), "ReLU")):
+        model = lamina.Sequential([lamina.Input((4,)), layer])
+        with pytest.raises(NotImplementedError, match=match):
+            model.export(tmp_path / "m.c", format="c")
+    model = lamina.Sequential([lamina.Input((4,)), layers.Dense(2)])
+    model.set_weights([np.full((4, 2), np.nan), np.zeros(2)])
+    with pytest.raises(ValueError, match="finite"):
+        model.export(tmp_path / "m.c", format="c")
+    assert not list(tmp_path.iterdir())
