@@ -1,5 +1,6 @@
 """Helpers around training."""
 
+from lamina.data.py_dataset import PyDataset
 from lamina.saving.serialization import (
     CustomObjectScope,
     custom_object_scope,
@@ -16,6 +17,7 @@ from lamina.utils.seeds import set_random_seed
 
 __all__ = [
     "CustomObjectScope",
+    "PyDataset",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

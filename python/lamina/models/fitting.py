@@ -1,0 +1,30 @@
+"""The state of one training, which callbacks can see and a backup keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lamina.models.epochs import ArrayEpochs, StreamEpochs
+
+if TYPE_CHECKING:
+    from lamina.callbacks.callback_list import CallbackList
+
+
+@dataclass
+class Fitting:
+    """Where a training is.
+
+    Attributes:
+        epochs: The data.
+        callbacks: All callbacks.
+        epoch: The epoch that runs, or the next one.
+        step: How many of its batches are done.
+        sums: The sums of loss and metrics after those batches, when a backup was restored.
+    """
+
+    epochs: ArrayEpochs | StreamEpochs
+    callbacks: CallbackList
+    epoch: int
+    step: int = 0
+    sums: list[float] | None = None
