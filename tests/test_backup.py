@@ -163,7 +163,7 @@ def test_a_killed_training_ends_with_the_same_bits(
     status, expected = _forked(tmp_path / "whole", kind, 0, frequency)
     assert status == 0 and not (tmp_path / "whole" / "backup").exists()
     kills = 0
-    for chain in ((1, 5, 2), (3, 3, 3, 9), (14, 4), (28, 11), (40,)):
+    for chain in ((1, 5, 2), (3, 3, 9), (28, 11)):
         folder = tmp_path / "-".join(map(str, chain))
         killed = 0
         for kill_at in chain:
@@ -173,10 +173,10 @@ def test_a_killed_training_ends_with_the_same_bits(
                 break
         status, output = _forked(folder, kind, 0, frequency)
         assert status == 0, (folder / "errors").read_text()
-        if killed:
-            assert output == expected, chain
+        assert output == expected, chain
+        kills += killed
         assert not (folder / "backup").exists()
-    assert kills >= 5
+    assert kills >= 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -190,7 +190,7 @@ def test_killed_at_any_time_by_another_process(tmp_path: Path) -> None:
 
     with start(tmp_path / "whole") as process:
         expected, _ = process.communicate(timeout=60)
-    for delay in (0.0, 0.003, 0.011, 0.02):
+    for delay in (0.0, 0.005, 0.015):
         folder = tmp_path / str(delay)
         with start(folder) as process:
             deadline = time.monotonic() + 30

@@ -16,7 +16,7 @@ from lamina import random as lamina_random
 from lamina._typing import Array
 from lamina.callbacks.callback import Callback, Logs
 from lamina.callbacks.model_checkpoint import SaveFrequency
-from lamina.callbacks.state import pack, pack_plain, unpack
+from lamina.callbacks.state import NotPlainError, pack, unpack
 
 _FORMAT = "1"
 
@@ -71,6 +71,7 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = _checks.boolean(
             "BackupAndRestore", "delete_checkpoint", delete_checkpoint
         )
+        self._initial: list[_State] = []
         self._frequency = SaveFrequency("BackupAndRestore", save_freq)
         self._path = Path(self.backup_dir) / "latest.safetensors"
         self._previous = Path(self.backup_dir) / "previous.safetensors"
@@ -89,6 +90,10 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Takes the training up, if there is a backup."""
+        self._initial = [
+            _State(callback.get_state(), f"callbacks/{place}")
+            for place, callback in enumerate(self.model._fitting.callbacks.callbacks)
+        ]
         paths = [path for path in (self._path, self._previous) if path.exists()]
         for path in paths:
             try:
@@ -124,13 +129,14 @@ class BackupAndRestore(Callback):
         model = self.model
         fitting = model._fitting
         tensors, metadata = capture(model)
-        callbacks = [
-            [
-                type(callback).__name__,
-                pack_plain(callback.get_state(), tensors, f"callbacks/{place}"),
-            ]
-            for place, callback in enumerate(fitting.callbacks.callbacks)
-        ]
+        callbacks = []
+        for place, callback in enumerate(fitting.callbacks.callbacks):
+            state = _State(callback.get_state(), f"callbacks/{place}")
+            own = type(callback).get_state is not Callback.get_state
+            changed = list(state.packed) if own else state.changed_from(self._initial[place])
+            for name in changed:
+                tensors.update(state.tensors[name])
+            callbacks.append([type(callback).__name__, {n: state.packed[n] for n in changed}])
         fit = {
             "epoch": epoch,
             "step": step,
@@ -182,6 +188,34 @@ class BackupAndRestore(Callback):
         model.stop_training = fit["stop_training"]
         fitting.epoch, fitting.step, fitting.sums = fit["epoch"], fit["step"], fit["sums"]
         _set_generators(unpack(fit["generators"], tensors))
+
+
+class _State:
+    """The parts of a callback's state that are plain data, packed."""
+
+    def __init__(self, state: dict[str, Any], prefix: str) -> None:
+        self.packed: dict[str, Any] = {}
+        self.tensors: dict[str, dict[str, Array]] = {}
+        for name, value in state.items():
+            tensors: dict[str, Array] = {}
+            try:
+                self.packed[name] = pack(value, tensors, f"{prefix}/{name}")
+            except NotPlainError:
+                continue
+            self.tensors[name] = {key: np.array(array) for key, array in tensors.items()}
+
+    def changed_from(self, other: _State) -> list[str]:
+        """The names of what is not as in `other`."""
+        return [
+            name
+            for name, value in self.packed.items()
+            if name not in other.packed
+            or json.dumps(value) != json.dumps(other.packed[name])
+            or any(
+                array.tobytes() != other.tensors[name][key].tobytes()
+                for key, array in self.tensors[name].items()
+            )
+        ]
 
 
 def _generators() -> dict[str, Any]:

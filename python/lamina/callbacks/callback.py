@@ -123,7 +123,8 @@ class Callback:
     def get_state(self) -> dict[str, Any]:
         """What `BackupAndRestore` keeps: attributes with numbers, strings, arrays and the like.
 
-        Override it together with `set_state` where a callback holds more than that.
+        Of these it keeps what changed since training began. Override it together with
+        `set_state` where a callback holds more than that.
         """
         names = self.state_names
         if names is None:

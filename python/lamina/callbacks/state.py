@@ -50,16 +50,3 @@ def unpack(value: Any, tensors: dict[str, Array]) -> Any:
     if "tuple" in value:
         return tuple(unpack(item, tensors) for item in value["tuple"])
     return [unpack(item, tensors) for item in value["list"]]
-
-
-def pack_plain(state: dict[str, Any], tensors: dict[str, Array], prefix: str) -> dict[str, Any]:
-    """The parts of a state that are plain data; the rest is left out."""
-    packed = {}
-    for name, value in state.items():
-        found: dict[str, Array] = {}
-        try:
-            packed[name] = pack(value, found, f"{prefix}/{name}")
-        except NotPlainError:
-            continue
-        tensors.update(found)
-    return packed
