@@ -13,6 +13,7 @@ from lamina.callbacks.monitor import MonitorCallback
 from lamina.callbacks.progress import ProgbarLogger
 from lamina.callbacks.pruning import Pruning, TrialPrunedError
 from lamina.callbacks.remote_monitor import RemoteMonitor
+from lamina.callbacks.tensorboard import TensorBoard
 from lamina.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "StopOnTolerance",
+    "TensorBoard",
     "TerminateOnNaN",
     "TrialPrunedError",
 ]

@@ -50,10 +50,12 @@ class CSVLogger(Callback):
     def _open(self) -> TextIO:
         path = Path(self.filename)
         size = self._start if self._resume_at is None else self._resume_at
-        file = path.open("r+" if path.exists() else "w", newline="")
-        file.truncate(size)
-        file.seek(0, os.SEEK_END)
-        if file.tell() == 0:
+        regular = path.is_file()  # rather than a pipe or a terminal
+        file = path.open("r+" if regular else "w", newline="")
+        if regular:
+            file.truncate(size)
+            file.seek(0, os.SEEK_END)
+        if size == 0:
             csv.writer(file, delimiter=self.sep).writerow(["epoch", *(self.keys or [])])
         return file
 

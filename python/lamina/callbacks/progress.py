@@ -72,11 +72,18 @@ class ProgressLine:
         verbose: 0 silent, 1 a bar, 2 one line at the end.
         width: The bar's width.
         unit: What a step is called.
+        interval: Seconds between two pictures of a bar.
     """
 
     def __init__(
-        self, steps: int | None, verbose: int, width: int = _WIDTH, unit: str = "step"
+        self,
+        steps: int | None,
+        verbose: int,
+        width: int = _WIDTH,
+        unit: str = "step",
+        interval: float = _INTERVAL,
     ) -> None:
+        self._interval = interval
         self.steps = steps
         self.dynamic = verbose == 1 and is_dynamic()
         self._verbose, self._width, self._unit = verbose, width, unit
@@ -88,7 +95,7 @@ class ProgressLine:
         """Shows how far it is, unless that was shown a moment ago."""
         self._done = done
         now = time.perf_counter()
-        if not self.dynamic or now - self._drawn < _INTERVAL:
+        if not self.dynamic or now - self._drawn < self._interval:
             return
         self._drawn = now
         elapsed = now - self._start

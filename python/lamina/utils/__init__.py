@@ -11,21 +11,36 @@ from lamina.saving.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from lamina.utils.dataset_utils import split_dataset, timeseries_dataset_from_array
+from lamina.utils.learning_rate_range import LearningRateRange, find_learning_rate
 from lamina.utils.naming import clear_session
-from lamina.utils.numerical import to_categorical
+from lamina.utils.numerical import normalize, to_categorical
+from lamina.utils.plotting import plot_model
+from lamina.utils.progbar import Progbar
 from lamina.utils.seeds import set_random_seed
+
+#: lamina's own name for it.
+register_serializable = register_keras_serializable
 
 __all__ = [
     "CustomObjectScope",
+    "LearningRateRange",
+    "Progbar",
     "PyDataset",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "find_learning_rate",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "normalize",
+    "plot_model",
     "register_keras_serializable",
+    "register_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]
