@@ -70,7 +70,7 @@ def test_split_dataset(rows: int, share: float, shuffle: bool) -> None:
     x = np.arange(rows)
     left_size = round(share * rows)
     if not 1 <= left_size < rows:
-        with pytest.raises(ValueError, match="both parts|left_size"):
+        with pytest.raises(ValueError, match=r"both parts|left_size"):
             utils.split_dataset(x, left_size=share)
         return
     left, right = utils.split_dataset((x, 2 * x), left_size=share, shuffle=shuffle, seed=3)
@@ -113,10 +113,10 @@ def test_windows(
     while start + (length - 1) * rate < end:
         expected.append(start)
         start += stride
-    arguments: Any = dict(
-        sequence_length=length, sequence_stride=stride, sampling_rate=rate,
-        start_index=first, end_index=last, batch_size=4,
-    )  # fmt: skip
+    arguments: Any = {
+        "sequence_length": length, "sequence_stride": stride, "sampling_rate": rate,
+        "start_index": first, "end_index": last, "batch_size": 4,
+    }  # fmt: skip
     if first > moments or end > moments or not expected:
         with pytest.raises(ValueError):
             utils.timeseries_dataset_from_array(series, None, **arguments)
@@ -216,7 +216,7 @@ def test_finding_a_learning_rate_changes_nothing(kind: str, source: str) -> None
             model.optimizer.iterations,
             lamina.random.normal((3,)).tobytes(),
             layers.Dense(1).name,
-            np.random.rand(),
+            np.random.rand(),  # noqa: NPY002 - the generator that Keras users draw from
         )
 
     expected = finish(prepare())
