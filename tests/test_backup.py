@@ -97,12 +97,23 @@ SCRIPT = textwrap.dedent("""
         "py_dataset": lambda: dict(x=Batches()),
         "generator": lambda: dict(x=endless(), steps_per_epoch=3),
     }[kind]()
+    def checks():
+        step = 0
+        while True:
+            step += 1
+            yield x[step % 11 :: 11], y[step % 11 :: 11]
+
+    arguments.setdefault("validation_data", (x[:20], y[:20]))
+    if kind == "generator":
+        arguments.update(validation_data=checks(), validation_steps=2)
+    if kind == "py_dataset":
+        arguments.update(validation_data=Batches())
     watch = [] if kind == "plain arrays" else [Kill()]
     history = model.fit(
-        **arguments, epochs=6, verbose=0, validation_data=(x[:20], y[:20]),
+        **arguments, epochs=6, verbose=0,
         callbacks=[
             Noise(),
-            callbacks.EarlyStopping("loss", patience=3, restore_best_weights=True),
+            callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True),
             callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1),
             callbacks.CSVLogger(folder + "/log.csv"),
             callbacks.BackupAndRestore(folder + "/backup", save_freq=frequency),

@@ -106,6 +106,22 @@ def test_tables(kind: str) -> None:
     assert model.evaluate(x, y) == model.evaluate(X, Y)
 
 
+def test_tables_of_several_types() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "flag": X[:, 0] > 0,
+            "count": pandas.array(np.arange(ROWS), dtype="Int64"),
+            "value": X[:, 2],
+        }
+    )
+    plain = np.stack([X[:, 0] > 0, np.arange(ROWS), X[:, 2]], axis=1).astype("float64")
+    assert _result(frame, pandas.Series(Y, dtype="Int64")) == _result(plain, Y)
+    frame["name"] = "text"
+    with pytest.raises(TypeError, match="real numbers"):
+        _result(frame, Y)
+
+
 SOURCES: dict[str, Any] = {
     "dataset": lambda: Dataset.from_arrays(X, Y).batch(SIZE),
     "dataset without batches": lambda: Dataset.from_arrays(X, Y),

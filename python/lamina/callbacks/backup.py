@@ -142,6 +142,7 @@ class BackupAndRestore(Callback):
             "step": step,
             "passes": fitting.epochs.passes,
             "offset": fitting.epochs.offset,
+            "validation": getattr(fitting.validation, "position", None),
             "sums": model._plan().metric_state() if step else None,
             "stop_training": bool(model.stop_training),
             "callbacks": callbacks,
@@ -183,6 +184,8 @@ class BackupAndRestore(Callback):
                 f"training a `backup_dir` of its own. {error}"
             ) from error
         fitting.epochs.resume(fit["passes"], fit["offset"])
+        if fit["validation"] is not None and hasattr(fitting.validation, "resume"):
+            fitting.validation.resume(fit["validation"])
         for callback, (_, state) in zip(fitting.callbacks.callbacks, fit["callbacks"], strict=True):
             callback.set_state({name: unpack(v, tensors) for name, v in state.items()})
         model.stop_training = fit["stop_training"]

@@ -69,7 +69,7 @@ class CSVLogger(Callback):
             self.keys = keys if validated else keys + [f"val_{key}" for key in keys]
         if self._file is None:
             self._file = self._open()
-        row = [logs.get(key, "NA") for key in self.keys]
+        row = [_cell(logs.get(key, "NA")) for key in self.keys]
         csv.writer(self._file, delimiter=self.sep).writerow([epoch, *row])
         self._file.flush()
 
@@ -83,3 +83,9 @@ class CSVLogger(Callback):
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _cell(value: Any) -> Any:
+    """A value as it stands in a line; several numbers as a list."""
+    several = getattr(value, "ndim", 0) or isinstance(value, (list, tuple))
+    return f"[{', '.join(map(str, value))}]" if several else value

@@ -77,8 +77,9 @@ def _integer(field: int, value: int) -> bytes:
 
 
 def scalar_value(tag: str, value: float) -> bytes:
-    """A `Summary.Value` with a number."""
-    return _bytes(1, tag.encode()) + _key(2, _FIXED32) + struct.pack("<f", _float(value))
+    """A `Summary.Value` with a number; of several numbers their mean."""
+    number = _float(float(np.mean(value)))
+    return _bytes(1, tag.encode()) + _key(2, _FIXED32) + struct.pack("<f", number)
 
 
 def histogram_value(tag: str, values: Array, bins: int = 30) -> bytes:

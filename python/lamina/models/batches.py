@@ -61,6 +61,22 @@ class StreamBatches:
         self.steps = _fewer(feed.batches, steps)
         self._begun: Iterator[Any] | None = None
         self._first: list[Samples] = []
+        self._passes = self._taken = 0
+
+    @property
+    def position(self) -> list[int]:
+        """How often the data were gone through, and how many batches were taken in all."""
+        return [self._feed.passes or self._passes, self._taken]
+
+    def resume(self, position: list[int]) -> None:
+        """Goes on from a `position`, in a new process."""
+        self._passes, self._taken = position
+        if self._feed.closes:
+            self._feed.replay(self._passes)
+            self._feed.passes = self._passes
+        else:  # an iterator that goes on from evaluation to evaluation
+            for _ in islice(self._feed.start(), self._taken):
+                pass
 
     def peek(self) -> Samples:
         """The first batch, which an evaluation will see too."""
@@ -74,10 +90,13 @@ class StreamBatches:
     def __iter__(self) -> Iterator[Samples]:
         iterator = self._feed.start() if self._begun is None else self._begun
         first, self._begun, self._first = self._first, None, []
+        self._passes += 1
+        self._taken += len(first)
         try:
             yield from first
             count = None if self._steps is None else self._steps - len(first)
             for batch in islice(iterator, count):
+                self._taken += 1
                 yield self._prepare(batch)
         finally:
             close = getattr(iterator, "close", None)

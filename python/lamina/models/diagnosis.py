@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lamina import _core
 from lamina._typing import Array
 from lamina.models.data import Samples
-
-if TYPE_CHECKING:
-    from lamina.layers.layer import Layer
 
 
 def diagnose(model: Any, samples: Samples) -> str:
@@ -66,9 +63,10 @@ def bad_row(values: Array) -> int | None:
 def outputs_after(model: Any, count: int, x: Array) -> Array:
     """What the first `count` layers make of `x`."""
     network = _core.Network(model._sample(), model.dtype, "cpu", 0)
-    layers: list[Layer] = model.layers[:count]
-    for layer in layers:
+    for layer in model.layers[:count]:
         layer._append_to(network)
-    for place, info in enumerate(network.parameters()):
-        network.set_parameter(place, layers[info.layer]._variables[info.name].numpy())
+    # The first layers' parameters are the model's first ones.
+    whole = model._plan()
+    for place in range(len(network.parameters())):
+        network.set_parameter(place, whole.get_parameter(place))
     return network.predict(x, len(x), None)

@@ -15,6 +15,7 @@ from lamina.models.data import Samples
 from lamina.models.feeds import Feed
 
 Means = list[float]
+_BLOCK_ELEMENTS = 2**22
 Poll = Callable[[int, Means], None]
 
 
@@ -72,6 +73,9 @@ class ArrayEpochs:
         #: Batches done of a pass that is not over.
         self.offset = 0
         self._order: Array | None = None
+        # Rows in random order are copied for a call: so many batches at a time.
+        elements = size * max(1, samples.x[:1].size)
+        self._block = max(1, _BLOCK_ELEMENTS // elements)
 
     @property
     def passes(self) -> int:
@@ -104,7 +108,7 @@ class ArrayEpochs:
             if self._limited and self.offset == 0 and step > 0:
                 out_of_data()
                 break
-            block = min(hooks.every or self.steps, self.steps - step, self._batches - self.offset)
+            block = min(hooks.every or self._block, self.steps - step, self._batches - self.offset)
             hooks.begin(step)
             means = self._train(network, step, block, hooks)
             self.offset += block

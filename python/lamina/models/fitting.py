@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lamina.models.batches import ArrayBatches, StreamBatches
 from lamina.models.epochs import ArrayEpochs, StreamEpochs
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Fitting:
     Attributes:
         epochs: The data.
         callbacks: All callbacks.
+        validation: The data to validate on.
         epoch: The epoch that runs, or the next one.
         step: How many of its batches are done.
         sums: The sums of loss and metrics after those batches, when a backup was restored.
@@ -26,5 +28,6 @@ class Fitting:
     epochs: ArrayEpochs | StreamEpochs
     callbacks: CallbackList
     epoch: int
+    validation: ArrayBatches | StreamBatches | None = None
     step: int = 0
     sums: list[float] | None = None

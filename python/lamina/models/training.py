@@ -166,9 +166,9 @@ class Trainer(Inference):
             callback_list.set_model(self)
         self._ready(shapes[0])
         self.stop_training = False
-        self._fitting = Fitting(data, callback_list, first)
+        self._fitting = Fitting(data, callback_list, first, validation)
         try:
-            self._fit(compiled, self._fitting, last, validation, frequency)
+            self._fit(compiled, self._fitting, last, frequency)
         except BaseException:
             abandon(callback_list)
             raise
@@ -184,10 +184,9 @@ class Trainer(Inference):
         compiled: Compiled,
         fitting: Fitting,
         last: int,
-        validation: Evaluation | None,
         validates: Callable[[int], bool],
     ) -> None:
-        callback_list, data = fitting.callbacks, fitting.epochs
+        callback_list, data, validation = fitting.callbacks, fitting.epochs, fitting.validation
         callback_list.on_train_begin({})
         logs: Logs = {}
         while fitting.epoch < last and not self.stop_training:
