@@ -240,7 +240,7 @@ def _interrupted(folder: Path, **options: Any) -> Any:
     model = _model()
     with pytest.raises(KeyboardInterrupt):
         model.fit(
-            X, Y, epochs=5, verbose=0,
+            X, Y, epochs=5, verbose=0, validation_split=0.5, validation_shuffle=True,
             callbacks=[_Stop(3), callbacks.BackupAndRestore(folder, **options)],
         )  # fmt: skip
     return model
@@ -256,7 +256,7 @@ def test_models_without_seeds_go_on_too(tmp_path: Path) -> None:
         (tmp_path / "b" / "latest.safetensors").write_bytes(before)
         model = _model()
         history = model.fit(
-            X, Y, epochs=5, verbose=0,
+            X, Y, epochs=5, verbose=0, validation_split=0.5, validation_shuffle=True,
             callbacks=[_Stop(9), callbacks.BackupAndRestore(tmp_path / "b")],
         )  # fmt: skip
         assert history.epoch == [0, 1, 2, 3, 4] and len(history.history["loss"]) == 5

@@ -313,6 +313,16 @@ def test_a_source_that_fails_leaves_the_steps_before() -> None:
             model.fit(source, verbose=0)
         assert model.optimizer.iterations == 2
         model.fit(X, Y, verbose=0)
+    model = _model()
+    stop = callbacks.LambdaCallback(on_train_batch_end=_raise)
+    with pytest.raises(OSError, match="stop") as kept:
+        model.fit(Dataset.from_arrays(X, Y).batch(4).prefetch(2), callbacks=[stop], verbose=0)
+    assert kept.tb is not None
+    assert not [t for t in threading.enumerate() if t.name == "lamina-prefetch"]
+
+
+def _raise(*arguments: Any) -> None:
+    raise OSError("stop")
 
 
 def test_steps_per_execution() -> None:

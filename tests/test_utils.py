@@ -132,6 +132,7 @@ def test_windows(
 
 
 def test_windows_train_a_model() -> None:
+    utils.set_random_seed(1)
     series = np.sin(np.arange(80) / 5).astype("float32")
     data = utils.timeseries_dataset_from_array(series[:-4], series[4:], 4, shuffle=True, seed=1)
     model = lamina.Sequential([layers.Dense(1)])

@@ -214,4 +214,7 @@ def classes_in(compiled: Compiled, y: Array) -> set[int] | None:
     flat = y.reshape(-1)
     if flat.dtype.kind == "f" and not bool((flat == np.floor(flat)).all()):
         return None
-    return {int(label) for label in np.unique(flat)}
+    labels = flat.astype(np.int64)
+    if int(labels.min()) >= 0 and int(labels.max()) < 2**20:  # quicker than sorting
+        return set(np.flatnonzero(np.bincount(labels)).tolist())
+    return set(np.unique(labels).tolist())

@@ -150,6 +150,9 @@ class ArrayEpochs:
             self._order = permutations(network.seed, network.epochs_seen)(self.samples.rows)
         return self.samples.select(self._order[rows])
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def finish(self, network: _core.Network) -> None:
         """Training is over: a pass that was begun counts, so that the next has another order."""
         if self.offset:
@@ -197,7 +200,7 @@ class StreamEpochs:
             self._feed.replay(whole)
             self._feed.passes = whole
         elif whole > 0 or self._feed.seeks:
-            self._close()
+            self.close()
             self._peeked = []
             if whole > 0:
                 self._feed.end()
@@ -279,12 +282,13 @@ class StreamEpochs:
     def _pass_over(self, network: _core.Network) -> None:
         if self._iterator is None:
             return
-        self._close()
+        self.close()
         self.offset = 0
         network.epochs_seen += 1
         self._feed.end()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Closes what is open, such as a thread that works ahead."""
         close = getattr(self._iterator, "close", None)
         # A generator of the user's stays open: its owner may go on with it.
         if callable(close) and self._feed.closes:

@@ -79,6 +79,8 @@ class DatasetFeed(Feed):
 class IndexedFeed(Feed):
     """Batches by their number: `PyDataset` and whatever looks like one."""
 
+    seeks = True
+
     def __init__(self, dataset: Any) -> None:
         self._dataset = dataset
         count = getattr(dataset, "num_batches", None) if _declares_batches(dataset) else None

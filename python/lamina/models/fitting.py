@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from lamina.models.epochs import ArrayEpochs, StreamEpochs
 
 if TYPE_CHECKING:
     from lamina.callbacks.callback_list import CallbackList
+    from lamina.models.data import Samples
 
 
 @dataclass
@@ -20,6 +22,7 @@ class Fitting:
         epochs: The data.
         callbacks: All callbacks.
         validation: The data to validate on.
+        resplit: Holds out random samples again, when a backup brought another seed.
         epoch: The epoch that runs, or the next one.
         step: How many of its batches are done.
         sums: The sums of loss and metrics after those batches, when a backup was restored.
@@ -29,5 +32,6 @@ class Fitting:
     callbacks: CallbackList
     epoch: int
     validation: ArrayBatches | StreamBatches | None = None
+    resplit: Callable[[], tuple[Samples, ArrayBatches]] | None = None
     step: int = 0
     sums: list[float] | None = None

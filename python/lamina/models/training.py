@@ -12,7 +12,7 @@ from lamina.callbacks.callback_list import CallbackList
 from lamina.callbacks.history import History
 from lamina.models.batches import ArrayBatches, StreamBatches
 from lamina.models.compiled import Compiled
-from lamina.models.data import warn_of_missing_classes
+from lamina.models.data import Samples, warn_of_missing_classes
 from lamina.models.diagnosis import diagnose
 from lamina.models.epochs import ArrayEpochs, Hooks, LostLossError, Means, StreamEpochs, out_of_data
 from lamina.models.feeds import feed_of
@@ -124,6 +124,7 @@ class Trainer(Inference):
 
         feed = feed_of(x, size)
         validation: Evaluation | None = None
+        resplit: Callable[[], tuple[Samples, ArrayBatches]] | None = None
         data: ArrayEpochs | StreamEpochs
         if feed is not None:
             refuse_with_feed(x, "x", y=y, sample_weight=sample_weight)
@@ -147,11 +148,16 @@ class Trainer(Inference):
             samples, *both = self._prepare(compiled, x, y, sample_weight, class_weight)
             shapes = both[0], both[1]
             if share > 0.0 and validation_data is None:
-                samples, held_out = split_samples(
-                    samples, share, self._seed if split_mixed else None
-                )
-                warn_of_missing_classes(compiled, samples, held_out)
-                validation = ArrayBatches(held_out, validation_size, validation_count)
+                whole = samples
+
+                def split() -> tuple[Samples, ArrayBatches]:
+                    seed = self._seed if split_mixed else None
+                    trained, held_out = split_samples(whole, share, seed)
+                    warn_of_missing_classes(compiled, trained, held_out)
+                    return trained, ArrayBatches(held_out, validation_size, validation_count)
+
+                samples, validation = split()
+                resplit = split if split_mixed else None
             data = ArrayEpochs(samples, size, mixed, steps)
         if validation_data is not None:
             validation = self._validation(
@@ -166,14 +172,18 @@ class Trainer(Inference):
             callback_list.set_model(self)
         self._ready(shapes[0])
         self.stop_training = False
-        self._fitting = Fitting(data, callback_list, first, validation)
+        outer, self._fitting = (
+            self._fitting,
+            Fitting(data, callback_list, first, validation, resplit),
+        )
         try:
             self._fit(compiled, self._fitting, last, frequency)
         except BaseException:
             abandon(callback_list)
             raise
         finally:
-            self._fitting = None
+            self._fitting = outer
+            data.close()
             if self._network is not None:
                 self._network.watch = False
         assert callback_list.history is not None
@@ -186,8 +196,12 @@ class Trainer(Inference):
         last: int,
         validates: Callable[[int], bool],
     ) -> None:
-        callback_list, data, validation = fitting.callbacks, fitting.epochs, fitting.validation
+        callback_list, data = fitting.callbacks, fitting.epochs
+        seed = self._seed
         callback_list.on_train_begin({})
+        if self._seed != seed and fitting.resplit is not None and isinstance(data, ArrayEpochs):
+            data.samples, fitting.validation = fitting.resplit()
+        validation = fitting.validation
         logs: Logs = {}
         while fitting.epoch < last and not self.stop_training:
             epoch = fitting.epoch

@@ -24,9 +24,9 @@ class Progbar:
         ValueError: If both kinds of names are given.
 
     Example:
-        >>> bar = lamina.utils.Progbar(3, verbose=2)
+        >>> bar = lamina.utils.Progbar(3, verbose=0)  # 2 prints "3/3 - 0s - ... - loss: 1.0000"
         >>> for step in range(3):
-        ...     bar.add(1, [("loss", 1.0)])  # prints "3/3 - 0s - ...s/step - loss: 1.0000"
+        ...     bar.add(1, [("loss", 1.0)])
     """
 
     def __init__(
