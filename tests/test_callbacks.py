@@ -6,6 +6,8 @@ import csv
 import http.server
 import json
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from pathlib import Path
@@ -567,6 +569,16 @@ def test_callback_list() -> None:
         callbacks.LambdaCallback(on_epoch_ends=print)
     with pytest.raises(TypeError, match="function"):
         callbacks.LambdaCallback(on_epoch_end=3)  # type: ignore[arg-type]
+
+
+def test_importing_lamina_loads_no_half_library() -> None:
+    script = "import sys, numpy; import lamina; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "lamina.callbacks" in loaded
+    heavy = {"csv", "socket", "ssl", "urllib.request", "concurrent.futures", "multiprocessing"}
+    heavy |= {"matplotlib", "lamina.callbacks.backup", "lamina.utils.plotting"}
+    assert not heavy & loaded
 
 
 def test_an_epoch_is_one_call_unless_somebody_looks(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +24,8 @@ def prefetch(make: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]:
         make: Makes the iterator; called in the thread.
         ahead: How many finished elements may wait.
     """
+    import queue
+
     ready: queue.Queue[Any] = queue.Queue(ahead)
     stopped = threading.Event()
 

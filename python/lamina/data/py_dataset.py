@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina import _checks
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class PyDataset:
@@ -112,6 +114,8 @@ def in_order(dataset: Any, indices: Iterable[int]) -> Iterator[Any]:
         for index in indices:
             yield dataset[index]
         return
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
     waiting = max(workers, int(getattr(dataset, "max_queue_size", 10)))
     executor: Executor
     if processes:

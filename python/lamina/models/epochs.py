@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,21 +18,24 @@ _BLOCK_ELEMENTS = 2**22
 Poll = Callable[[int, Means], None]
 
 
-@dataclass
 class Hooks:
     """Who looks in between batches.
 
-    Attributes:
+    Args:
         every: After how many batches; 0 when nobody does.
         begin: Called with the first batch's number before them.
         end: Called with the last batch's number and the means so far; True stops the epoch.
         poll: Called now and then with the number of batches done and the means; may be None.
     """
 
-    every: int
-    begin: Callable[[int], None]
-    end: Callable[[int, Means], bool]
-    poll: Poll | None
+    def __init__(
+        self,
+        every: int,
+        begin: Callable[[int], None],
+        end: Callable[[int, Means], bool],
+        poll: Poll | None,
+    ) -> None:
+        self.every, self.begin, self.end, self.poll = every, begin, end, poll
 
     def show(self, done: int, means: Means) -> None:
         """Calls `poll`, if there is one."""

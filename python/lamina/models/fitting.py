@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lamina.models.batches import ArrayBatches, StreamBatches
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from lamina.models.data import Samples
 
 
-@dataclass
 class Fitting:
     """Where a training is.
 
@@ -28,10 +26,18 @@ class Fitting:
         sums: The sums of loss and metrics after those batches, when a backup was restored.
     """
 
-    epochs: ArrayEpochs | StreamEpochs
-    callbacks: CallbackList
-    epoch: int
-    validation: ArrayBatches | StreamBatches | None = None
-    resplit: Callable[[], tuple[Samples, ArrayBatches]] | None = None
-    step: int = 0
-    sums: list[float] | None = None
+    def __init__(
+        self,
+        epochs: ArrayEpochs | StreamEpochs,
+        callbacks: CallbackList,
+        epoch: int,
+        validation: ArrayBatches | StreamBatches | None,
+        resplit: Callable[[], tuple[Samples, ArrayBatches]] | None,
+    ) -> None:
+        self.epochs = epochs
+        self.callbacks = callbacks
+        self.epoch = epoch
+        self.validation = validation
+        self.resplit = resplit
+        self.step = 0
+        self.sums: list[float] | None = None

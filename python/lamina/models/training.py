@@ -13,7 +13,6 @@ from lamina.callbacks.history import History
 from lamina.models.batches import ArrayBatches, StreamBatches
 from lamina.models.compiled import Compiled
 from lamina.models.data import Samples, warn_of_missing_classes
-from lamina.models.diagnosis import diagnose
 from lamina.models.epochs import ArrayEpochs, Hooks, LostLossError, Means, StreamEpochs, out_of_data
 from lamina.models.feeds import feed_of
 from lamina.models.fitting import Fitting
@@ -256,6 +255,8 @@ class Trainer(Inference):
         return Hooks(every, begin, end, poll_of(callback_list, compiled.logs))
 
     def _loss_lost(self, callback_list: CallbackList, epoch: int, lost: LostLossError) -> None:
+        from lamina.models.diagnosis import diagnose
+
         report = (
             f"Epoch {epoch + 1}, batch {lost.step}: the loss is not finite. "
             f"{diagnose(self, lost.samples)}"
@@ -340,6 +341,8 @@ class Trainer(Inference):
         try:
             means = network.train_on_batch(samples.x, samples.y, samples.weights, True)
         except FloatingPointError:
+            from lamina.models.diagnosis import diagnose
+
             raise FloatingPointError(
                 f"train_on_batch: the loss is not finite. {diagnose(self, samples)}"
             ) from None

@@ -1,5 +1,10 @@
 """Helpers around training."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from lamina.data.py_dataset import PyDataset
 from lamina.saving.serialization import (
     CustomObjectScope,
@@ -12,12 +17,14 @@ from lamina.saving.serialization import (
     serialize_keras_object,
 )
 from lamina.utils.dataset_utils import split_dataset, timeseries_dataset_from_array
-from lamina.utils.learning_rate_range import LearningRateRange, find_learning_rate
 from lamina.utils.naming import clear_session
 from lamina.utils.numerical import normalize, to_categorical
-from lamina.utils.plotting import plot_model
 from lamina.utils.progbar import Progbar
 from lamina.utils.seeds import set_random_seed
+
+if TYPE_CHECKING:
+    from lamina.utils.learning_rate_range import LearningRateRange, find_learning_rate
+    from lamina.utils.plotting import plot_model
 
 #: lamina's own name for it.
 register_serializable = register_keras_serializable
@@ -44,3 +51,20 @@ __all__ = [
     "timeseries_dataset_from_array",
     "to_categorical",
 ]
+
+# Loaded when first used.
+_LATE = {
+    "LearningRateRange": "learning_rate_range",
+    "find_learning_rate": "learning_rate_range",
+    "plot_model": "plotting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f"{__name__}.{_LATE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})
