@@ -33,18 +33,22 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         super().__init__()
-        self.callbacks: list[Callback] = list(_flat(callbacks))
+        self.callbacks: list[Callback] = [] if callbacks is None else list(_flat(callbacks))
         if add_history and self._first(History) is None:
             self.callbacks.append(History())
         if add_progbar and self._first(ProgbarLogger) is None:
             self.callbacks.append(ProgbarLogger())
-        self.callbacks.sort(key=lambda callback: callback.runs_last)
+        if len(self.callbacks) > 1:
+            self.callbacks.sort(key=lambda callback: callback.runs_last)
         if model is not None:
             self.set_model(model)
         self.set_params(params)
 
     def _first(self, kind: type[Any]) -> Any:
-        return next((callback for callback in self.callbacks if isinstance(callback, kind)), None)
+        for callback in self.callbacks:
+            if isinstance(callback, kind):
+                return callback
+        return None
 
     @property
     def history(self) -> History | None:
@@ -82,9 +86,10 @@ class CallbackList(Callback):
 
     def set_model(self, model: Any) -> None:
         """Hands it on; the model's `history` becomes this list's."""
-        super().set_model(model)
-        if self.history is not None:
-            model.history = self.history
+        self._model = model
+        history = self.history
+        if history is not None:
+            model.history = history
         for callback in self.callbacks:
             callback.set_model(model)
 

@@ -186,11 +186,15 @@ class ProgbarLogger(Callback):
             self._line.finish(logs)
             self._line = None
 
-    def abandon(self) -> None:
-        """Leaves the line as it is: training was stopped."""
+    def interrupt(self) -> None:
+        """Makes room for something else to be printed."""
         if self._line is not None:
             self._line.abandon()
-            self._line = None
+
+    def abandon(self) -> None:
+        """Leaves the line as it is: training was stopped."""
+        self.interrupt()
+        self._line = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Remembers that evaluations to come are validations."""

@@ -43,6 +43,10 @@ class Hooks:
             self.poll(done, means)
 
 
+#: Nobody looks.
+UNWATCHED = Hooks(0, lambda step: None, lambda step, means: False, None)
+
+
 class LostLossError(Exception):
     """A batch's loss is NaN or infinite; the step was not taken.
 

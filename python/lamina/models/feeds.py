@@ -158,7 +158,11 @@ def feed_of(x: Any, batch_size: int, name: str = "x") -> Feed | None:
     Raises:
         TypeError: For what gives no batches.
     """
-    if x is None or isinstance(x, (np.ndarray, list, tuple, int, float, str)):
+    if (
+        type(x) is np.ndarray
+        or x is None
+        or isinstance(x, (list, np.ndarray, tuple, int, float, str))
+    ):
         return None
     if isinstance(x, Dataset):
         return DatasetFeed(x, batch_size)

@@ -19,7 +19,7 @@ from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
 from lamina.models.compiled import Compiled
 from lamina.models.compiling import Compilable
 from lamina.models.data import Samples
-from lamina.models.epochs import Hooks, Means, Poll
+from lamina.models.epochs import UNWATCHED, Hooks, Means, Poll
 from lamina.models.feeds import Feed, feed_of, unpack
 
 _BATCH = 32
@@ -64,8 +64,11 @@ class Inference(Compilable):
         if steps is not None:
             steps = _checks.integer("evaluate", "steps", steps, low=1)
         data, sample = self._evaluation(compiled, x, y, sample_weight, size, batch_size, steps)
-        callback_list = as_callback_list(callbacks, self, verbose, data.steps, quiet=True)
         network = self._ready(sample)
+        if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:  # nobody looks
+            network.reset_metrics()
+            return answer(compiled, data.evaluate(network, UNWATCHED), return_dict)
+        callback_list = as_callback_list(callbacks, self, verbose, data.steps, quiet=True)
         callback_list.on_test_begin({})
         network.reset_metrics()
         try:
@@ -185,8 +188,10 @@ class Inference(Compilable):
         if steps is not None:
             inputs = inputs[: steps * size]
         count = -(-inputs.shape[0] // size)
-        callback_list = as_callback_list(callbacks, self, verbose, count, quiet=True)
         network = self._ready(sample)
+        if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:
+            return network.predict(inputs, size, None)  # nobody looks
+        callback_list = as_callback_list(callbacks, self, verbose, count, quiet=True)
         callback_list.on_predict_begin({})
         try:
             if callback_list.wants_batches("predict"):

@@ -202,6 +202,9 @@ class Trainer(Inference):
             data.samples, fitting.validation = fitting.resplit()
         validation = fitting.validation
         logs: Logs = {}
+        watched = _watches(callback_list)
+        hooks = self._train_hooks(compiled, fitting)
+        checks = None if validation is None else self._test_hooks(callback_list, show=False)
         while fitting.epoch < last and not self.stop_training:
             epoch = fitting.epoch
             network = self._plan()
@@ -210,13 +213,14 @@ class Trainer(Inference):
                 callback_list.on_epoch_begin(epoch, {})
             elif callback_list.progress is not None:
                 callback_list.progress.on_epoch_begin(epoch)
+            network = self._plan()  # a callback may have compiled the model anew
             if fitting.sums is not None:
                 network.set_metric_state(fitting.sums)
                 fitting.sums = None
-            network = self._plan()
-            network.watch = config.check_finite() or _watches(callback_list)
+            network.watch = watched or config.check_finite()
+            hooks.poll = poll_of(callback_list, compiled.logs)
             try:
-                means = data.run(network, fitting.step, self._train_hooks(compiled, fitting))
+                means = data.run(network, fitting.step, hooks)
             except LostLossError as lost:
                 self._loss_lost(callback_list, epoch, lost)
                 means = network.metric_values()
@@ -227,12 +231,11 @@ class Trainer(Inference):
                 out_of_data()
                 break
             logs = compiled.logs(means)
-            if validation is not None and validates(epoch + 1):
+            if validation is not None and checks is not None and validates(epoch + 1):
                 callback_list.on_test_begin({})
                 network = self._plan()
                 network.reset_metrics()
-                hooks = self._test_hooks(callback_list, show=False)
-                validated = compiled.logs(validation.evaluate(network, hooks))
+                validated = compiled.logs(validation.evaluate(network, checks))
                 callback_list.on_test_end(validated)
                 logs.update({f"val_{name}": value for name, value in validated.items()})
             callback_list.on_epoch_end(epoch, logs)
@@ -241,18 +244,25 @@ class Trainer(Inference):
         callback_list.on_train_end(logs)
 
     def _train_hooks(self, compiled: Compiled, fitting: Fitting) -> Hooks:
-        callback_list = fitting.callbacks
+        # Found once: this runs for every batch.
+        watchers = [c for c in fitting.callbacks.callbacks if c.wants_batches("train")]
+        begins = [callback.on_train_batch_begin for callback in watchers]
+        ends = [callback.on_train_batch_end for callback in watchers]
 
         def begin(step: int) -> None:
-            callback_list.on_train_batch_begin(step, {})
+            for hook in begins:
+                hook(step, {})
 
         def end(step: int, means: Means) -> bool:
             fitting.step = step + 1
-            callback_list.on_train_batch_end(step, compiled.logs(means))
+            if ends:
+                logs = compiled.logs(means)
+                for hook in ends:
+                    hook(step, logs)
             return self.stop_training
 
-        every = compiled.steps_per_execution if callback_list.wants_batches("train") else 0
-        return Hooks(every, begin, end, poll_of(callback_list, compiled.logs))
+        every = compiled.steps_per_execution if watchers else 0
+        return Hooks(every, begin, end, None)
 
     def _loss_lost(self, callback_list: CallbackList, epoch: int, lost: LostLossError) -> None:
         from lamina.models.diagnosis import diagnose
@@ -261,7 +271,8 @@ class Trainer(Inference):
             f"Epoch {epoch + 1}, batch {lost.step}: the loss is not finite. "
             f"{diagnose(self, lost.samples)}"
         )
-        abandon(callback_list)
+        if callback_list.progress is not None:
+            callback_list.progress.interrupt()
         watching = [c for c in callback_list.callbacks if getattr(c, "watches_loss", False)]
         if not watching:
             raise FloatingPointError(f"fit: {report}")
