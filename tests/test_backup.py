@@ -243,19 +243,33 @@ class _Stop(callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def _interrupted(folder: Path, **options: Any) -> Any:
+def _interrupted(folder: Path, data: dict[str, Any] | None = None, **options: Any) -> Any:
     model = _model()
     with pytest.raises(KeyboardInterrupt):
         model.fit(
-            X, Y, epochs=5, verbose=0, validation_split=0.5, validation_shuffle=True,
+            **(data or {"x": X, "y": Y}), epochs=5, verbose=0,
             callbacks=[_Stop(3), callbacks.BackupAndRestore(folder, **options)],
         )  # fmt: skip
     return model
 
 
-def test_models_without_seeds_go_on_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["arrays", "dataset"])
+def test_trainings_without_seeds_go_on_too(kind: str, tmp_path: Path) -> None:
     """The backup holds all seeds: the new script's own draws are replaced."""
-    _interrupted(tmp_path / "b")
+
+    def data() -> dict[str, Any]:
+        if kind == "arrays":
+            return {"x": X, "y": Y, "validation_split": 0.5, "validation_shuffle": True}
+        rows = lamina.data.Dataset.from_arrays(X, Y).shuffle()
+        return {"x": rows.batch(4), "validation_data": rows.map(lambda x, y: (x, y)).shuffle(9)}
+
+    lamina.utils.set_random_seed(77)
+    given = data()
+    whole = _model()
+    history = whole.fit(**given, epochs=5, verbose=0).history
+    expected = [history, [w.tobytes() for w in whole.get_weights()]]
+    lamina.utils.set_random_seed(77)
+    _interrupted(tmp_path / "b", data())
     before = (tmp_path / "b" / "latest.safetensors").read_bytes()
     ends = []
     for attempt in range(2):
@@ -264,12 +278,12 @@ def test_models_without_seeds_go_on_too(tmp_path: Path) -> None:
         lamina.utils.set_random_seed(attempt)
         model = _model()
         history = model.fit(
-            X, Y, epochs=5, verbose=0, validation_split=0.5, validation_shuffle=True,
+            **data(), epochs=5, verbose=0,
             callbacks=[_Stop(9), callbacks.BackupAndRestore(tmp_path / "b")],
         )  # fmt: skip
         assert history.epoch == [0, 1, 2, 3, 4] and len(history.history["loss"]) == 5
-        ends.append([w.tobytes() for w in model.get_weights()])
-    assert ends[0] == ends[1]
+        ends.append([history.history, [w.tobytes() for w in model.get_weights()]])
+    assert ends == [expected, expected]
 
 
 def test_options(tmp_path: Path) -> None:

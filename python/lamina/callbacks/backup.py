@@ -142,6 +142,7 @@ class BackupAndRestore(Callback):
             "step": step,
             "passes": fitting.epochs.passes,
             "offset": fitting.epochs.offset,
+            "seeds": fitting.epochs.seeds,
             "validation": getattr(fitting.validation, "position", None),
             "sums": model._plan().metric_state() if step else None,
             "stop_training": bool(model.stop_training),
@@ -183,7 +184,7 @@ class BackupAndRestore(Callback):
                 f"BackupAndRestore: {path} is a backup of another model. Delete it, or give each "
                 f"training a `backup_dir` of its own. {error}"
             ) from error
-        fitting.epochs.resume(fit["passes"], fit["offset"])
+        fitting.epochs.resume(fit["passes"], fit["offset"], fit["seeds"])
         if fit["validation"] is not None and hasattr(fitting.validation, "resume"):
             fitting.validation.resume(fit["validation"])
         for callback, (_, state) in zip(fitting.callbacks.callbacks, fit["callbacks"], strict=True):

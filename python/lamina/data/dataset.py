@@ -209,6 +209,16 @@ class Dataset:
             raise TypeError("The length of this data set is not known.")
         return self._node.length
 
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its shuffles, the last one first."""
+        return [node.seed for node in self._node.shuffling()]
+
+    @seeds.setter
+    def seeds(self, seeds: list[int]) -> None:
+        for node, seed in zip(self._node.shuffling(), seeds, strict=True):
+            node.seed = _checks.seed_number("Dataset", seed)
+
     def start(self, number: int, skip: int = 0) -> Iterator[Element]:
         """The elements of pass `number`, without the first `skip`, as tuples."""
         return self._node.iterate(number, skip)

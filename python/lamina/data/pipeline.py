@@ -40,6 +40,16 @@ class Node:
         """The elements of pass `epoch`, without the first `skip` of them."""
         raise NotImplementedError
 
+    def shuffling(self) -> list[ShuffledRows | BufferShuffled]:
+        """All shuffles from here down."""
+        found = []
+        node: Node | None = self
+        while node is not None:
+            if isinstance(node, (ShuffledRows, BufferShuffled)):
+                found.append(node)
+            node = getattr(node, "_base", None) or getattr(node, "_rows", None)
+        return found
+
 
 class Rows(Node):
     """Rows of arrays, in an order that is known before any is read.
@@ -76,12 +86,12 @@ class ShuffledRows(Rows):
         super().__init__(base.columns)
         self.length = base.length
         self.shuffles = base.shuffles + 1
-        self._base, self._seed, self._again = base, seed, again
+        self._base, self.seed, self._again = base, seed, again
 
     def order(self, epoch: int) -> Array | None:
         """The order below, permuted."""
         stream = _core.stream_id("shuffle", self.shuffles, epoch if self._again else 0)
-        order = np.asarray(_core.permutation(self.length, self._seed, stream))
+        order = np.asarray(_core.permutation(self.length, self.seed, stream))
         below = self._base.order(epoch)
         return order if below is None else below[order]
 
@@ -166,7 +176,7 @@ class BufferShuffled(Node):
     """Elements that leave a buffer in random order."""
 
     def __init__(self, base: Node, buffer: int, seed: int, again: bool) -> None:
-        self._base, self._buffer, self._seed, self._again = base, buffer, seed, again
+        self._base, self._buffer, self.seed, self._again = base, buffer, seed, again
         self.length, self.batched = base.length, base.batched
         self.shuffles = base.shuffles + 1
 
@@ -175,7 +185,7 @@ class BufferShuffled(Node):
         while True:
             step = (epoch if self._again else 0) * _PASSES + block
             stream = _core.stream_id("shuffle", self.shuffles, step)
-            yield from _core.random_integers(_BLOCK, 0, self._buffer, self._seed, stream).tolist()
+            yield from _core.random_integers(_BLOCK, 0, self._buffer, self.seed, stream).tolist()
             block += 1
 
     def iterate(self, epoch: int, skip: int = 0) -> Iterator[Element]:
@@ -190,7 +200,7 @@ class BufferShuffled(Node):
             kept[place] = element
         step = (epoch if self._again else 0) * _PASSES + _PASSES - 1
         stream = _core.stream_id("shuffle", self.shuffles, step)
-        for place in np.asarray(_core.permutation(len(kept), self._seed, stream)):
+        for place in np.asarray(_core.permutation(len(kept), self.seed, stream)):
             yield kept[place]
 
 

@@ -64,13 +64,13 @@ class StreamBatches:
         self._passes = self._taken = 0
 
     @property
-    def position(self) -> list[int]:
-        """How often the data were gone through, and how many batches were taken in all."""
-        return [self._feed.passes or self._passes, self._taken]
+    def position(self) -> list[Any]:
+        """How often the data were gone through, the batches taken in all, and seeds of shuffles."""
+        return [self._feed.passes or self._passes, self._taken, self._feed.seeds]
 
-    def resume(self, position: list[int]) -> None:
+    def resume(self, position: list[Any]) -> None:
         """Goes on from a `position`, in a new process."""
-        self._passes, self._taken = position
+        self._passes, self._taken, self._feed.seeds = position
         if self._feed.closes:
             self._feed.replay(self._passes)
             self._feed.passes = self._passes

@@ -88,7 +88,12 @@ class ArrayEpochs:
         """The network counts passes over arrays."""
         return 0
 
-    def resume(self, passes: int, offset: int) -> None:
+    @property
+    def seeds(self) -> list[int]:
+        """The network has the only seed."""
+        return []
+
+    def resume(self, passes: int, offset: int, seeds: list[int]) -> None:
         """Goes on inside a pass."""
         self.offset = offset
 
@@ -199,8 +204,14 @@ class StreamEpochs:
         """How many passes were begun, by the feed's own count if it has one."""
         return self._feed.passes or self._started
 
-    def resume(self, passes: int, offset: int) -> None:
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of the data's own shuffles."""
+        return self._feed.seeds
+
+    def resume(self, passes: int, offset: int, seeds: list[int]) -> None:
         """Goes on where `passes` were begun and `offset` batches of the last were done."""
+        self._feed.seeds = seeds
         whole = passes - (1 if offset else 0)
         if self._iterator is None:
             self._feed.replay(whole)

@@ -34,6 +34,14 @@ class Feed:
     @passes.setter
     def passes(self, number: int) -> None: ...
 
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of shuffles of its own."""
+        return []
+
+    @seeds.setter
+    def seeds(self, seeds: list[int]) -> None: ...
+
     def start(self, skip: int = 0, order: Callable[[int], Array] | None = None) -> Iterator[Any]:
         """The batches of the next pass, without the first `skip` of them.
 
@@ -68,6 +76,15 @@ class DatasetFeed(Feed):
     @passes.setter
     def passes(self, number: int) -> None:
         self._counter.passes = number
+
+    @property
+    def seeds(self) -> list[int]:
+        """The data set's."""
+        return self._dataset.seeds
+
+    @seeds.setter
+    def seeds(self, seeds: list[int]) -> None:
+        self._dataset.seeds = seeds
 
     def start(self, skip: int = 0, order: Callable[[int], Array] | None = None) -> Iterator[Any]:
         """The data set shuffles itself."""
