@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from lamina.models.compiled import Compiled
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Inputs, targets and maybe weights: views of the user's arrays, never copies."""
 
     x: Array

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
@@ -178,6 +180,11 @@ class Inference(Compilable):
             ValueError: For shapes that do not fit and no samples at all.
         """
         size = batch_size_of("predict", batch_size)
+        quiet = callbacks is None and resolve_verbose(verbose, quiet=True) == 0
+        if quiet and steps is None and self._network is not None:
+            quick = self._network.try_predict(x)  # None: the longer way is to be taken
+            if quick is not None:
+                return quick
         if steps is not None:
             steps = _checks.integer("predict", "steps", steps, low=1)
         feed = feed_of(x, size)
@@ -189,7 +196,7 @@ class Inference(Compilable):
             inputs = inputs[: steps * size]
         count = -(-inputs.shape[0] // size)
         network = self._ready(sample)
-        if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:
+        if quiet:
             return network.predict(inputs, size, None)  # nobody looks
         callback_list = as_callback_list(callbacks, self, verbose, count, quiet=True)
         callback_list.on_predict_begin({})
@@ -244,6 +251,11 @@ class Inference(Compilable):
         Returns:
             As `predict`.
         """
+        network = self._network
+        if network is not None and not training and mask is None:
+            result = network.try_predict(inputs)  # None: the longer way is to be taken
+            if result is not None:
+                return result
         if training:
             for layer in self._layers:
                 layer._require_inference(training)
@@ -254,11 +266,10 @@ class Inference(Compilable):
                 "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "
                 f"Received: layer '{inputs.name}'"
             )
-        network = self._network
-        if network is not None:
-            array = real_array(inputs, "x")
-            if array.ndim and array.shape[0] and array.shape[1:] == self._sample():
-                return network.predict(array, array.shape[0], None)
+        if network is not None and not isinstance(inputs, np.ndarray):
+            result = network.try_predict(real_array(inputs, "x"))
+            if result is not None:
+                return result
         array, sample, _ = self._inputs(inputs)
         return self._ready(sample).predict(array, array.shape[0], None)
 
