@@ -236,6 +236,12 @@ void init_network(py::module_& m) {
           py::arg("slot"), py::arg("parameter"), py::arg("value"))
       .def("reset_metrics", &Sequential::reset_metrics)
       .def("metric_values", &Sequential::metric_values)
+      .def("metric_state", &Sequential::metric_state)
+      .def("set_metric_state", &Sequential::set_metric_state, py::arg("state"))
+      .def_property("watch", &Sequential::watch, &Sequential::set_watch,
+                    "Whether a training step whose loss is not finite is a FloatingPointError.")
+      .def_property_readonly("batches_done", &Sequential::batches_done,
+                             "How many batches the last training or evaluation finished.")
       .def("train", &train, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
            py::arg("shuffle"), py::arg("poll"))
       .def("train_on_batch", &train_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"),

@@ -21,6 +21,8 @@ void init_exceptions(py::module_& m) {
       const py::object error = py::reinterpret_steal<py::object>(
           PyObject_CallFunction(PyExc_OSError, "is", e.error_number, e.what()));
       if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+    } catch (const NotFiniteError& e) {
+      PyErr_SetString(PyExc_FloatingPointError, e.what());
     } catch (const StateError& e) {
       PyErr_SetString(PyExc_RuntimeError, e.what());
     } catch (const TypeError& e) {

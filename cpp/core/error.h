@@ -20,6 +20,10 @@ struct TypeError : std::invalid_argument {
 struct StateError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+/// A loss that is NaN or infinite where that is watched for (Python: FloatingPointError).
+struct NotFiniteError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 /// A file that is damaged or is not what it claims to be (Python: lamina.saving.FileFormatError,
 /// a ValueError).
 struct FileFormatError : ValueError {

@@ -43,8 +43,7 @@ class CpuDevice final : public Device {
     return threads::worthwhile(nanoseconds * cost, most);
   }
   void run_concurrently(int n, const std::function<void(int)>& run) override {
-    threads::parallel_for(
-        n, [&run](std::int64_t i) { run(static_cast<int>(i)); }, n);
+    threads::parallel_for(n, [&run](std::int64_t i) { run(static_cast<int>(i)); }, n);
   }
 
   void gemm(const GemmArguments& arguments) override {

@@ -1,6 +1,7 @@
 #include "nn/sequential.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "core/float_environment.h"
@@ -148,6 +149,11 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
     loss.output = activations_.slots.back().output.get();
   }
   const double total = device.loss(loss);
+  if (watch_ && training && !std::isfinite(total)) {
+    loss_sums_.total += total;
+    loss_sums_.count += static_cast<double>(loss_rows);
+    throw NotFiniteError(text("[fit] the loss is not finite. Received: ", total));
+  }
   const void* answer = loss.output != nullptr ? loss.output : prediction;
 
   // Sums are added up aside and taken over when nothing can stop the step any more.
@@ -187,11 +193,13 @@ void Sequential::run(const Samples& samples, const std::int64_t* order, std::int
   const std::int64_t rows = samples.x.rows;
   const std::int64_t largest = std::min(rows, batch_size);
   network.reserve(activations_, largest);
+  batches_done_ = 0;
   for (std::int64_t first = 0; first < rows; first += batch_size) {
     const std::int64_t count = std::min(batch_size, rows - first);
     batch_.gather(samples, target_form_, positions(), order, first, count);
     step(count, training, monitor);
     ++monitor.batches;
+    ++batches_done_;
     monitor.tick(0, true);
   }
 }
@@ -260,6 +268,25 @@ std::vector<double> Sequential::metric_values() const {
   std::vector<double> values(metric_count());
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = metric_value(i);
   return values;
+}
+
+std::vector<double> Sequential::metric_state() const {
+  std::vector<double> state{loss_sums_.total, loss_sums_.count};
+  for (const MetricSums& sums : metric_sums_) {
+    state.push_back(sums.total);
+    state.push_back(sums.count);
+  }
+  return state;
+}
+
+void Sequential::set_metric_state(const std::vector<double>& state) {
+  if (state.size() != 2 * (1 + metric_sums_.size())) {
+    throw ValueError(text("[Network] this network keeps ", 1 + metric_sums_.size(),
+                          " sums. Received: ", state.size() / 2));
+  }
+  loss_sums_ = {state[0], state[1]};
+  for (std::size_t i = 0; i < metric_sums_.size(); ++i)
+    metric_sums_[i] = {state[2 + 2 * i], state[3 + 2 * i]};
 }
 
 double Sequential::metric_value(std::size_t i) const {

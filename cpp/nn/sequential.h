@@ -55,6 +55,16 @@ class Sequential {
   std::vector<double> metric_values() const;
   std::size_t metric_count() const { return 1 + metric_sums_.size(); }
   double metric_value(std::size_t i) const;
+  /// The sums behind metric_values(), to go on with later. ValueError for another number of them.
+  std::vector<double> metric_state() const;
+  void set_metric_state(const std::vector<double>&);
+
+  /// Whether a training step whose loss is not finite is a NotFiniteError, before it changes
+  /// anything but the loss's mean.
+  void set_watch(bool on) { watch_ = on; }
+  bool watch() const { return watch_; }
+  /// How many batches the last training or evaluation finished.
+  std::int64_t batches_done() const { return batches_done_; }
 
   /// Copies of one parameter, its gradient or an optimizer slot, dense, in the network's dtype.
   void read(const void* flat, std::size_t parameter, void* to_host) const;
@@ -84,6 +94,8 @@ class Sequential {
   std::uint64_t seed_;
   std::int64_t steps_seen_ = 0;
   std::int64_t epochs_seen_ = 0;
+  std::int64_t batches_done_ = 0;
+  bool watch_ = false;
   Objective objective_;
   TargetForm target_form_ = TargetForm::values;
   LossPlan plan_;

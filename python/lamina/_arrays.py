@@ -53,7 +53,7 @@ def real_array(value: Any, name: str) -> Array:
             f"Received: {type(value).__name__} of shape {value.shape}"
         )
     if not isinstance(value, np.ndarray) and callable(getattr(value, "to_numpy", None)):
-        value = value.to_numpy()
+        value = _table(value)
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -78,6 +78,20 @@ def real_array(value: Any, name: str) -> Array:
         )
     if not dtype.isnative:
         array = array.astype(dtype.newbyteorder("="))
+    return array
+
+
+def _table(value: Any) -> Any:
+    """A frame or series as NumPy has it; numeric columns of different types as float64."""
+    array = value.to_numpy()
+    if getattr(getattr(array, "dtype", None), "kind", None) != "O":
+        return array
+    # pandas gives objects for booleans beside numbers, and for its own nullable types.
+    dtypes: Any = getattr(value, "dtypes", None)
+    listed = list(dtypes) if hasattr(dtypes, "__len__") else [dtypes]
+    kinds = [getattr(dtype, "kind", "O") for dtype in listed]
+    if kinds and all(kind in "biuf" for kind in kinds):
+        return value.to_numpy(dtype="float64", na_value=float("nan"))
     return array
 
 

@@ -88,6 +88,8 @@ class Network:
         ...
     def get_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
+    def metric_state(self) -> list[float]:
+        ...
     def metric_values(self) -> list[float]:
         ...
     def output_shape(self, layer: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple:
@@ -97,6 +99,8 @@ class Network:
     def predict(self, x: numpy.ndarray, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any) -> numpy.ndarray:
         ...
     def reset_metrics(self) -> None:
+        ...
+    def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
     def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
@@ -117,6 +121,11 @@ class Network:
     def try_train_on_batch(self, x: typing.Any, y: typing.Any) -> float | list[float] | None:
         """
         One step on arrays that fit as they are: the mean loss, with metrics a list of means. None, and nothing done, where train_on_batch() is to be called.
+        """
+    @property
+    def batches_done(self) -> int:
+        """
+        How many batches the last training or evaluation finished.
         """
     @property
     def epochs_seen(self) -> int:
@@ -148,6 +157,14 @@ class Network:
         """
     @steps_seen.setter
     def steps_seen(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def watch(self) -> bool:
+        """
+        Whether a training step whose loss is not finite is a FloatingPointError.
+        """
+    @watch.setter
+    def watch(self, arg1: bool) -> None:
         ...
 def activate(activation: Activation, x: numpy.ndarray) -> numpy.ndarray:
     """

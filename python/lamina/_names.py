@@ -42,3 +42,14 @@ def checked_name(where: str, name: object, class_name: str) -> str:
 def reset_names() -> None:
     """Starts the counters again."""
     _counters.clear()
+
+
+def counters() -> dict[str, int]:
+    """A copy of the counters."""
+    return dict(_counters)
+
+
+def set_counters(values: dict[str, int]) -> None:
+    """Puts the counters where they were."""
+    _counters.clear()
+    _counters.update(values)

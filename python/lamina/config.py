@@ -15,11 +15,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from lamina import _core
+from lamina import _checks, _core
 from lamina._checks import unknown_name
 
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
+_check_finite = False
 
 
 def isa() -> str:
@@ -79,6 +80,25 @@ def set_floatx(value: str) -> None:
 def epsilon() -> float:
     """The distance that crossentropies keep from 0 and 1: 1e-7, part of the numerics."""
     return 1e-7
+
+
+def check_finite() -> bool:
+    """Whether `fit` and `train_on_batch` raise an error when a loss is not finite."""
+    return _check_finite
+
+
+def set_check_finite(value: bool) -> None:
+    """Makes a loss that is NaN or infinite a FloatingPointError that says where it began.
+
+    The error names the epoch, the batch and the first layer whose weights, gradient or output are
+    not finite; the step of that batch is not taken. Looking at each batch's loss costs nothing.
+    `lamina.callbacks.TerminateOnNaN` does the same for one training, and can end it quietly.
+
+    Args:
+        value: True or False, which is the default.
+    """
+    global _check_finite
+    _check_finite = _checks.boolean("set_check_finite", "value", value)
 
 
 def standardize_dtype(dtype: Any) -> str:

@@ -88,6 +88,14 @@ def seed_global_generator(seed: int) -> None:
     _global = SeedGenerator(seed)
 
 
+def set_global_state(seed: int, drawn: int) -> None:
+    """Puts the global generator where one of `seed` is after so many draws."""
+    generator = SeedGenerator(seed)
+    generator._drawn = drawn
+    global _global
+    _global = generator
+
+
 def draw_seed(seed: int | SeedGenerator | None) -> int:
     """The integer that `seed` stands for now."""
     if seed is None:

@@ -22,14 +22,14 @@ constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not st
 constexpr std::int64_t kPartialProducts = 1 << 20;
 
 // Costs in the time of one multiply-add of vectors.
-constexpr double kCopy = 0.25;        // an element copied
-constexpr double kTransposed = 0.5;   // an element copied and transposed
-constexpr double kNearElement = 0.1;  // an element read for the first time from a near cache
-constexpr double kFarElement = 0.8;   // or from a far one
-constexpr double kPanelRow = 0.35;    // an element of A read again
-constexpr double kJoined = 4.0;       // a vector of a partial product stored, read and added
+constexpr double kCopy = 0.25;                 // an element copied
+constexpr double kTransposed = 0.5;            // an element copied and transposed
+constexpr double kNearElement = 0.1;           // an element read for the first time from a near cache
+constexpr double kFarElement = 0.8;            // or from a far one
+constexpr double kPanelRow = 0.35;             // an element of A read again
+constexpr double kJoined = 4.0;                // a vector of a partial product stored, read and added
 constexpr double kNanosecondsPerByte = 0.026;  // an operand that streams from the last cache
-constexpr double kFewTasks = 0.08;    // the share that is lost if each thread has one task
+constexpr double kFewTasks = 0.08;             // the share that is lost if each thread has one task
 
 std::int64_t pieces(std::int64_t total, std::int64_t each) { return (total + each - 1) / each; }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,21 +9,25 @@ if TYPE_CHECKING:
 
 Logs = dict[str, float]
 
-#: Hooks that run for every batch. A whole epoch is one call into the core unless a callback
-#: has one of these of its own; the results have the same bits either way.
-BATCH_HOOKS = (
-    "on_batch_begin",
-    "on_batch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-)
+#: Hooks that run for every batch, by what the model does. A whole epoch is one call into the
+#: core unless a callback has one of these of its own; the results have the same bits either way.
+BATCH_HOOKS = {
+    "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
 
 
 class Callback:
     """The base of all callbacks: override the hooks that you need.
 
     `self.model` is the model, `self.params` a dictionary with "epochs", "steps" and
-    "verbose". Set `self.model.stop_training = True` to stop after the epoch.
+    "verbose". `self.model.stop_training = True` stops: after the epoch, or after the batch when
+    a hook for batches sets it. A learning rate may be set in any hook. Hooks for batches make
+    Python run for every batch; without them an epoch is one call into the core.
+
+    Args in the hooks: `logs` is a dictionary of numbers; what a callback adds to an epoch's logs
+    is seen by those after it and by `History`.
 
     Example:
         >>> class Print(lamina.callbacks.Callback):
@@ -75,6 +78,18 @@ class Callback:
         """After a training batch; `logs` hold the means of the epoch so far."""
         self.on_batch_end(batch, logs)
 
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of an evaluation or validation; the first is 0."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of an evaluation or validation; `logs` hold the means so far."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of a prediction; the first is 0."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After a batch of a prediction; `logs["outputs"]` are its answers."""
+
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Before an evaluation or validation."""
 
@@ -87,77 +102,36 @@ class Callback:
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """After a prediction."""
 
+    # What lamina adds.
 
-class LambdaCallback(Callback):
-    """A callback made of functions.
+    #: Whether it is called after all others: when they have seen the epoch.
+    runs_last = False
+    #: The attributes that make up its state; None takes all that hold plain data.
+    state_names: tuple[str, ...] | None = None
 
-    Args:
-        on_epoch_begin, on_epoch_end: Functions of (epoch, logs).
-        on_train_begin, on_train_end: Functions of (logs).
-        on_train_batch_begin, on_train_batch_end: Functions of (batch, logs).
-    """
+    def wants_batches(self, kind: str) -> bool:
+        """Whether it has a hook of its own for batches.
 
-    def __init__(
-        self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
-    ) -> None:
-        super().__init__()
-        hooks = {
-            "on_epoch_begin": on_epoch_begin,
-            "on_epoch_end": on_epoch_end,
-            "on_train_begin": on_train_begin,
-            "on_train_end": on_train_end,
-            "on_train_batch_begin": on_train_batch_begin,
-            "on_train_batch_end": on_train_batch_end,
-        }
-        for name, function in hooks.items():
-            if function is not None:
-                setattr(self, name, function)
-
-
-class CallbackList:
-    """The callbacks of one call of `fit`, `evaluate` or `predict`.
-
-    Args:
-        callbacks: None, a callback or an iterable of them.
-        model: The model.
-        params: What `set_params` hands on.
-    """
-
-    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
-        if callbacks is None:
-            callbacks = []
-        elif isinstance(callbacks, Callback):
-            callbacks = [callbacks]
-        elif not isinstance(callbacks, Iterable):
-            raise TypeError(
-                f"`callbacks` must be a list of callbacks. Received: callbacks={callbacks!r}"
-            )
-        self.callbacks: list[Callback] = list(callbacks)
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    "`callbacks` must hold objects of classes derived from "
-                    f"lamina.callbacks.Callback. Received: {callback!r}"
-                )
-        for callback in self.callbacks:
-            callback.set_model(model)
-            callback.set_params(params)
-
-    def wants_batches(self) -> bool:
-        """Whether any callback has a hook of its own for training batches."""
+        Args:
+            kind: "train", "test" or "predict".
+        """
         return any(
-            name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
-            for callback in self.callbacks
-            for name in BATCH_HOOKS
+            name in vars(self) or getattr(type(self), name) is not getattr(Callback, name)
+            for name in BATCH_HOOKS[kind]
         )
 
-    def call(self, hook: str, *arguments: Any) -> None:
-        """Calls one hook of every callback, in order."""
-        for callback in self.callbacks:
-            getattr(callback, hook)(*arguments)
+    def get_state(self) -> dict[str, Any]:
+        """What `BackupAndRestore` keeps: attributes with numbers, strings, arrays and the like.
+
+        Of these it keeps what changed since training began. Override it together with
+        `set_state` where a callback holds more than that.
+        """
+        names = self.state_names
+        if names is None:
+            names = tuple(n for n in vars(self) if n not in ("params", "_model"))
+        return {name: getattr(self, name) for name in names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned, after `on_train_begin`."""
+        for name, value in state.items():
+            setattr(self, name, value)

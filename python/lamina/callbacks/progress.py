@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lamina.callbacks.callback import Logs
+from lamina.callbacks.callback import Callback, Logs
 
 _WIDTH = 20
+Poll = Callable[[int, Callable[[], Logs]], None]
+_INTERVAL = 0.05  # seconds between two pictures of a bar
 
 
 def resolve_verbose(verbose: Any, quiet: bool = False) -> int:
@@ -54,65 +56,178 @@ def format_time(seconds: float) -> str:
     return f"{seconds * 1e6:.0f}us/step"
 
 
-class ProgressBar:
-    """One epoch's line (or one evaluation's).
+def format_left(seconds: float) -> str:
+    """A longer time: "7s", "1:05", "2:00:00"."""
+    whole = int(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+    return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{whole}s"
+
+
+class ProgressLine:
+    """The line of one epoch, evaluation or prediction.
 
     Args:
-        steps: How many batches there are.
-        verbose: 0, 1 or 2.
-        convert: Turns those values into logs.
+        steps: How many batches there are; None if that is not known.
+        verbose: 0 silent, 1 a bar, 2 one line at the end.
+        width: The bar's width.
+        unit: What a step is called.
+        interval: Seconds between two pictures of a bar.
     """
 
-    def __init__(self, steps: int, verbose: int, convert: Callable[[list[float]], Logs]) -> None:
-        self._steps = steps
-        self._verbose = verbose
-        self._convert = convert
-        self._start = time.perf_counter()
+    def __init__(
+        self,
+        steps: int | None,
+        verbose: int,
+        width: int = _WIDTH,
+        unit: str = "step",
+        interval: float = _INTERVAL,
+    ) -> None:
+        self._interval = interval
+        self.steps = steps
+        self.dynamic = verbose == 1 and is_dynamic()
+        self._verbose, self._width, self._unit = verbose, width, unit
+        self._start = self._drawn = time.perf_counter()
         self._shown = 0
-        self._dynamic = verbose == 1 and is_dynamic()
+        self._done = 0
 
-    @property
-    def poll(self) -> Callable[[int, list[float]], None] | None:
-        """What the core calls now and then while it works; None when nothing would show."""
-        return self._update if self._dynamic else None
+    def update(self, done: int, logs: Callable[[], Logs]) -> None:
+        """Shows how far it is, unless that was shown a moment ago."""
+        self._done = done
+        now = time.perf_counter()
+        if not self.dynamic or now - self._drawn < self._interval:
+            return
+        self._drawn = now
+        elapsed = now - self._start
+        left = elapsed
+        if self.steps is not None:
+            left = elapsed / max(done, 1) * max(self.steps - done, 0)
+        self._write_over(self._bar(done, format_left(left), elapsed, logs()))
 
-    def _update(self, done: int, values: list[float]) -> None:
-        elapsed = time.perf_counter() - self._start
-        left = elapsed / max(done, 1) * (self._steps - done)
-        self._write_over(self._bar(done, f"{left:.0f}s", elapsed, self._convert(values)))
-
-    def finish(self, logs: Logs) -> None:
-        """Shows the line of a finished epoch."""
+    def finish(self, logs: Logs, done: int | None = None) -> None:
+        """Shows the last picture and ends the line."""
         if self._verbose == 0:
             return
+        if self.steps is None:
+            self.steps = self._done if done is None else done
+        count = self.steps if done is None else done
         elapsed = time.perf_counter() - self._start
         if self._verbose == 2:
-            each = format_time(elapsed / max(self._steps, 1))
-            line = f"{self._steps}/{self._steps} - {elapsed:.0f}s - {each}{format_logs(logs)}"
+            each = format_time(elapsed / max(count, 1)).replace("step", self._unit)
+            line = f"{count}/{self.steps} - {format_left(elapsed)} - {each}{format_logs(logs)}"
             print(line, flush=True)
             return
-        line = self._bar(self._steps, f"{elapsed:.0f}s", elapsed, logs)
-        if self._dynamic:
+        line = self._bar(count, format_left(elapsed), elapsed, logs)
+        if self.dynamic:
             self._write_over(line)
             print(flush=True)
         else:
             print(line, flush=True)
+        self._shown = 0
 
     def abandon(self) -> None:
         """Leaves the line as it is: training was stopped."""
         if self._shown:
             print(flush=True)
+            self._shown = 0
 
     def _bar(self, done: int, left: str, elapsed: float, logs: Logs) -> str:
-        digits = len(str(self._steps))
-        filled = _WIDTH * done // max(self._steps, 1)
-        full, rest = "━" * filled, "━" * (_WIDTH - filled)
-        if self._dynamic:
+        each = format_time(elapsed / max(done, 1)).replace("step", self._unit)
+        if self.steps is None:
+            return f"{done:>7}/Unknown {left} {each}{format_logs(logs)}"
+        digits = len(str(self.steps))
+        filled = min(self._width, self._width * done // max(self.steps, 1))
+        full, rest = "━" * filled, "━" * (self._width - filled)
+        if self.dynamic:
             full, rest = f"\x1b[32m{full}\x1b[0m", f"\x1b[37m{rest}\x1b[0m"
-        each = format_time(elapsed / max(done, 1))
-        return f"{done:>{digits}}/{self._steps} {full}{rest} {left} {each}{format_logs(logs)}"
+        return f"{done:>{digits}}/{self.steps} {full}{rest} {left} {each}{format_logs(logs)}"
 
     def _write_over(self, line: str) -> None:
         padding = " " * max(0, self._shown - len(line))
         print(f"\r{line}{padding}", end="", flush=True)
         self._shown = len(line)
+
+
+class ProgbarLogger(Callback):
+    """Prints how training, evaluation or prediction goes.
+
+    A bar that is drawn anew at most twenty times a second where a line can be written over (a
+    terminal, a notebook), one finished line an epoch elsewhere. `fit` adds one unless
+    `verbose=0`. It needs no hooks for batches: the core calls `poll` while it works.
+    """
+
+    state_names = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line: ProgressLine | None = None
+        self._training = False
+
+    def _verbose(self, quiet: bool) -> int:
+        return resolve_verbose(self.params.get("verbose", 1), quiet)
+
+    def _begin(self, quiet: bool = True) -> None:
+        self._line = ProgressLine(self.params.get("steps"), self._verbose(quiet))
+
+    @property
+    def poll(self) -> Poll | None:
+        """What to call with the batches done and a function that gives the logs so far.
+
+        None if nothing would show.
+        """
+        line = self._line
+        if line is None or not (line.dynamic or line.steps is None):
+            return None
+        return line.update
+
+    def finish(self, logs: Logs) -> None:
+        """Ends the line."""
+        if self._line is not None:
+            self._line.finish(logs)
+            self._line = None
+
+    def interrupt(self) -> None:
+        """Makes room for something else to be printed."""
+        if self._line is not None:
+            self._line.abandon()
+
+    def abandon(self) -> None:
+        """Leaves the line as it is: training was stopped."""
+        self.interrupt()
+        self._line = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Remembers that evaluations to come are validations."""
+        self._training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Training is over."""
+        self._training = False
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Prints the epoch's number and starts its line."""
+        if self._verbose(quiet=False) and self.params.get("epochs", 1) > 1:
+            print(f"Epoch {epoch + 1}/{self.params['epochs']}", flush=True)
+        self._begin(quiet=False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Ends the line."""
+        self.finish(logs or {})
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Starts a line, but in a training's validation."""
+        if not self._training:
+            self._begin()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Ends it."""
+        if not self._training:
+            self.finish(logs or {})
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Starts a line."""
+        self._begin()
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Ends it."""
+        self.finish({})

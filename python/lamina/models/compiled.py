@@ -49,6 +49,8 @@ class Compiled:
                 f"Received: {self.names[1:]}"
             )
         self._resolved: list[metrics.Metric] = []
+        #: After how many batches callbacks with hooks for batches are called.
+        self.steps_per_execution = 1
 
     def _require_same_targets(self, metric: metrics.Metric) -> None:
         if self.loss is not None and metric.takes_labels() != self.loss.takes_labels():
@@ -98,11 +100,14 @@ class Compiled:
 
     def get_config(self) -> Config:
         """The arguments of `compile`, as plain data."""
-        return {
+        config: Config = {
             "optimizer": optimizers.serialize(self.optimizer),
             "loss": None if self.loss is None else losses.serialize(self.loss),
             "metrics": [m if isinstance(m, str) else metrics.serialize(m) for m in self.metrics],
         }
+        if self.steps_per_execution != 1:
+            config["steps_per_execution"] = self.steps_per_execution
+        return config
 
 
 def _flat(metric_list: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from lamina.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from lamina.callbacks.history import History
+    from lamina.models.fitting import Fitting
     from lamina.variable import Variable
 
 
@@ -24,14 +25,21 @@ class Compilable:
     _network: _core.Network | None
     _epochs_seen: int
     _steps_seen: int
+    _seed: int
 
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
         self._placed: list[tuple[int, Variable]] = []
         self.stop_training = False
         self.history: History | None = None
+        self._fitting: Fitting | None = None
 
     # What Sequential defines.
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes of all weights are known."""
+        raise NotImplementedError
 
     def _plan(self) -> _core.Network:
         raise NotImplementedError
@@ -76,9 +84,11 @@ class Compilable:
                 the form that fits the loss and the output.
             weighted_metrics: Not supported yet: None only. (Metrics ignore sample weights.)
             run_eagerly: Not supported yet: False only.
-            steps_per_execution: Not supported: 1 only. An epoch is one call already.
-            jit_compile: Any value: everything is compiled ahead of time.
-            auto_scale_loss: Any value: it concerns float16, which lamina does not compute in.
+            steps_per_execution: After how many batches callbacks with hooks for batches are
+                called. Without such callbacks an epoch is one call into the core anyway.
+            jit_compile: Any of True, False and "auto": the kernels were compiled when lamina was
+                built, so there is nothing that it could switch on or off.
+            auto_scale_loss: True or False: it concerns float16, which lamina does not compute in.
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
@@ -90,9 +100,16 @@ class Compilable:
             loss_weights=loss_weights,
             weighted_metrics=weighted_metrics or None,
             run_eagerly=run_eagerly,
-            steps_per_execution=None if steps_per_execution == 1 else steps_per_execution,
         )
+        steps = _checks.integer("compile", "steps_per_execution", steps_per_execution, low=1)
+        if jit_compile not in (True, False, "auto"):
+            raise ValueError(
+                "compile: `jit_compile` must be True, False or 'auto'. "
+                f"Received: jit_compile={jit_compile!r}"
+            )
+        _checks.boolean("compile", "auto_scale_loss", auto_scale_loss)
         compiled = Compiled(optimizer, loss, metrics)
+        compiled.steps_per_execution = steps
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
         owner = new.owner() if new.owner is not None else None
@@ -157,7 +174,12 @@ class Compilable:
                 "compile_from_config: a dictionary with 'optimizer', 'loss' and 'metrics' is "
                 f"needed. Received: {config!r}"
             )
-        self.compile(config["optimizer"], config["loss"], metrics=config["metrics"])
+        self.compile(
+            config["optimizer"],
+            config["loss"],
+            metrics=config["metrics"],
+            steps_per_execution=config.get("steps_per_execution", 1),
+        )
 
     def _require_compiled(self, method: str) -> Compiled:
         if self._compiled is None:
@@ -171,22 +193,33 @@ class Compilable:
 
     # Data.
 
-    def _inputs(self, x: Any) -> tuple[Array, Shape, Shape]:
+    def _inputs(
+        self, x: Any, prefix: str = "", shapes: tuple[Shape, Shape] | None = None
+    ) -> tuple[Array, Shape, Shape]:
         """Checked inputs, and the shapes of a sample and its prediction."""
-        array = input_array(x)
-        sample, output = self._shapes_for(array)
-        return fit_inputs(array, sample), sample, output
+        array = input_array(x, f"{prefix}x")
+        sample, output = self._shapes_for(array) if shapes is None else shapes
+        return fit_inputs(array, sample, f"{prefix}x"), sample, output
 
     def _prepare(
-        self, compiled: Compiled, x: Any, y: Any, sample_weight: Any, class_weight: Any = None
+        self,
+        compiled: Compiled,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        class_weight: Any = None,
+        prefix: str = "",
+        shapes: tuple[Shape, Shape] | None = None,
     ) -> tuple[Samples, Shape, Shape]:
-        inputs, sample, output = self._inputs(x)
+        inputs, sample, output = self._inputs(x, prefix, shapes)
         if not output:
             raise ValueError(
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
-        samples = make_samples(inputs, y, sample_weight, class_weight, output, compiled.labels)
+        samples = make_samples(
+            inputs, y, sample_weight, class_weight, output, compiled.labels, prefix
+        )
         return samples, sample, output
 
     def _ready(self, sample: Shape) -> _core.Network:

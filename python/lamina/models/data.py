@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 from lamina.losses.loss import bad_label
 from lamina.losses.targets import align_labels, align_values
+
+if TYPE_CHECKING:
+    from lamina.models.compiled import Compiled
 
 
 class Samples(NamedTuple):
@@ -26,6 +30,11 @@ class Samples(NamedTuple):
         """How many samples there are."""
         return int(self.x.shape[0])
 
+    def select(self, rows: Array) -> Samples:
+        """Copies of some samples, in the order of `rows`."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Samples(self.x[rows], self.y[rows], weights)
+
     def part(self, first: int, last: int) -> Samples:
         """The samples from `first` up to and without `last`."""
         weights = None if self.weights is None else self.weights[first:last]
@@ -36,8 +45,8 @@ def input_array(x: Any, name: str = "x") -> Array:
     """`x` as an array with at least one sample."""
     if isinstance(x, (Iterator, Mapping)) or hasattr(x, "as_numpy_iterator"):
         raise TypeError(
-            f"`{name}` must be one array: generators, datasets and dictionaries are not "
-            f"supported yet. Received: {type(x).__name__}"
+            f"`{name}` must be one array here, not a generator, data set or dictionary. "
+            f"Received: {type(x).__name__}"
         )
     array = real_array(x, name)
     if array.ndim == 0:
@@ -175,18 +184,35 @@ def weights_of_classes(class_weight: Any, target: Array, labels: bool) -> Array:
     return weights
 
 
-def split_tail(samples: Samples, share: float) -> tuple[Samples, Samples]:
-    """All but the last rows, and the last `share` of them.
+def warn_of_missing_classes(compiled: Compiled, trained: Samples, held_out: Samples) -> None:
+    """Warns if a class is on one side of a split only."""
+    first, second = classes_in(compiled, trained.y), classes_in(compiled, held_out.y)
+    if first is None or second is None:
+        return
+    for name, absent in (("validation", first - second), ("training", second - first)):
+        missing = sorted(absent)
+        if missing:
+            shown = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
+            warnings.warn(
+                f"fit: no sample of class {shown} is in the {name} part of `validation_split`, "
+                "which takes the last rows. Shuffle the data before, or pass "
+                "`validation_shuffle=True`.",
+                stacklevel=3,
+            )
 
-    Raises:
-        ValueError: If either part would be empty.
-    """
-    # floor(rows * (1 - share)), computed as Keras does.
-    split = int(samples.rows * (1.0 - share))
-    if split in (0, samples.rows):
-        raise ValueError(
-            f"Training data contains {samples.rows} samples, which is not sufficient to split it "
-            "into a validation and training set. Either provide more data, or a different value "
-            f"for `validation_split`. Received: validation_split={share}"
-        )
-    return samples.part(0, split), samples.part(split, samples.rows)
+
+def classes_in(compiled: Compiled, y: Array) -> set[int] | None:
+    """The classes among targets; None if they are no classes."""
+    loss = getattr(compiled.loss, "name", "")
+    if not compiled.labels:
+        if y.ndim == 2 and y.shape[1] > 1 and loss.startswith("categorical"):
+            y = y.argmax(axis=1)
+        elif not (loss.startswith("binary") and y.size == y.shape[0]):
+            return None
+    flat = y.reshape(-1)
+    if flat.dtype.kind == "f" and not bool((flat == np.floor(flat)).all()):
+        return None
+    labels = flat.astype(np.int64)
+    if int(labels.min()) >= 0 and int(labels.max()) < 2**20:  # quicker than sorting
+        return set(np.flatnonzero(np.bincount(labels)).tolist())
+    return set(np.unique(labels).tolist())

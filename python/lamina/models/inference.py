@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
 from lamina import _checks
 from lamina._arrays import real_array
-from lamina._typing import Array
-from lamina.callbacks.callback import CallbackList, Logs
-from lamina.callbacks.progress import ProgressBar, resolve_verbose
+from lamina._typing import Array, Shape
+from lamina.callbacks.callback import Logs
+from lamina.callbacks.callback_list import CallbackList
+from lamina.callbacks.progress import resolve_verbose
+from lamina.data.dataset import Dataset
 from lamina.layers.layer import Layer
+from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
 from lamina.models.compiled import Compiled
 from lamina.models.compiling import Compilable
+from lamina.models.data import Samples
+from lamina.models.epochs import UNWATCHED, Hooks, Means, Poll
+from lamina.models.feeds import Feed, feed_of, unpack
 
 _BATCH = 32
 
@@ -54,21 +63,71 @@ class Inference(Compilable):
         """
         compiled = self._require_compiled("evaluate")
         size = batch_size_of("evaluate", batch_size)
-        mode = resolve_verbose(verbose, quiet=True)
-        samples, sample, _ = self._prepare(compiled, x, y, sample_weight)
         if steps is not None:
-            samples = samples.part(0, _checks.integer("evaluate", "steps", steps, low=1) * size)
-        count = -(-samples.rows // size)
-        callback_list = CallbackList(callbacks, self, {"verbose": verbose, "steps": count})
+            steps = _checks.integer("evaluate", "steps", steps, low=1)
+        data, sample = self._evaluation(compiled, x, y, sample_weight, size, batch_size, steps)
         network = self._ready(sample)
-        callback_list.call("on_test_begin", {})
+        if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:  # nobody looks
+            network.reset_metrics()
+            return answer(compiled, data.evaluate(network, UNWATCHED), return_dict)
+        callback_list = as_callback_list(callbacks, self, verbose, data.steps, quiet=True)
+        callback_list.on_test_begin({})
         network.reset_metrics()
-        bar = ProgressBar(count, mode, compiled.logs)
-        means = network.evaluate(samples.x, samples.y, samples.weights, size, bar.poll)
-        logs = compiled.logs(means)
-        bar.finish(logs)
-        callback_list.call("on_test_end", logs)
+        try:
+            means = data.evaluate(network, self._test_hooks(callback_list, show=True))
+        except BaseException:
+            abandon(callback_list)
+            raise
+        callback_list.on_test_end(compiled.logs(means))
         return answer(compiled, means, return_dict)
+
+    def _evaluation(
+        self,
+        compiled: Compiled,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        size: int,
+        batch_size: int | None,
+        steps: int | None,
+        prefix: str = "",
+        shapes: tuple[Shape, Shape] | None = None,
+    ) -> tuple[ArrayBatches | StreamBatches, Shape]:
+        """What to evaluate on, and the shape of a sample."""
+        feed = feed_of(x, size, f"{prefix}x")
+        if feed is None:
+            samples, sample, _ = self._prepare(
+                compiled, x, y, sample_weight, prefix=prefix, shapes=shapes
+            )
+            return ArrayBatches(samples, size, steps), sample
+        refuse_with_feed(x, f"{prefix}x", y=y, sample_weight=sample_weight)
+        ignore_batch_size(x, batch_size, f"{prefix}batch_size")
+        data = StreamBatches(feed, self._prepare_batch(compiled), steps)
+        return data, self._sample() if self.built else data.peek().x.shape[1:]
+
+    def _prepare_batch(
+        self, compiled: Compiled, class_weight: Any = None
+    ) -> Callable[[Any], Samples]:
+        def prepare(batch: Any) -> Samples:
+            x, y, weights = unpack(batch)
+            return self._prepare(compiled, x, y, weights, class_weight)[0]
+
+        return prepare
+
+    def _test_hooks(self, callback_list: CallbackList, show: bool) -> Hooks:
+        """The hooks for batches of an evaluation; without `show` it is a validation."""
+        assert self._compiled is not None
+        logs = self._compiled.logs
+        every = self._compiled.steps_per_execution if callback_list.wants_batches("test") else 0
+
+        def begin(step: int) -> None:
+            callback_list.on_test_batch_begin(step, {})
+
+        def end(step: int, means: Means) -> bool:
+            callback_list.on_test_batch_end(step, logs(means))
+            return False
+
+        return Hooks(every, begin, end, poll_of(callback_list, logs) if show else None)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -121,22 +180,60 @@ class Inference(Compilable):
             ValueError: For shapes that do not fit and no samples at all.
         """
         size = batch_size_of("predict", batch_size)
-        mode = resolve_verbose(verbose, quiet=True)
-        if mode == 0 and steps is None and not callbacks and self._network is not None:
+        quiet = callbacks is None and resolve_verbose(verbose, quiet=True) == 0
+        if quiet and steps is None and self._network is not None:
             quick = self._network.try_predict(x)  # None: the longer way is to be taken
             if quick is not None:
                 return quick
+        if steps is not None:
+            steps = _checks.integer("predict", "steps", steps, low=1)
+        feed = feed_of(x, size)
+        if feed is not None:
+            ignore_batch_size(x, batch_size, "batch_size")
+            return self._predict_stream(feed, verbose, steps, callbacks)
         inputs, sample, _ = self._inputs(x)
         if steps is not None:
-            inputs = inputs[: _checks.integer("predict", "steps", steps, low=1) * size]
+            inputs = inputs[: steps * size]
         count = -(-inputs.shape[0] // size)
-        callback_list = CallbackList(callbacks, self, {"verbose": verbose, "steps": count})
         network = self._ready(sample)
-        callback_list.call("on_predict_begin", {})
-        bar = ProgressBar(count, mode, lambda means: {})
-        result = network.predict(inputs, size, None)
-        bar.finish({})
-        callback_list.call("on_predict_end", {})
+        if quiet:
+            return network.predict(inputs, size, None)  # nobody looks
+        callback_list = as_callback_list(callbacks, self, verbose, count, quiet=True)
+        callback_list.on_predict_begin({})
+        try:
+            if callback_list.wants_batches("predict"):
+                parts = (inputs[i : i + size] for i in range(0, len(inputs), size))
+                result = predict_all(network, parts, *_predict_hooks(callback_list))
+            else:
+                result = network.predict(inputs, size, None)
+        except BaseException:
+            abandon(callback_list)
+            raise
+        callback_list.on_predict_end({})
+        return result
+
+    def _predict_stream(self, feed: Feed, verbose: Any, steps: int | None, callbacks: Any) -> Array:
+        count = feed.batches if steps is None else steps
+        callback_list = as_callback_list(callbacks, self, verbose, count, quiet=True)
+        iterator = feed.start()
+        batches = (self._inputs(unpack(batch, False)[0]) for batch in islice(iterator, steps))
+        first = next(batches, None)
+        if first is None:
+            raise ValueError("The data to predict from gave no batch at all.")
+        network = self._ready(first[1])
+        callback_list.on_predict_begin({})
+        try:
+            arrays = (inputs for inputs, _, _ in chain([first], batches))
+            result = predict_all(network, arrays, *_predict_hooks(callback_list))
+        except BaseException:
+            abandon(callback_list)
+            raise
+        finally:
+            close = getattr(iterator, "close", None)
+            if callable(close) and feed.closes:
+                close()
+        feed.end()
+        callback_list.on_predict_end({})
         return result
 
     def predict_on_batch(self, x: Any) -> Array:
@@ -188,3 +285,71 @@ def answer(compiled: Compiled, means: list[float], return_dict: bool) -> Any:
         return compiled.logs(means)
     values = compiled.values(means)
     return values[0] if len(values) == 1 else values
+
+
+def as_callback_list(
+    callbacks: Any, model: Any, verbose: Any, steps: int | None, quiet: bool, **params: Any
+) -> CallbackList:
+    """The callbacks of a call, with what shows progress unless it is to be silent."""
+    mode = resolve_verbose(verbose, quiet)
+    parameters = {"verbose": mode, **params, "steps": steps}
+    if isinstance(callbacks, CallbackList):
+        if not quiet:
+            callbacks.set_model(model)
+            callbacks.set_params(parameters)
+        elif callbacks.model is None:
+            callbacks.set_model(model)
+        return callbacks
+    return CallbackList(callbacks, not quiet, mode != 0, model, **parameters)
+
+
+def poll_of(callback_list: CallbackList, logs: Callable[[Means], Logs]) -> Poll | None:
+    """What the core calls now and then, or None if nothing would be seen."""
+    poll = callback_list.poll
+    if poll is None:
+        return None
+    return lambda done, means: poll(done, lambda: logs(means))
+
+
+def abandon(callback_list: CallbackList) -> None:
+    """Ends the line of progress after an exception."""
+    if callback_list.progress is not None:
+        callback_list.progress.abandon()
+
+
+def refuse_with_feed(x: Any, name: str, **arguments: Any) -> None:
+    """Raises for arguments that belong to arrays."""
+    for argument, value in arguments.items():
+        if value is not None:
+            raise ValueError(
+                f"`{argument}` must not be given when `{name}` is a data set, generator or other "
+                f"source of batches: its batches are (x, y) or (x, y, sample_weight). "
+                f"Received: {name} of type {type(x).__name__} and {argument} of type "
+                f"{type(value).__name__}"
+            )
+
+
+def ignore_batch_size(x: Any, batch_size: int | None, name: str) -> None:
+    """Warns about a batch size for what comes in batches already."""
+    if batch_size is not None and not (isinstance(x, Dataset) and not x.batched):
+        warnings.warn(
+            f"`{name}` is ignored: the data come in batches of their own. "
+            f"Received: {name}={batch_size} and data of type {type(x).__name__}",
+            stacklevel=4,
+        )
+
+
+def _predict_hooks(
+    callback_list: CallbackList,
+) -> tuple[Callable[[int], None], Callable[[int, Array], None]]:
+    poll = callback_list.poll
+
+    def begin(step: int) -> None:
+        callback_list.on_predict_batch_begin(step, {})
+
+    def end(step: int, answers: Array) -> None:
+        callback_list.on_predict_batch_end(step, {"outputs": answers})
+        if poll is not None:
+            poll(step + 1, dict)
+
+    return begin, end

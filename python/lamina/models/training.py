@@ -1,20 +1,34 @@
-"""The part of a model that trains: the loop over epochs around single calls."""
+"""The part of a model that trains: the loop over epochs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from lamina import _checks, _core
-from lamina._typing import Array, Shape
-from lamina.callbacks.callback import CallbackList, Logs
+from lamina import _checks, config
+from lamina._typing import Shape
+from lamina.callbacks.callback import Logs
+from lamina.callbacks.callback_list import CallbackList
 from lamina.callbacks.history import History
-from lamina.callbacks.progress import ProgressBar, resolve_verbose
+from lamina.models.batches import ArrayBatches, StreamBatches
 from lamina.models.compiled import Compiled
-from lamina.models.data import Samples, fit_inputs, input_array, make_samples, split_tail
-from lamina.models.inference import Inference, answer, batch_size_of
+from lamina.models.data import Samples, warn_of_missing_classes
+from lamina.models.epochs import ArrayEpochs, Hooks, LostLossError, Means, StreamEpochs, out_of_data
+from lamina.models.feeds import feed_of
+from lamina.models.fitting import Fitting
+from lamina.models.inference import (
+    Inference,
+    abandon,
+    answer,
+    as_callback_list,
+    batch_size_of,
+    ignore_batch_size,
+    poll_of,
+    refuse_with_feed,
+)
+from lamina.models.split import split_samples
+
+Evaluation = ArrayBatches | StreamBatches
 
 
 class Trainer(Inference):
@@ -38,35 +52,46 @@ class Trainer(Inference):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        validation_shuffle: bool = False,
     ) -> History:
-        """Trains for some epochs. Each is one call into the core, with the GIL released.
+        """Trains for some epochs.
 
-        Arrays are read where they lie, whatever their strides; integers are converted batch
-        by batch. Ctrl-C stops at once with KeyboardInterrupt; the model is then as after its
-        last whole step.
+        Over arrays an epoch is one call into the core, with the GIL released, unless a callback
+        has hooks for batches. Arrays are read where they lie, whatever their strides; integers
+        are converted batch by batch. Ctrl-C stops at once with KeyboardInterrupt; the model is
+        then as after its last whole step.
 
         Args:
-            x: The inputs: an array with one row for each sample.
+            x: The inputs: an array (or list, pandas or polars frame) with one row for each
+                sample. Or a source of batches (x, y) or (x, y, sample_weight): a
+                `lamina.data.Dataset`, a `PyDataset`, a generator, a PyTorch DataLoader or
+                anything else that can be iterated.
             y: The targets: like the predictions, or integer labels for the sparse loss. A last
                 axis of 1 may be left out; nothing else is broadcast.
             batch_size: Samples a step; None means 32. The last batch may be smaller and is
-                averaged over its true size.
+                averaged over its true size. Sources of batches have their own.
             epochs: The epoch to train up to.
             verbose: 0 silent, 1 a bar, 2 a line for each epoch, "auto" 1 on a terminal, else 2.
             callbacks: A list of `lamina.callbacks.Callback`.
             validation_split: The share of samples, from the end and before any shuffling, to
-                validate on instead of training.
-            validation_data: Samples to validate on: (x, y) or (x, y, sample_weight).
+                validate on instead of training. Arrays only. A warning tells when a class is
+                missing from one side.
+            validation_data: Samples to validate on: (x, y) or (x, y, sample_weight), or a source
+                of batches.
             shuffle: Whether each epoch takes the samples in a new random order: a function of
-                the model's seed and of how many epochs it has seen.
+                the model's seed and of how many epochs it has seen. Of a `PyDataset` the batches
+                are shuffled; other sources decide for themselves.
             class_weight: Weights of classes: a dictionary of integers to numbers.
             sample_weight: One weight for each sample.
             initial_epoch: The epoch to start from.
-            steps_per_epoch: Not supported yet: None only.
+            steps_per_epoch: How many batches make an epoch; None for all. The next epoch goes on
+                where this one stopped.
             validation_steps: How many batches to validate on; None means all.
             validation_batch_size: The batch size of validation; None means `batch_size`.
             validation_freq: Validate every so many epochs, or after the epochs of a list
                 (the first is 1).
+            validation_shuffle: Take the rows of `validation_split` at random, by the model's
+                seed, rather than from the end.
 
         Returns:
             A `History`: `history.history["loss"]` has one number for each epoch.
@@ -75,117 +100,213 @@ class Trainer(Inference):
             RuntimeError: If the model is not compiled.
             TypeError: For arrays that do not hold real numbers.
             ValueError: For shapes and lengths that do not fit, no samples at all, NaN among
-                the targets, and labels that are no class. Nothing has changed then.
+                the targets, and labels that are no class. Nothing has changed then, but by
+                earlier batches of a source.
+            FloatingPointError: With `lamina.config.set_check_finite(True)`, for a loss that is
+                not finite.
         """
         compiled = self._require_compiled("fit")
-        if steps_per_epoch is not None:
-            raise _checks.unsupported("fit", "steps_per_epoch", steps_per_epoch)
         size = batch_size_of("fit", batch_size)
         last = _checks.integer("fit", "epochs", epochs, low=0)
         first = _checks.integer("fit", "initial_epoch", initial_epoch, low=0)
         mixed = _checks.boolean("fit", "shuffle", shuffle)
-        mode = resolve_verbose(verbose)
         share = _checks.number(
             "fit", "validation_split", validation_split, low=0.0, high=1.0, open_high=True
         )
+        steps = _steps("steps_per_epoch", steps_per_epoch)
+        validation_count = _steps("validation_steps", validation_steps)
+        split_mixed = _checks.boolean("fit", "validation_shuffle", validation_shuffle)
         validation_size = size
         if validation_batch_size is not None:
             validation_size = batch_size_of("fit", validation_batch_size, "validation_batch_size")
         frequency = _validation_epochs(validation_freq)
 
-        samples, sample, output = self._prepare(compiled, x, y, sample_weight, class_weight)
-        validation: Samples | None = None
+        feed = feed_of(x, size)
+        validation: Evaluation | None = None
+        resplit: Callable[[], tuple[Samples, ArrayBatches]] | None = None
+        data: ArrayEpochs | StreamEpochs
+        if feed is not None:
+            refuse_with_feed(x, "x", y=y, sample_weight=sample_weight)
+            ignore_batch_size(x, batch_size, "batch_size")
+            if share > 0.0:
+                raise ValueError(
+                    "`validation_split` needs arrays: it takes the last rows. Give "
+                    f"`validation_data`. Received: validation_split={share} and x of type "
+                    f"{type(x).__name__}"
+                )
+            place = self._place if mixed else None
+            data = StreamEpochs(feed, self._prepare_batch(compiled, class_weight), place, steps)
+            if self.built:
+                shapes = self._sample(), self._output_after(len(self._layers))
+            else:
+                peeked = data.peek()
+                if peeked is None:
+                    raise ValueError("The data to train on gave no batch at all.")
+                shapes = self._shapes_for(peeked.x)
+        else:
+            samples, *both = self._prepare(compiled, x, y, sample_weight, class_weight)
+            shapes = both[0], both[1]
+            if share > 0.0 and validation_data is None:
+                whole = samples
+
+                def split() -> tuple[Samples, ArrayBatches]:
+                    seed = self._seed if split_mixed else None
+                    trained, held_out = split_samples(whole, share, seed)
+                    warn_of_missing_classes(compiled, trained, held_out)
+                    return trained, ArrayBatches(held_out, validation_size, validation_count)
+
+                samples, validation = split()
+                resplit = split if split_mixed else None
+            data = ArrayEpochs(samples, size, mixed, steps)
         if validation_data is not None:
-            validation = self._validation(compiled, validation_data, sample, output)
-        elif share > 0.0:
-            samples, validation = split_tail(samples, share)
-        if validation is not None and validation_steps is not None:
-            steps = _checks.integer("fit", "validation_steps", validation_steps, low=1)
-            validation = validation.part(0, steps * validation_size)
+            validation = self._validation(
+                compiled, validation_data, validation_size, validation_count, shapes
+            )
 
-        steps = -(-samples.rows // size)
-        history = History()
-        parameters = {"verbose": verbose, "epochs": last, "steps": steps}
-        callback_list = CallbackList(callbacks, self, parameters)
-        callback_list.callbacks.append(history)
-        history.set_model(self)
-        history.set_params(parameters)
-
-        network = self._ready(sample)
+        callback_list = as_callback_list(
+            callbacks, self, verbose, data.steps, quiet=False, epochs=last
+        )
+        if callback_list.history is None:
+            callback_list.append(History())
+            callback_list.set_model(self)
+        self._ready(shapes[0])
         self.stop_training = False
-        self.history = history
-        callback_list.call("on_train_begin", {})
-        logs: Logs = {}
-        for epoch in range(first, last):
-            callback_list.call("on_epoch_begin", epoch, {})
-            if mode:
-                print(f"Epoch {epoch + 1}/{last}", flush=True)
-            bar = ProgressBar(steps, mode, compiled.logs)
-            network.reset_metrics()
-            try:
-                if callback_list.wants_batches():
-                    means = self._train_by_batches(network, samples, size, mixed, callback_list)
-                else:
-                    means = network.train(
-                        samples.x, samples.y, samples.weights, size, mixed, bar.poll
-                    )
-                logs = compiled.logs(means)
-                if validation is not None and frequency(epoch + 1):
-                    callback_list.call("on_test_begin", {})
-                    network.reset_metrics()
-                    means = network.evaluate(
-                        validation.x, validation.y, validation.weights, validation_size, None
-                    )
-                    validated = compiled.logs(means)
-                    callback_list.call("on_test_end", validated)
-                    logs.update({f"val_{name}": value for name, value in validated.items()})
-            except BaseException:
-                bar.abandon()
-                raise
-            bar.finish(logs)
-            callback_list.call("on_epoch_end", epoch, logs)
-            if self.stop_training:
-                break
-        callback_list.call("on_train_end", logs)
-        return history
+        outer, self._fitting = (
+            self._fitting,
+            Fitting(data, callback_list, first, validation, resplit),
+        )
+        try:
+            self._fit(compiled, self._fitting, last, frequency)
+        except BaseException:
+            abandon(callback_list)
+            raise
+        finally:
+            self._fitting = outer
+            data.close()
+            if self._network is not None:
+                self._network.watch = False
+        assert callback_list.history is not None
+        return callback_list.history
 
-    def _validation(self, compiled: Compiled, data: Any, sample: Shape, output: Shape) -> Samples:
+    def _fit(
+        self,
+        compiled: Compiled,
+        fitting: Fitting,
+        last: int,
+        validates: Callable[[int], bool],
+    ) -> None:
+        callback_list, data = fitting.callbacks, fitting.epochs
+        seed = self._seed
+        callback_list.on_train_begin({})
+        if self._seed != seed and fitting.resplit is not None and isinstance(data, ArrayEpochs):
+            data.samples, fitting.validation = fitting.resplit()
+        validation = fitting.validation
+        logs: Logs = {}
+        watched = _watches(callback_list)
+        hooks = self._train_hooks(compiled, fitting)
+        checks = None if validation is None else self._test_hooks(callback_list, show=False)
+        while fitting.epoch < last and not self.stop_training:
+            epoch = fitting.epoch
+            network = self._plan()
+            if fitting.step == 0:
+                network.reset_metrics()
+                callback_list.on_epoch_begin(epoch, {})
+            elif callback_list.progress is not None:
+                callback_list.progress.on_epoch_begin(epoch)
+            network = self._plan()  # a callback may have compiled the model anew
+            if fitting.sums is not None:
+                network.set_metric_state(fitting.sums)
+                fitting.sums = None
+            network.watch = watched or config.check_finite()
+            hooks.poll = poll_of(callback_list, compiled.logs)
+            try:
+                means = data.run(network, fitting.step, hooks)
+            except LostLossError as lost:
+                self._loss_lost(callback_list, epoch, lost)
+                means = network.metric_values()
+            if isinstance(data, StreamEpochs) and data.dry:
+                abandon(callback_list)
+                if not logs:
+                    raise ValueError("The data to train on gave no batch at all.")
+                out_of_data()
+                break
+            logs = compiled.logs(means)
+            if validation is not None and checks is not None and validates(epoch + 1):
+                callback_list.on_test_begin({})
+                network = self._plan()
+                network.reset_metrics()
+                validated = compiled.logs(validation.evaluate(network, checks))
+                callback_list.on_test_end(validated)
+                logs.update({f"val_{name}": value for name, value in validated.items()})
+            callback_list.on_epoch_end(epoch, logs)
+            fitting.epoch, fitting.step = epoch + 1, 0
+        data.finish(self._plan())
+        callback_list.on_train_end(logs)
+
+    def _train_hooks(self, compiled: Compiled, fitting: Fitting) -> Hooks:
+        # Found once: this runs for every batch.
+        watchers = [c for c in fitting.callbacks.callbacks if c.wants_batches("train")]
+        begins = [callback.on_train_batch_begin for callback in watchers]
+        ends = [callback.on_train_batch_end for callback in watchers]
+
+        def begin(step: int) -> None:
+            for hook in begins:
+                hook(step, {})
+
+        def end(step: int, means: Means) -> bool:
+            fitting.step = step + 1
+            if ends:
+                logs = compiled.logs(means)
+                for hook in ends:
+                    hook(step, logs)
+            return self.stop_training
+
+        every = compiled.steps_per_execution if watchers else 0
+        return Hooks(every, begin, end, None)
+
+    def _loss_lost(self, callback_list: CallbackList, epoch: int, lost: LostLossError) -> None:
+        from lamina.models.diagnosis import diagnose
+
+        report = (
+            f"Epoch {epoch + 1}, batch {lost.step}: the loss is not finite. "
+            f"{diagnose(self, lost.samples)}"
+        )
+        if callback_list.progress is not None:
+            callback_list.progress.interrupt()
+        watching = [c for c in callback_list.callbacks if getattr(c, "watches_loss", False)]
+        if not watching:
+            raise FloatingPointError(f"fit: {report}")
+        for callback in watching:
+            callback.on_loss_lost(report)  # type: ignore[attr-defined]
+
+    def _place(self) -> tuple[int, int]:
+        """What orders a pass: the seed and the passes seen."""
+        network = self._network
+        return self._seed, self._epochs_seen if network is None else network.epochs_seen
+
+    def _validation(
+        self,
+        compiled: Compiled,
+        data: Any,
+        size: int,
+        steps: int | None,
+        shapes: tuple[Shape, Shape],
+    ) -> Evaluation:
+        prefix = "validation_data: "
+        feed = feed_of(data, size, "validation_data")
+        if feed is not None:
+            return StreamBatches(feed, self._prepare_batch(compiled), steps)
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
             raise ValueError(
-                "`validation_data` must be a tuple (x, y) or (x, y, sample_weight). "
-                f"Received: {type(data).__name__}"
+                "`validation_data` must be a tuple (x, y) or (x, y, sample_weight), or a source "
+                f"of batches. Received: {type(data).__name__}"
                 + (f" of length {len(data)}" if isinstance(data, (tuple, list)) else "")
             )
-        name = "validation_data: x"
-        inputs = fit_inputs(input_array(data[0], name), sample, name)
         weight = data[2] if len(data) == 3 else None
-        return make_samples(
-            inputs, data[1], weight, None, output, compiled.labels, "validation_data: "
+        samples, _, _ = self._prepare(
+            compiled, data[0], data[1], weight, prefix=prefix, shapes=shapes
         )
-
-    def _train_by_batches(
-        self,
-        network: _core.Network,
-        samples: Samples,
-        size: int,
-        shuffle: bool,
-        callback_list: CallbackList,
-    ) -> list[float]:
-        """One epoch with a call for each batch: the same bits as in one call."""
-        assert self._compiled is not None
-        order: Array = np.arange(samples.rows)
-        if shuffle:
-            stream = _core.stream_id("shuffle", 0, network.epochs_seen)
-            order = np.asarray(_core.permutation(samples.rows, network.seed, stream))
-        means: list[float] = []
-        for batch, start in enumerate(range(0, samples.rows, size)):
-            rows = order[start : start + size]
-            callback_list.call("on_train_batch_begin", batch, {})
-            weights = None if samples.weights is None else samples.weights[rows]
-            means = network.train_on_batch(samples.x[rows], samples.y[rows], weights)
-            callback_list.call("on_train_batch_end", batch, self._compiled.logs(means))
-        network.epochs_seen += 1
-        return means
+        return ArrayBatches(samples, size, steps)
 
     def train_on_batch(
         self,
@@ -220,6 +341,7 @@ class Trainer(Inference):
             and compiled.loss is not None
             and sample_weight is None
             and class_weight is None
+            and not config.check_finite()
         ):
             result = network.try_train_on_batch(x, y)  # None: the longer way is to be taken
             if isinstance(result, float):
@@ -229,8 +351,26 @@ class Trainer(Inference):
         compiled = self._require_compiled("train_on_batch")
         samples, sample, _ = self._prepare(compiled, x, y, sample_weight, class_weight)
         network = self._ready(sample)
-        means = network.train_on_batch(samples.x, samples.y, samples.weights, True)
+        network.watch = config.check_finite()
+        try:
+            means = network.train_on_batch(samples.x, samples.y, samples.weights, True)
+        except FloatingPointError:
+            from lamina.models.diagnosis import diagnose
+
+            raise FloatingPointError(
+                f"train_on_batch: the loss is not finite. {diagnose(self, samples)}"
+            ) from None
+        finally:
+            network.watch = False
         return answer(compiled, means, return_dict)
+
+
+def _watches(callback_list: CallbackList) -> bool:
+    return any(getattr(callback, "watches_loss", False) for callback in callback_list.callbacks)
+
+
+def _steps(name: str, value: Any) -> int | None:
+    return None if value is None else _checks.integer("fit", name, value, low=1)
 
 
 def _validation_epochs(frequency: Any) -> Callable[[int], bool]:

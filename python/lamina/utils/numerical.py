@@ -1,4 +1,4 @@
-"""Labels as one-hot rows."""
+"""Labels as one-hot rows, and rows of length 1."""
 
 from __future__ import annotations
 
@@ -61,3 +61,45 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     rows = np.zeros((indices.size, classes), dtype=floatx())
     rows[np.arange(indices.size), indices.reshape(-1)] = 1.0
     return rows.reshape(*indices.shape, classes)
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
+    """An array whose vectors along an axis have norm 1; vectors of zeros stay as they are.
+
+    The terms of a norm are added in order, so the result has the same bits everywhere.
+
+    Args:
+        x: An array of real numbers.
+        axis: The axis along which vectors lie.
+        order: 1 (sum of magnitudes), 2 (Euclidean) or infinity (largest magnitude).
+
+    Returns:
+        A float array of the shape of `x`.
+
+    Raises:
+        TypeError: If `x` is not an array of real numbers.
+        ValueError: For another order, or an axis that is not there.
+
+    Example:
+        >>> lamina.utils.normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
+        array([[0.6, 0.8],
+               [0. , 0. ]])
+    """
+    array = real_array(x, "x")
+    values = array if array.dtype.kind == "f" else array.astype(np.float64)
+    if values.ndim == 0:
+        values = values.reshape(1)
+    place = _checks.integer("normalize", "axis", axis, low=-values.ndim, high=values.ndim - 1)
+    if order not in (1, 2, float("inf")):
+        raise ValueError(f"normalize: `order` must be 1, 2 or infinity. Received: order={order!r}")
+    vectors = np.moveaxis(values, place, 0)
+    norm = np.zeros(vectors.shape[1:], values.dtype)
+    for part in vectors:
+        if order == float("inf"):
+            norm = np.maximum(norm, np.abs(part))
+        else:
+            norm = norm + (np.abs(part) if order == 1 else part * part)
+    if order == 2:
+        norm = np.sqrt(norm)
+    norm = np.where(norm == 0, np.ones((), values.dtype), norm)
+    return np.moveaxis(vectors / norm, 0, place)

@@ -1,0 +1,6 @@
+"""Data that come in batches: from arrays, files, generators and objects with indices."""
+
+from lamina.data.dataset import Dataset
+from lamina.data.py_dataset import PyDataset
+
+__all__ = ["Dataset", "PyDataset"]

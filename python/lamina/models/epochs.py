@@ -1,0 +1,334 @@
+"""The two ways through an epoch: arrays, as few calls as possible, and streams of batches."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina import _core
+from lamina._typing import Array
+from lamina.models.data import Samples
+from lamina.models.feeds import Feed
+
+Means = list[float]
+_BLOCK_ELEMENTS = 2**22
+Poll = Callable[[int, Means], None]
+
+
+class Hooks:
+    """Who looks in between batches.
+
+    Args:
+        every: After how many batches; 0 when nobody does.
+        begin: Called with the first batch's number before them.
+        end: Called with the last batch's number and the means so far; True stops the epoch.
+        poll: Called now and then with the number of batches done and the means; may be None.
+    """
+
+    def __init__(
+        self,
+        every: int,
+        begin: Callable[[int], None],
+        end: Callable[[int, Means], bool],
+        poll: Poll | None,
+    ) -> None:
+        self.every, self.begin, self.end, self.poll = every, begin, end, poll
+
+    def show(self, done: int, means: Means) -> None:
+        """Calls `poll`, if there is one."""
+        if self.poll is not None:
+            self.poll(done, means)
+
+
+#: Nobody looks.
+UNWATCHED = Hooks(0, lambda step: None, lambda step, means: False, None)
+
+
+class LostLossError(Exception):
+    """A batch's loss is NaN or infinite; the step was not taken.
+
+    Args:
+        step: The number of the batch in its epoch.
+        samples: The batch.
+    """
+
+    def __init__(self, step: int, samples: Samples) -> None:
+        super().__init__(step)
+        self.step = step
+        self.samples = samples
+
+
+class ArrayEpochs:
+    """Epochs over arrays: one call into the core each, unless somebody looks in between.
+
+    Args:
+        samples: The samples.
+        size: The batch size.
+        shuffle: Whether each pass has a random order.
+        steps: Batches an epoch; None for a whole pass. Epochs then go on where the last stopped.
+    """
+
+    def __init__(self, samples: Samples, size: int, shuffle: bool, steps: int | None) -> None:
+        self.samples, self._size, self._shuffle = samples, size, shuffle
+        self._batches = -(-samples.rows // size)
+        self._limited = steps is not None
+        self.steps: int | None = self._batches if steps is None else steps
+        #: Batches done of a pass that is not over.
+        self.offset = 0
+        self._order: Array | None = None
+        # Rows in random order are copied for a call: so many batches at a time.
+        elements = size * max(1, samples.x[:1].size)
+        self._block = max(1, _BLOCK_ELEMENTS // elements)
+
+    @property
+    def passes(self) -> int:
+        """The network counts passes over arrays."""
+        return 0
+
+    @property
+    def seeds(self) -> list[int]:
+        """The network has the only seed."""
+        return []
+
+    def resume(self, passes: int, offset: int, seeds: list[int]) -> None:
+        """Goes on inside a pass."""
+        self.offset = offset
+
+    def run(self, network: _core.Network, first: int, hooks: Hooks) -> Means:
+        """One epoch from batch `first` on; returns the means of loss and metrics."""
+        assert self.steps is not None
+        rest = self.steps - first
+        if hooks.every == 0 and self.offset == 0 and rest == self._batches:
+            try:
+                return network.train(
+                    self.samples.x,
+                    self.samples.y,
+                    self.samples.weights,
+                    self._size,
+                    self._shuffle,
+                    hooks.poll,
+                )
+            except FloatingPointError:
+                raise self._lost(network, 0) from None
+        means = network.metric_values()
+        step = first
+        while step < self.steps:
+            if self._limited and self.offset == 0 and step > 0:
+                out_of_data()
+                break
+            block = min(hooks.every or self._block, self.steps - step, self._batches - self.offset)
+            hooks.begin(step)
+            means = self._train(network, step, block, hooks)
+            self.offset += block
+            step += block
+            if self.offset == self._batches:
+                network.epochs_seen += 1
+                self.offset, self._order = 0, None
+            stopped = hooks.end(step - 1, means)
+            hooks.show(step, means)
+            if stopped:
+                break
+        return means
+
+    def _train(self, network: _core.Network, step: int, block: int, hooks: Hooks) -> Means:
+        part = self._part(network, self.offset, block)
+        try:
+            if block == 1:
+                return network.train_on_batch(part.x, part.y, part.weights)
+            seen = network.epochs_seen
+            # A pass of the core's over these rows alone: their order is settled already.
+            poll = None if hooks.poll is None else lambda done, m: hooks.show(step + done, m)
+            means = network.train(part.x, part.y, part.weights, self._size, False, poll)
+            network.epochs_seen = seen
+            return means
+        except FloatingPointError:
+            raise self._lost(network, step) from None
+
+    def _lost(self, network: _core.Network, step: int) -> LostLossError:
+        done = network.batches_done
+        self._order = None
+        return LostLossError(step + done, self._part(network, self.offset + done, 1))
+
+    def _part(self, network: _core.Network, first: int, count: int) -> Samples:
+        """Batches of the present pass."""
+        rows = slice(first * self._size, (first + count) * self._size)
+        if not self._shuffle:
+            return self.samples.part(rows.start, rows.stop)
+        if self._order is None:
+            self._order = permutations(network.seed, network.epochs_seen)(self.samples.rows)
+        return self.samples.select(self._order[rows])
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def finish(self, network: _core.Network) -> None:
+        """Training is over: a pass that was begun counts, so that the next has another order."""
+        if self.offset:
+            network.epochs_seen += 1
+            self.offset, self._order = 0, None
+
+
+class StreamEpochs:
+    """Epochs over batches that come one by one.
+
+    Args:
+        feed: The batches.
+        prepare: Turns a batch into checked samples.
+        place: Gives the seed and the number of passes seen, which order batches that have
+            numbers; None leaves them in order.
+        steps: Batches an epoch; None for a whole pass.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        prepare: Callable[[Any], Samples],
+        place: Callable[[], tuple[int, int]] | None,
+        steps: int | None,
+    ) -> None:
+        self._feed, self._prepare, self._place = feed, prepare, place
+        #: Whether the last epoch saw no batch at all.
+        self.dry = False
+        self._limited = steps is not None
+        self.steps = feed.batches if steps is None else steps
+        self.offset = 0
+        self._started = 0
+        self._iterator: Iterator[Any] | None = None
+        self._peeked: list[Samples] = []
+
+    @property
+    def passes(self) -> int:
+        """How many passes were begun, by the feed's own count if it has one."""
+        return self._feed.passes or self._started
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of the data's own shuffles."""
+        return self._feed.seeds
+
+    def resume(self, passes: int, offset: int, seeds: list[int]) -> None:
+        """Goes on where `passes` were begun and `offset` batches of the last were done."""
+        self._feed.seeds = seeds
+        whole = passes - (1 if offset else 0)
+        if self._iterator is None:
+            self._feed.replay(whole)
+            self._feed.passes = whole
+        elif whole > 0 or self._feed.seeks:
+            self.close()
+            self._peeked = []
+            if whole > 0:
+                self._feed.end()
+                self._feed.replay(whole - 1)
+            self._feed.passes = whole
+        else:
+            for _ in range(offset):
+                if self._peeked:
+                    self._peeked.pop()
+                elif next(self._iterator, None) is None:
+                    break
+        self._started = whole + (self._iterator is not None)
+        self.offset = offset
+
+    def peek(self) -> Samples | None:
+        """The first batch, which `run` will see too; None if there is none."""
+        if not self._peeked:
+            batch = next(self._open(), None)
+            if batch is None:
+                return None
+            self._peeked.append(self._prepare(batch))
+        return self._peeked[0]
+
+    def _open(self) -> Iterator[Any]:
+        if self._iterator is None:
+            order = None if self._place is None else permutations(*self._place())
+            self._iterator = self._feed.start(self.offset, order)
+            self._started += 1
+        return self._iterator
+
+    def _next(self) -> Samples | None:
+        if self._peeked:
+            return self._peeked.pop()
+        batch = next(self._open(), None)
+        return None if batch is None else self._prepare(batch)
+
+    def run(self, network: _core.Network, first: int, hooks: Hooks) -> Means:
+        """One epoch from batch `first` on; returns the means of loss and metrics."""
+        means = network.metric_values()
+        step = first
+        group = max(hooks.every, 1)
+        watched = hooks.every > 0
+        begun = False
+        stopped = False
+        self.dry = first == 0
+        while not stopped and (self.steps is None or step < self.steps):
+            samples = self._next()
+            if samples is None:
+                self._pass_over(network)
+                if step > 0 and self.steps is not None:
+                    out_of_data()
+                break
+            self.dry = False
+            if watched and not begun:
+                hooks.begin(step)
+                begun = True
+            try:
+                means = network.train_on_batch(samples.x, samples.y, samples.weights)
+            except FloatingPointError:
+                raise LostLossError(step, samples) from None
+            step += 1
+            self.offset += 1
+            if self._feed.batches is not None and self.offset >= self._feed.batches:
+                self._pass_over(network)
+            if watched and ((step - first) % group == 0 or step == self.steps):
+                stopped, begun = hooks.end(step - 1, means), False
+            hooks.show(step, means)
+            if self._limited and self.offset == 0 and self._shorter(step):
+                out_of_data()
+                break
+        if begun:
+            hooks.end(step - 1, means)
+        return means
+
+    def _shorter(self, step: int) -> bool:
+        """Whether a pass that is over leaves the epoch incomplete."""
+        return self._feed.batches is not None and self.steps is not None and step < self.steps
+
+    def _pass_over(self, network: _core.Network) -> None:
+        if self._iterator is None:
+            return
+        self.close()
+        self.offset = 0
+        network.epochs_seen += 1
+        self._feed.end()
+
+    def close(self) -> None:
+        """Closes what is open, such as a thread that works ahead."""
+        close = getattr(self._iterator, "close", None)
+        # A generator of the user's stays open: its owner may go on with it.
+        if callable(close) and self._feed.closes:
+            close()
+        self._iterator = None
+
+    def finish(self, network: _core.Network) -> None:
+        """Training is over."""
+        if self.offset:
+            self._pass_over(network)
+
+
+def permutations(seed: int, seen: int) -> Callable[[int], Array]:
+    """The order of a pass, as a function of how many there are to order."""
+    stream = _core.stream_id("shuffle", 0, seen)
+    return lambda count: np.asarray(_core.permutation(count, seed, stream))
+
+
+def out_of_data() -> None:
+    """Warns that a source had fewer batches than were asked for."""
+    warnings.warn(
+        "Your input ran out of data; interrupting training. Make sure that your dataset or "
+        "generator can generate at least `steps_per_epoch * epochs` batches. You may need to use "
+        "the `.repeat()` function when building your dataset.",
+        stacklevel=4,
+    )
