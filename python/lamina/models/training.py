@@ -49,8 +49,8 @@ class Trainer(Inference):
             x: The inputs: an array with one row for each sample.
             y: The targets: like the predictions, or integer labels for the sparse loss. A last
                 axis of 1 may be left out; nothing else is broadcast.
-            batch_size: Samples a step; None means 32. The last batch may be smaller and is
-                averaged over its true size.
+            batch_size: Samples a step; None means 32, and all of them for `LBFGS`. The last
+                batch may be smaller and is averaged over its true size.
             epochs: The epoch to train up to.
             verbose: 0 silent, 1 a bar, 2 a line for each epoch, "auto" 1 on a terminal, else 2.
             callbacks: A list of `lamina.callbacks.Callback`.
@@ -94,6 +94,7 @@ class Trainer(Inference):
         frequency = _validation_epochs(validation_freq)
 
         samples, sample, output = self._prepare(compiled, x, y, sample_weight, class_weight)
+        full_batch = compiled.optimizer.full_batch
         validation: Samples | None = None
         if validation_data is not None:
             validation = self._validation(compiled, validation_data, sample, output)
@@ -103,6 +104,14 @@ class Trainer(Inference):
             steps = _checks.integer("fit", "validation_steps", validation_steps, low=1)
             validation = validation.part(0, steps * validation_size)
 
+        if full_batch:
+            if batch_size is not None and size < samples.rows:
+                raise ValueError(
+                    f"fit: {type(compiled.optimizer).__name__} takes all samples as one batch: "
+                    f"leave `batch_size` out. Received: batch_size={batch_size} for "
+                    f"{samples.rows} samples"
+                )
+            size, mixed = samples.rows, False
         steps = -(-samples.rows // size)
         history = History()
         parameters = {"verbose": verbose, "epochs": last, "steps": steps}
@@ -144,8 +153,9 @@ class Trainer(Inference):
                 raise
             bar.finish(logs)
             callback_list.call("on_epoch_end", epoch, logs)
-            if self.stop_training:
+            if self.stop_training or compiled.optimizer.converged:
                 break
+        compiled.optimizer.finalize_variable_values()
         callback_list.call("on_train_end", logs)
         return history
 

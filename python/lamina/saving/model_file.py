@@ -1,9 +1,9 @@
 """Models as safetensors files.
 
 A file holds the weights as "model/<layer>/<weight>", the optimizer's state as
-"optimizer/<slot>/<layer>/<weight>", and in its metadata, as JSON: "config" (the layers),
-"compile" (what `compile` was given) and "state" (seeds and counters). docs/files.md has the
-whole format.
+"optimizer/<slot>/<layer>/<weight>" (single numbers as "optimizer/<name>"), and in its
+metadata, as JSON: "config" (the layers), "compile" (what `compile` was given) and "state" (seeds
+and counters). docs/files.md has the whole format.
 """
 
 from __future__ import annotations
@@ -110,10 +110,9 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
         metadata["compile"] = json.dumps(compile_config)
         optimizer = model.optimizer
         if optimizer is not None and optimizer.built and network is not None:
-            state["iterations"] = optimizer.iterations
-            for place, variable in model._placed:
-                for slot, name in enumerate(network.slot_names()):
-                    tensors[_slot_key(name, variable)] = network.get_slot(slot, place)
+            state["iterations"] = optimizer._iterations
+            for key, variable in optimizer._state.items():
+                tensors[f"optimizer/{key}"] = variable.numpy()
     metadata["state"] = json.dumps(state)
     return tensors, metadata
 
@@ -180,24 +179,17 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
 def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Array]) -> None:
     steps = _checks.integer("state", "iterations", iterations, low=0, high=2**62)
     network = model._plan()
-    names = network.slot_names()
-    expected = {
-        _slot_key(name, variable): (slot, place, variable)
-        for place, variable in model._placed
-        for slot, name in enumerate(names)
-    }
-    values = _matched(slots, {key: entry[2] for key, entry in expected.items()})
-    for (slot, place, _), value in zip(expected.values(), values, strict=True):
-        network.set_slot(slot, place, value)
+    optimizer = model.optimizer
+    assert optimizer is not None
+    expected = {f"optimizer/{key}": variable for key, variable in optimizer._state.items()}
+    values = _matched(slots, expected)
+    for variable, value in zip(expected.values(), values, strict=True):
+        variable.assign(value)
     network.iterations = steps
 
 
 def _key(variable: Variable) -> str:
     return f"model/{variable.path}"
-
-
-def _slot_key(slot: str, variable: Variable) -> str:
-    return f"optimizer/{slot}/{variable.path}"
 
 
 def _matched(tensors: dict[str, Array], expected: dict[str, Variable]) -> list[Array]:
