@@ -18,6 +18,9 @@ STEPS = 10
 MUON = {"muon_a": 3.4445, "muon_b": -4.775, "muon_c": 2.0315}
 
 beta = st.floats(0.0, 0.99)
+#: Of squares: with less memory a gradient that passes through 0 is divided by almost nothing, and
+#: no two ways to round agree.
+slow = st.floats(0.6, 0.999)
 small = st.sampled_from([1e-7, 1e-4, 1e-2])
 amount = st.floats(0.0, 0.1)
 
@@ -25,16 +28,16 @@ amount = st.floats(0.0, 0.1)
 OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "SGD": {"momentum": st.floats(0.0, 1.0), "nesterov": st.booleans()},
     "RMSprop": {
-        "rho": st.floats(0.1, 0.99),
+        "rho": slow,
         "momentum": st.sampled_from([0.0, 0.5, 0.9]),
         "epsilon": st.sampled_from([1e-4, 1e-2]),
         "centered": st.booleans(),
     },
-    "Adam": {"beta_1": beta, "beta_2": beta, "epsilon": small, "amsgrad": st.booleans()},
-    "Adadelta": {"rho": st.floats(0.1, 0.99), "epsilon": small},
+    "Adam": {"beta_1": beta, "beta_2": slow, "epsilon": small, "amsgrad": st.booleans()},
+    "Adadelta": {"rho": slow, "epsilon": small},
     "Adagrad": {"initial_accumulator_value": st.floats(0.0, 1.0), "epsilon": small},
-    "Adamax": {"beta_1": beta, "beta_2": beta, "epsilon": small},
-    "Nadam": {"beta_1": beta, "beta_2": beta, "epsilon": small},
+    "Adamax": {"beta_1": beta, "beta_2": slow, "epsilon": small},
+    "Nadam": {"beta_1": beta, "beta_2": slow, "epsilon": small},
     "Ftrl": {
         "learning_rate_power": st.sampled_from([-0.5, -0.3, -1.0, 0.0]),
         "initial_accumulator_value": st.floats(0.01, 1.0),
@@ -44,7 +47,7 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "beta": amount,
     },
     "Lion": {"beta_1": st.floats(0.01, 0.99), "beta_2": st.floats(0.0, 1.0)},
-    "Lamb": {"beta_1": beta, "beta_2": beta, "epsilon": small},
+    "Lamb": {"beta_1": beta, "beta_2": slow, "epsilon": small},
     "Adafactor": {
         "beta_2_decay": st.floats(-1.5, -0.2),
         "epsilon_1": st.sampled_from([1e-30, 1e-6]),
