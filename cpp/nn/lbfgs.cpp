@@ -213,7 +213,7 @@ void Lbfgs::descend(const Network& network, const Evaluate& evaluate, const Lock
         pairs = std::min(pairs + 1.0, places);
       }
       work.copy(start_.get(), network.values());
-      start = best;
+      start = {0.0, best.loss, 0.0};
       optimizer_.count_iteration();
       converged_ = fall <= s.tolerance_change * size || flat_enough();
     }

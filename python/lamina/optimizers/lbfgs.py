@@ -75,10 +75,22 @@ class LBFGS(Optimizer):
             where, "tolerance_change", tolerance_change, low=0.0, open_high=True
         )
         self.sufficient_decrease = _checks.number(
-            where, "sufficient_decrease", sufficient_decrease, low=0.0, open_low=True, high=1.0
+            where,
+            "sufficient_decrease",
+            sufficient_decrease,
+            low=0.0,
+            high=1.0,
+            open_low=True,
+            open_high=True,
         )
         self.curvature = _checks.number(
-            where, "curvature", curvature, low=self.sufficient_decrease, open_low=True, high=1.0
+            where,
+            "curvature",
+            curvature,
+            low=self.sufficient_decrease,
+            high=1.0,
+            open_low=True,
+            open_high=True,
         )
         super().__init__(learning_rate, name=name)
 
