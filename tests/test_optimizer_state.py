@@ -137,6 +137,21 @@ def test_slots_have_their_own_shapes_and_names() -> None:
     assert all((v.numpy() == 0.25).all() for v in adagrad.optimizer.variables)
 
 
+def test_iterations_can_be_set() -> None:
+    made = []
+    for start in (0, 5):
+        model = make_model(optimizers.Adam(0.1, gradient_accumulation_steps=2))
+        with pytest.raises(RuntimeError, match="iterations=3"):
+            model.optimizer.iterations = 3
+        model.predict(X)
+        model.optimizer.iterations = start
+        model.train_on_batch(X, Y)
+        model.train_on_batch(X, Y)
+        assert model.optimizer.iterations == start + 1
+        made.append(model.get_weights()[0])
+    assert not np.array_equal(*made)
+
+
 def test_the_first_average_is_the_weights() -> None:
     model = make_model(optimizers.SGD(0.1, use_ema=True))
     model.train_on_batch(X, Y)
@@ -211,6 +226,16 @@ def test_an_epoch_that_ends_early_leaves_no_weights_swapped() -> None:
     assert evaluated == other.evaluate(X, Y, verbose=0) and bits(model) == bits(other)
     model.predict(X, callbacks=[SwapEMAWeights()])
     assert bits(model) == bits(other) and not model._network.swapped
+
+
+def test_before_the_first_step_the_average_is_the_weights() -> None:
+    model = make_model(optimizers.SGD(0.1, use_ema=True))
+    before = model.get_weights()
+    loss = model.evaluate(X, Y, verbose=0)
+    assert model.evaluate(X, Y, verbose=0, callbacks=[SwapEMAWeights()]) == loss
+    model.fit(X, Y, epochs=0, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
 
 
 def test_swapping_needs_averages() -> None:

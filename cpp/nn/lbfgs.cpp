@@ -21,7 +21,7 @@ struct Lbfgs::Work {
   const Network& network;
   const Evaluate& evaluate;
   const Locked& locked;
-  std::span<const FlatRange> trainable;
+  const std::vector<FlatRange>* trainable;
 
   Device& device() const { return network.device(); }
   std::int64_t n() const { return network.layout().elements(); }
@@ -75,11 +75,11 @@ Lbfgs::Point Lbfgs::evaluate_at(const Work& work, double length) {
   Point point;
   point.length = length;
   point.loss = work.evaluate();
-  if (work.trainable.empty()) {
+  if (work.trainable == nullptr) {
     work.copy(gradient_.get(), work.network.gradients());
   } else {
     const std::size_t item = size_of(work.network.dtype());
-    for (const FlatRange& range : work.trainable) {
+    for (const FlatRange& range : *work.trainable) {
       const std::size_t first = static_cast<std::size_t>(range.first) * item;
       work.device().copy(static_cast<char*>(gradient_.get()) + first,
                          static_cast<const char*>(work.network.gradients()) + first,
@@ -158,7 +158,7 @@ bool Lbfgs::search(const Work& work, double first, Point start, Point& best) {
 }
 
 void Lbfgs::descend(const Network& network, const Evaluate& evaluate, const Locked& locked,
-                    std::span<const FlatRange> trainable) {
+                    const std::vector<FlatRange>* trainable) {
   const Work work{network, evaluate, locked, trainable};
   const LbfgsSettings& s = optimizer_.settings().lbfgs;
   converged_ = false;

@@ -14,7 +14,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <vector>
 
 #include "nn/optimizer.h"
 
@@ -30,9 +30,10 @@ class Lbfgs {
   /// Runs a function that changes the network's values.
   using Locked = std::function<void(const std::function<void()>&)>;
   /// At most iterations_per_epoch iterations from the network's values, fewer if one converges. An
-  /// exception of `evaluate` leaves the values as after the last whole iteration.
+  /// exception of `evaluate` leaves the values as after the last whole iteration. `trainable` as for
+  /// Optimizer::step.
   void descend(const Network& network, const Evaluate& evaluate, const Locked& locked,
-               std::span<const FlatRange> trainable = {});
+               const std::vector<FlatRange>* trainable = nullptr);
 
   /// Whether the last iteration found nothing left to do: the largest element of the gradient is at
   /// most tolerance_gradient, the loss fell by at most tolerance_change times itself (or 1), or no

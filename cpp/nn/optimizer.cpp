@@ -205,10 +205,9 @@ double Optimizer::decay_of(std::size_t index, bool adam) const {
 }
 
 const std::vector<Optimizer::Piece>& Optimizer::pieces(const Network& network,
-                                                       std::span<const FlatRange> trainable) {
-  if (pieces_made_ && std::equal(trainable.begin(), trainable.end(), ranges_.begin(), ranges_.end())) {
-    return pieces_;
-  }
+                                                       const std::vector<FlatRange>* trainable) {
+  const bool all = trainable == nullptr;
+  if (pieces_made_ && all == all_ && (all || *trainable == ranges_)) return pieces_;
   const bool apart = (settings_.clipnorm && *settings_.clipnorm > 0.0) || !is_elementwise(settings_.kind) ||
                      settings_.kind == OptimizerKind::lamb;
   std::vector<Piece> made;
@@ -216,7 +215,7 @@ const std::vector<Optimizer::Piece>& Optimizer::pieces(const Network& network,
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const PlacedParameter& p = parameters[i];
     const bool inside =
-        trainable.empty() || std::any_of(trainable.begin(), trainable.end(), [&p](const FlatRange& range) {
+        all || std::any_of(trainable->begin(), trainable->end(), [&p](const FlatRange& range) {
           return p.offset >= range.first && p.offset < range.first + range.count;
         });
     if (!inside) continue;
@@ -232,13 +231,18 @@ const std::vector<Optimizer::Piece>& Optimizer::pieces(const Network& network,
       made.push_back({p.offset, p.count, i, decay, adam});
     }
   }
-  ranges_.assign(trainable.begin(), trainable.end());
+  if (!all) ranges_ = *trainable;
+  all_ = all;
   pieces_ = std::move(made);
   pieces_made_ = true;
   return pieces_;
 }
 
-void Optimizer::step(const Network& network, std::span<const FlatRange> trainable) {
+const std::vector<Optimizer::Piece>& Optimizer::last_pieces(const Network& network) {
+  return pieces_made_ ? pieces_ : pieces(network, nullptr);
+}
+
+void Optimizer::step(const Network& network, const std::vector<FlatRange>* trainable) {
   Device& device = network.device();
   if (lbfgs_) throw StateError("[optimizer] L-BFGS takes no single steps");
   pieces(network, trainable);
@@ -450,9 +454,10 @@ void Optimizer::swap_average(const Network& network) {
   if (!settings_.use_ema) {
     throw StateError("[optimizer] there is no average of the weights: use_ema is False");
   }
+  if (iterations_ == 0) return;  // before the first step the average is the weights
   void* const mean = slots_[slot_index("average")].get();
   void* const aside = scratch(network, 0);
-  for (const Piece& piece : pieces(network, ranges_)) {
+  for (const Piece& piece : last_pieces(network)) {
     const std::size_t size = static_cast<std::size_t>(piece.count) * size_of(network.dtype());
     const auto place = [&](void* flat) { return at(flat, piece.first, network.dtype()); };
     network.device().copy(place(aside), place(mean), size);
@@ -463,9 +468,9 @@ void Optimizer::swap_average(const Network& network) {
 }
 
 void Optimizer::adopt_average(const Network& network) {
-  if (!settings_.use_ema) return;
+  if (!settings_.use_ema || iterations_ == 0) return;
   void* const mean = slots_[slot_index("average")].get();
-  for (const Piece& piece : pieces(network, ranges_)) {
+  for (const Piece& piece : last_pieces(network)) {
     void* const average = at(mean, piece.first, network.dtype());
     void* const value = at(network.values(), piece.first, network.dtype());
     network.device().copy(swapped_ ? average : value, swapped_ ? value : average,

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,8 +32,8 @@ class Optimizer {
   void prepare();
   /// One step from the network's gradients, with the learning rate that prepare() settled. `trainable`
   /// are the ranges to update, in order; a parameter is in one of them as a whole or not at all.
-  /// Without any: all parameters. Not for L-BFGS.
-  void step(const Network& network, std::span<const FlatRange> trainable = {});
+  /// Null: all parameters. Not for L-BFGS.
+  void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr);
   /// By what the gradient of the loss is to be multiplied: step() divides by it.
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
@@ -82,7 +81,9 @@ class Optimizer {
   };
 
   void add_slot(const Network& network, std::string name, double value = 0.0);
-  const std::vector<Piece>& pieces(const Network& network, std::span<const FlatRange> trainable);
+  const std::vector<Piece>& pieces(const Network& network, const std::vector<FlatRange>* trainable);
+  /// The pieces of the last step, or of all parameters before any.
+  const std::vector<Piece>& last_pieces(const Network& network);
   bool muon_takes_adam(const PlacedParameter& parameter, std::size_t index) const;
   double decay_of(std::size_t index, bool adam) const;
   /// The gradients after loss scaling and accumulation; null when this step only adds up.
@@ -110,7 +111,8 @@ class Optimizer {
   std::vector<double*> numbers_;
   double nadam_product_ = 1.0;
   double dynamic_scale_ = 0.0, finite_steps_ = 0.0;
-  std::vector<FlatRange> ranges_;  ///< that pieces_ were made for
+  std::vector<FlatRange> ranges_;  ///< that pieces_ were made for, unless for all parameters
+  bool all_ = true;
   std::vector<Piece> pieces_;
   bool pieces_made_ = false;
   bool swapped_ = false;

@@ -189,6 +189,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
 }
 
 void Sequential::descend(const Samples& samples, Monitor& monitor) {
+  const FloatEnvironment environment;
   const std::int64_t rows = samples.x.rows;
   network.reserve(activations_, rows);
   batch_.gather(samples, target_form_, positions(), nullptr, 0, rows);

@@ -61,7 +61,7 @@ def hash_of_all() -> str:
         for name, optimizer in every_optimizer():
             # Large enough that threads share the work, and of sizes that no vector divides; Muon's
             # products have their own tests and would take long without hardware for fma.
-            inputs, units = (31, 37) if name == "muon" else (187, 211)
+            inputs, units = (31, 37) if name == "muon" else (187, 271)
             x = _core.random_normal((12, inputs), 0.0, 1.0, 6, 0, dtype)
             model = lamina.Sequential(
                 [

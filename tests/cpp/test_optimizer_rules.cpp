@@ -266,7 +266,7 @@ void check_ranges(OptimizerKind kind, const nn::OptimizerSettings& options, bool
     all.prepare();
     all.step(whole);
     some.prepare();
-    some.step(part, ranges);
+    some.step(part, &ranges);
   }
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const bool frozen = i == 2 || i == 3;
@@ -280,6 +280,11 @@ void check_ranges(OptimizerKind kind, const nn::OptimizerSettings& options, bool
     if (same_as_whole && !frozen) CHECK(equal);
   }
   CHECK(some.iterations() == 3);
+  const std::vector<float> last(static_cast<float*>(part.values()), static_cast<float*>(part.values()) + end);
+  const std::vector<nn::FlatRange> none;
+  some.step(part, &none);
+  CHECK(same_bits(last, std::vector<float>(static_cast<float*>(part.values()),
+                                           static_cast<float*>(part.values()) + end)));
 }
 
 void check_all_ranges() {

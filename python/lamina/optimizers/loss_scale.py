@@ -90,6 +90,10 @@ class LossScaleOptimizer(Optimizer):
         """How many updates of the weights the inner optimizer has made."""
         return self.inner_optimizer.iterations
 
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self.inner_optimizer.iterations = value
+
     def bind(self, network: _core.Network, weights: list[tuple[int, Variable]]) -> None:
         """Takes `network` as the home of its state and of the inner optimizer's."""
         self._slot_ranks = self.inner_optimizer._slot_ranks

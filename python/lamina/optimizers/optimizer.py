@@ -219,8 +219,21 @@ class Optimizer:
 
     @property
     def iterations(self) -> int:
-        """How many updates of the weights it has made."""
+        """How many updates of the weights it has made.
+
+        May be set while a model uses it: bias corrections and schedules go on from there.
+        """
         return self._iterations // (self.gradient_accumulation_steps or 1)
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        number = _checks.integer(type(self).__name__, "iterations", value, low=0, high=2**40)
+        if self._network is None:
+            raise RuntimeError(
+                "`iterations` can be set once a model has been compiled and built with the "
+                f"optimizer. Received: iterations={number}"
+            )
+        self._network.iterations = number * (self.gradient_accumulation_steps or 1)
 
     @property
     def _iterations(self) -> int:
