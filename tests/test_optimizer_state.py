@@ -99,6 +99,27 @@ def test_pickled_and_copied_models_go_on_alike(name: str) -> None:
     assert bits(others[0]) == bits(others[1]) == bits(model)
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_weights_without_decay_stay_so_in_files(scaled: bool, tmp_path: Path) -> None:
+    def make() -> lamina.Sequential:
+        optimizer: Any = optimizers.AdamW(0.1, weight_decay=0.5)
+        if scaled:
+            optimizer = optimizers.LossScaleOptimizer(optimizer)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return make_model(optimizer)
+
+    whole, first = make(), make()
+    whole.fit(X, Y, batch_size=5, epochs=1, verbose=0)
+    whole.fit(X, Y, batch_size=5, epochs=1, verbose=0)
+    first.fit(X, Y, batch_size=5, epochs=1, verbose=0)
+    first.save(tmp_path / "model.safetensors")
+    second = lamina.saving.load_model(tmp_path / "model.safetensors")
+    copied = copy.deepcopy(first)
+    for model in (second, copied):
+        model.fit(X, Y, batch_size=5, epochs=1, verbose=0)
+        assert bits(model) == bits(whole)
+
+
 def test_compiling_again_with_the_same_optimizer_keeps_all_of_its_state() -> None:
     def run(again: bool) -> list[bytes]:
         model = make_model(MAKERS["nadam"](**EXTRAS))

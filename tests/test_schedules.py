@@ -255,6 +255,21 @@ def test_an_error_in_a_schedule_of_ones_own_leaves_whole_steps() -> None:
     assert model._network is not None and model._network.iterations == 3
 
 
+def test_a_schedule_of_ones_own_may_look_at_its_model() -> None:
+    class Looking(schedules.LearningRateSchedule):
+        def __call__(self, step: int) -> float:
+            seen.append(float(np.abs(model.predict(X)).max()))
+            with pytest.raises(RuntimeError, match="in another thread"):
+                model.train_on_batch(X, Y)
+            return 0.1
+
+    seen: list[float] = []
+    model = _model()
+    model.compile(SGD(Looking()), "mse")
+    model.fit(X, Y, batch_size=5, verbose=0)
+    assert len(seen) == len(set(seen)) == 4
+
+
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf, "fast", None])
 def test_what_is_no_learning_rate_is_an_error(value: Any) -> None:
     class Bad(schedules.LearningRateSchedule):

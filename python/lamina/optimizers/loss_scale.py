@@ -113,6 +113,9 @@ class LossScaleOptimizer(Optimizer):
         """See `Optimizer.finalize_variable_values`."""
         self.inner_optimizer.finalize_variable_values(var_list)
 
+    def _is_excluded(self, weight: Variable) -> bool:
+        return self.inner_optimizer._is_excluded(weight)
+
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """See `Optimizer.exclude_from_weight_decay`."""
         self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)

@@ -121,7 +121,8 @@ class Optimizer:
         self._network: _core.Network | None = None
         self._state: dict[str, Variable] = {}
         self._variables: list[Variable] = []
-        self._excluded: set[int] = set()
+        self._excluded: list[Variable] = []
+        self._excluded_paths: frozenset[str] = frozenset()  # from a file
         self._excluded_names: re.Pattern[str] | None = None
         self._learning_rate = self._checked_rate(learning_rate)
 
@@ -308,6 +309,8 @@ class Optimizer:
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Keeps some weights from being decayed. Call it before `compile`.
 
+        It is saved with the model, but is no part of the configuration, as in Keras.
+
         Args:
             var_list: Variables to exclude.
             var_names: Regular expressions; a weight in whose name (such as "kernel" or "bias")
@@ -325,13 +328,15 @@ class Optimizer:
                 "`exclude_from_weight_decay()` can only be configured before the optimizer is "
                 f"built. Received: optimizer '{self.name}', which a model uses"
             )
-        self._excluded = {id(variable) for variable in var_list or ()}
-        self._excluded_variables = list(var_list or ())  # so that no other gets such an id
+        self._excluded = list(var_list or ())
+        self._excluded_paths = frozenset()
         names = [var_names] if isinstance(var_names, str) else list(var_names or ())
         self._excluded_names = re.compile("|".join(names)) if names else None
 
     def _is_excluded(self, weight: Variable) -> bool:
-        if id(weight) in self._excluded:
+        if any(weight is other for other in self._excluded):
+            return True
+        if weight.path in self._excluded_paths:
             return True
         return self._excluded_names is not None and bool(self._excluded_names.search(weight.name))
 

@@ -113,6 +113,10 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
             state["iterations"] = optimizer._iterations
             for key, variable in optimizer._state.items():
                 tensors[f"optimizer/{key}"] = variable.numpy()
+        if optimizer is not None:
+            excluded = [v.path for v in variables if optimizer._is_excluded(v)]
+            if excluded:
+                state["without_weight_decay"] = excluded
     metadata["state"] = json.dumps(state)
     return tensors, metadata
 
@@ -145,6 +149,7 @@ def restore(
         if not compile or "compile" not in metadata:
             return model
         model.compile_from_config(_json(metadata, "compile"))
+        _restore_exclusions(model, state.get("without_weight_decay", []))
         if "iterations" in state:
             if model.loss is None:
                 raise FileFormatError(
@@ -174,6 +179,18 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
     for name, layer in wanted.items():
         seed = _checks.integer("state", "seed", seeds[name], low=0, high=2**64 - 1)
         setattr(layer, "seed", seed)  # noqa: B010 - only layers with a seed come here
+
+
+def _restore_exclusions(model: Sequential, paths: Any) -> None:
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise FileFormatError(
+            "The file's weights without weight decay must be a list of names. "
+            f"Received: {shorten(paths)}"
+        )
+    optimizer = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner is not None:
+        inner._excluded_paths = frozenset(paths)
 
 
 def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Array]) -> None:
