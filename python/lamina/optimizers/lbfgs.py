@@ -41,6 +41,7 @@ class LBFGS(Optimizer):
         ValueError: If a number is out of range.
 
     Example:
+        >>> import numpy as np
         >>> model = lamina.Sequential([lamina.Input((3,)), lamina.layers.Dense(1)])
         >>> model.compile(lamina.optimizers.LBFGS(), "mse")
         >>> history = model.fit(np.eye(3), [1.0, 2.0, 3.0], epochs=50, verbose=0)

@@ -150,8 +150,8 @@ class OneCycle(CoreSchedule):
 
     Example:
         >>> schedule = lamina.optimizers.schedules.OneCycle(0.5, total_steps=100)
-        >>> schedule(0), schedule(29)
-        (0.02, 0.5)
+        >>> schedule(29), schedule(64) < 0.3
+        (0.5, True)
     """
 
     _kind = "one_cycle"
