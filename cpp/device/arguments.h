@@ -93,6 +93,8 @@ struct UpdateTreatment {
   bool overwrite = false;  ///< p = average at last
 };
 
+inline constexpr int kUpdateSlots = 3, kUpdateNumbers = 8;
+
 /// One step over a flat range; formulas in cpu/optimizer/optimizer.h.
 struct UpdateArguments {
   DType dtype = DType::float32;
@@ -100,11 +102,11 @@ struct UpdateArguments {
   std::int64_t n = 0;
   void* parameters = nullptr;
   const void* gradients = nullptr;
-  void* slots[3] = {nullptr, nullptr, nullptr};
+  void* slots[kUpdateSlots] = {nullptr, nullptr, nullptr};
   double rate = 0.0;      ///< learning rate; Adam: with both bias corrections folded in
   double momentum = 0.0;  ///< SGD
   double beta_1 = 0.0, beta_2 = 0.0, epsilon = 0.0;  ///< Adam
-  double numbers[8] = {};                            ///< of the rules after Adam
+  double numbers[kUpdateNumbers] = {};               ///< of the rules after Adam
   const UpdateTreatment* treatment = nullptr;        ///< null for none
 };
 

@@ -1,7 +1,6 @@
 #include "cpu/optimizer/optimizer.h"
 
 #include <algorithm>
-#include <iterator>
 #include <type_traits>
 
 #include "core/threads.h"
@@ -66,12 +65,10 @@ void update_piece(const OptimizerKernels::Steps<T>& step, const StepConstants<T>
     default:
       break;
   }
-  T numbers[std::size(u.numbers)];
-  for (std::size_t i = 0; i < std::size(u.numbers); ++i) numbers[i] = static_cast<T>(u.numbers[i]);
-  T* slots[std::size(u.slots)];
-  for (std::size_t i = 0; i < std::size(u.slots); ++i) {
-    slots[i] = u.slots[i] == nullptr ? nullptr : slot(static_cast<int>(i));
-  }
+  T numbers[kUpdateNumbers];
+  for (int i = 0; i < kUpdateNumbers; ++i) numbers[i] = static_cast<T>(u.numbers[i]);
+  T* slots[kUpdateSlots];
+  for (int i = 0; i < kUpdateSlots; ++i) slots[i] = u.slots[i] == nullptr ? nullptr : slot(i);
   rules<T>()[static_cast<int>(u.kind) - kFirstRule](n, numbers, g, p, slots);
 }
 
