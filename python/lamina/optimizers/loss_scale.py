@@ -106,8 +106,8 @@ class LossScaleOptimizer(Optimizer):
         self._learning_rate = 0.0
         self.owner = None
         self._network = None
-        self._state = {}
-        self._variables = []
+        self._weights = []
+        self._ranked = None
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """See `Optimizer.finalize_variable_values`."""

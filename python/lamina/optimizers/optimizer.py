@@ -119,8 +119,8 @@ class Optimizer:
         #: The model that compiled it, if any.
         self.owner: weakref.ref[Any] | None = None
         self._network: _core.Network | None = None
-        self._state: dict[str, Variable] = {}
-        self._variables: list[Variable] = []
+        self._weights: list[tuple[int, Variable]] = []
+        self._ranked: dict[str, tuple[int, Variable]] | None = None
         self._excluded: list[Variable] = []
         self._excluded_paths: frozenset[str] = frozenset()  # from a file
         self._excluded_names: re.Pattern[str] | None = None
@@ -252,7 +252,8 @@ class Optimizer:
 
         In Keras' order, without the counter of iterations and the learning rate.
         """
-        return list(self._variables)
+        made = sorted(self._made().values(), key=lambda entry: entry[0])
+        return [variable for _, variable in made]
 
     @property
     def converged(self) -> bool:
@@ -267,9 +268,21 @@ class Optimizer:
             weights: The model's variables with their places in the network.
         """
         self._network = network
-        self._state = {}
-        ranked: list[tuple[int, Variable]] = []
-        for place, weight in weights:
+        self._weights = list(weights)
+        self._ranked = None
+
+    def _made(self) -> dict[str, tuple[int, Variable]]:
+        """Its variables by their names in files, with their ranks.
+
+        Made when they are asked for: a model's first step should not wait for them.
+        """
+        network = self._network
+        if network is None:
+            return {}
+        if self._ranked is not None:
+            return self._ranked
+        ranked: dict[str, tuple[int, Variable]] = {}
+        for place, weight in self._weights:
             for slot, slot_name in enumerate(network.slot_names()):
                 shape = network.slot_shape(slot, place)
                 if shape is None:
@@ -277,16 +290,20 @@ class Optimizer:
                 path = f"{self.name}/{weight.path}/{slot_name}"
                 variable = Variable(_nothing, shape, weight.dtype, slot_name, path, trainable=False)
                 _attach_slot(variable, network, slot, place)
-                self._state[f"{slot_name}/{weight.path}"] = variable
                 rank = _RANKS.get(slot_name, self._slot_ranks.get(slot_name, 2))
-                ranked.append((rank, variable))
+                ranked[f"{slot_name}/{weight.path}"] = rank, variable
         for i, number_name in enumerate(network.optimizer_numbers()):
             path = f"{self.name}/{number_name}"
             variable = Variable(_nothing, (), "float64", number_name, path, trainable=False)
             _attach_number(variable, network, i)
-            self._state[number_name] = variable
-            ranked.append((9, variable))
-        self._variables = [v for _, v in sorted(ranked, key=lambda entry: entry[0])]
+            ranked[number_name] = 9, variable
+        self._ranked = ranked
+        return ranked
+
+    @property
+    def _state(self) -> dict[str, Variable]:
+        """Its variables by their names in files."""
+        return {key: variable for key, (_, variable) in self._made().items()}
 
     def release(self) -> None:
         """Leaves its network: another optimizer is in charge. The state stays behind."""
@@ -294,8 +311,8 @@ class Optimizer:
             self._learning_rate = self._network.learning_rate
         self.owner = None
         self._network = None
-        self._state = {}
-        self._variables = []
+        self._weights = []
+        self._ranked = None
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """The weights become their moving averages, if `use_ema`; `fit` ends with this.
