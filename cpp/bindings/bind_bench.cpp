@@ -14,6 +14,7 @@
 #include "core/threads.h"
 #include "cpu/peak/peak.h"
 #include "device/device.h"
+#include "device/names.h"
 #include "nn/sequential.h"
 
 namespace lamina::bindings {
@@ -181,13 +182,20 @@ std::vector<double> optimizer(const nn::OptimizerSettings& settings, std::int64_
   u.beta_1 = settings.beta_1;
   u.beta_2 = settings.beta_2;
   u.epsilon = settings.epsilon;
+  if (!is_elementwise(settings.kind)) {
+    throw ValueError(
+        text("[bench_optimizer] the rule must be element-wise. Received: '", name_of(settings.kind), "'"));
+  }
+  nn::fill_numbers(settings, settings.learning_rate, 1000, 0.5, u.numbers);
   const py::gil_scoped_release release;
   const Buffer parameters = numbers(u.dtype, n, -1.0, 1.0), gradients = numbers(u.dtype, n, -1.0, 1.0);
   const Buffer first = numbers(u.dtype, n, 0.0, 1e-3), second = numbers(u.dtype, n, 0.0, 1.0);
+  const Buffer third = numbers(u.dtype, n, 0.0, 1.0);
   u.parameters = parameters.data();
   u.gradients = gradients.data();
   u.slots[0] = first.data();
   u.slots[1] = second.data();
+  u.slots[2] = third.data();
   Device& cpu = device("cpu");
   return time_rounds(rounds, seconds, [&] { cpu.update(u); });
 }

@@ -130,22 +130,9 @@ void write(Sequential& model, void* flat, std::int64_t parameter, const py::obje
   model.write(flat, i, from);
 }
 
-void* slot(Sequential& model, std::int64_t i) {
-  return model.optimizer().slot(checked(i, model.optimizer().slot_names().size(), "optimizer slots"));
-}
-
 }  // namespace
 
 void init_network(py::module_& m) {
-  py::class_<nn::OptimizerSettings>(m, "Optimizer", "An optimizer's rule and settings.")
-      .def(py::init([](const std::string& kind, double learning_rate, double momentum, double beta_1,
-                       double beta_2, double epsilon) {
-             return nn::OptimizerSettings{
-                 optimizer_from_name(kind), learning_rate, momentum, beta_1, beta_2, epsilon};
-           }),
-           py::arg("kind"), py::arg("learning_rate"), py::arg("momentum") = 0.0, py::arg("beta_1") = 0.9,
-           py::arg("beta_2") = 0.999, py::arg("epsilon") = 1e-7);
-
   py::class_<nn::PlacedParameter>(m, "ParameterInfo", "Which parameter of which layer.")
       .def_readonly("layer", &nn::PlacedParameter::layer)
       .def_readonly("name", &nn::PlacedParameter::name)
@@ -205,35 +192,11 @@ void init_network(py::module_& m) {
           [](Sequential& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,
              const std::vector<MetricSpecification>& metrics) { s.compile({loss, metrics}, optimizer); },
           py::arg("loss"), py::arg("optimizer"), py::arg("metrics"))
-      .def_property(
-          "learning_rate", [](Sequential& s) { return s.optimizer().settings().learning_rate; },
-          [](Sequential& s, double rate) { s.optimizer().set_learning_rate(rate); })
-      .def_property(
-          "iterations", [](Sequential& s) { return s.optimizer().iterations(); },
-          [](Sequential& s, std::int64_t n) { s.optimizer().set_iterations(n); })
       .def_property("epochs_seen", &Sequential::epochs_seen, &Sequential::set_epochs_seen,
                     "How many epochs were trained: chooses the next shuffle.")
       .def_property("steps_seen", &Sequential::steps_seen, &Sequential::set_steps_seen,
                     "How many steps were trained: chooses the next dropout masks.")
       .def_property_readonly("seed", &Sequential::seed)
-      .def("slot_names",
-           [](Sequential& s) {
-             std::vector<std::string> names;
-             for (const std::string_view name : s.optimizer().slot_names()) names.emplace_back(name);
-             return names;
-           })
-      .def(
-          "get_slot",
-          [](Sequential& s, std::int64_t i, std::int64_t parameter) {
-            return read(s, slot(s, i), parameter);
-          },
-          py::arg("slot"), py::arg("parameter"))
-      .def(
-          "set_slot",
-          [](Sequential& s, std::int64_t i, std::int64_t parameter, const py::object& value) {
-            write(s, slot(s, i), parameter, value);
-          },
-          py::arg("slot"), py::arg("parameter"), py::arg("value"))
       .def("reset_metrics", &Sequential::reset_metrics)
       .def("metric_values", &Sequential::metric_values)
       .def("metric_state", &Sequential::metric_state)

@@ -49,7 +49,9 @@ PYBIND11_MODULE(_core, m) {
   init_config(m);
   init_random(m);
   init_functions(m);
+  init_optimizer(m);
   init_network(m);
+  init_optimizer_state(m);
   init_files(m);
   init_bench(m);  // after init_network: it takes a Network
 }

@@ -11,6 +11,8 @@ void init_config(py::module_& m);
 void init_random(py::module_& m);
 void init_functions(py::module_& m);
 void init_network(py::module_& m);
+void init_optimizer(py::module_& m);        // before init_network: it takes settings
+void init_optimizer_state(py::module_& m);  // after init_network: more of its class
 void init_files(py::module_& m);
 void init_bench(py::module_& m);
 

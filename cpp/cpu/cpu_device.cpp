@@ -8,6 +8,7 @@
 #include "core/threads.h"
 #include "cpu/activation/activation.h"
 #include "cpu/dispatch.h"
+#include "cpu/flat/flat.h"
 #include "cpu/gather/gather.h"
 #include "cpu/gemm/gemm.h"
 #include "cpu/loss/loss.h"
@@ -79,6 +80,21 @@ class CpuDevice final : public Device {
   void update(const UpdateArguments& arguments) override {
     const FloatEnvironment environment;
     cpu::update(arguments);
+  }
+  void flat(const FlatArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::flat(arguments);
+  }
+  double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
+    const FloatEnvironment environment;
+    return cpu::dot(dtype, n, x, y);
+  }
+  double largest_magnitude(DType dtype, std::int64_t n, const void* x) override {
+    return cpu::largest_magnitude(dtype, n, x);
+  }
+  bool all_finite(DType dtype, std::int64_t n, const void* x) override {
+    const FloatEnvironment environment;
+    return cpu::all_finite(dtype, n, x);
   }
   void random(const RandomArguments& arguments) override {
     const FloatEnvironment environment;

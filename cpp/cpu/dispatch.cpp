@@ -9,10 +9,12 @@
 #define LAMINA_DECLARE_TABLES(isa)                   \
   namespace isa {                                    \
   extern const ActivationKernels activation_kernels; \
+  extern const FlatKernels flat_kernels;             \
   extern const GatherKernels gather_kernels;         \
   extern const GemmKernels gemm_kernels;             \
   extern const LossKernels loss_kernels;             \
   extern const OptimizerKernels optimizer_kernels;   \
+  extern const RuleKernels rules_kernels;            \
   extern const PeakKernels peak_kernels;             \
   extern const RandomKernels random_kernels;         \
   extern const ReduceKernels reduce_kernels;         \
@@ -20,10 +22,12 @@
 #define LAMINA_TABLE_ROW(isa) \
   {#isa,                      \
    &isa::activation_kernels,  \
+   &isa::flat_kernels,        \
    &isa::gather_kernels,      \
    &isa::gemm_kernels,        \
    &isa::loss_kernels,        \
    &isa::optimizer_kernels,   \
+   &isa::rules_kernels,       \
    &isa::peak_kernels,        \
    &isa::random_kernels,      \
    &isa::reduce_kernels},

@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "cpu/activation/kernels.h"
+#include "cpu/flat/kernels.h"
 #include "cpu/gather/kernels.h"
 #include "cpu/gemm/kernels.h"
 #include "cpu/loss/kernels.h"
 #include "cpu/optimizer/kernels.h"
+#include "cpu/optimizer/rule_kernels.h"
 #include "cpu/peak/kernels.h"
 #include "cpu/random/kernels.h"
 #include "cpu/reduce/kernels.h"
@@ -19,10 +21,12 @@ namespace lamina::cpu {
 struct KernelTable {
   const char* isa;
   const ActivationKernels* activation;
+  const FlatKernels* flat;
   const GatherKernels* gather;
   const GemmKernels* gemm;
   const LossKernels* loss;
   const OptimizerKernels* optimizer;
+  const RuleKernels* rules;
   const PeakKernels* peak;
   const RandomKernels* random;
   const ReduceKernels* reduce;

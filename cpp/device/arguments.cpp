@@ -27,12 +27,33 @@ constexpr std::string_view kMetrics[] = {
     "binary_accuracy",    "categorical_accuracy", "sparse_categorical_accuracy",
     "mean_squared_error", "mean_absolute_error",
 };
-constexpr std::string_view kOptimizers[] = {"sgd", "momentum", "nesterov", "adam"};
+constexpr std::string_view kOptimizers[] = {
+    "sgd",
+    "momentum",
+    "nesterov",
+    "adam",
+    "amsgrad",
+    "rmsprop",
+    "rmsprop_momentum",
+    "rmsprop_centered",
+    "rmsprop_centered_momentum",
+    "adadelta",
+    "adagrad",
+    "adamax",
+    "nadam",
+    "ftrl",
+    "ftrl_power",
+    "lion",
+    "lamb",
+    "adafactor",
+    "muon",
+    "lbfgs",
+};
 
 static_assert(std::size(kActivations) == static_cast<int>(ActivationKind::log_softmax) + 1);
 static_assert(std::size(kLosses) == static_cast<int>(LossKind::sparse_categorical_crossentropy) + 1);
 static_assert(std::size(kMetrics) == static_cast<int>(MetricKind::mean_absolute_error) + 1);
-static_assert(std::size(kOptimizers) == static_cast<int>(OptimizerKind::adam) + 1);
+static_assert(std::size(kOptimizers) == static_cast<int>(OptimizerKind::lbfgs) + 1);
 
 using Names = std::span<const std::string_view>;
 
@@ -116,12 +137,29 @@ bool is_elementwise(const Activation& activation) {
 int slot_count(OptimizerKind kind) {
   switch (kind) {
     case OptimizerKind::sgd:
+    case OptimizerKind::lbfgs:
       return 0;
     case OptimizerKind::momentum:
     case OptimizerKind::nesterov:
+    case OptimizerKind::rmsprop:
+    case OptimizerKind::adagrad:
+    case OptimizerKind::lion:
       return 1;
     case OptimizerKind::adam:
+    case OptimizerKind::rmsprop_momentum:
+    case OptimizerKind::rmsprop_centered:
+    case OptimizerKind::adadelta:
+    case OptimizerKind::adamax:
+    case OptimizerKind::nadam:
+    case OptimizerKind::ftrl:
+    case OptimizerKind::ftrl_power:
+    case OptimizerKind::lamb:
+    case OptimizerKind::muon:
       return 2;
+    case OptimizerKind::amsgrad:
+    case OptimizerKind::rmsprop_centered_momentum:
+    case OptimizerKind::adafactor:
+      return 3;
   }
   return 0;
 }

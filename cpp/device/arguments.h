@@ -82,6 +82,19 @@ struct MetricSums {
 
 int slot_count(OptimizerKind kind);
 
+/// What happens to gradients and parameters in the same pass as a rule, in this order, each where
+/// it is wanted (flat kinds of the same names).
+struct UpdateTreatment {
+  double clip_scale = 0.0, clip_divisor = 0.0;  ///< g = scale_divide(g), unless the divisor is 0
+  double clip_value = 0.0;                      ///< g = clamp(g), unless 0
+  double decay = 0.0, decay_rate = 0.0;         ///< p = decay(p) before the rule, unless 0
+  void* average = nullptr;                      ///< average = blend(average, p) after the rule
+  double average_momentum = 0.0;
+  bool overwrite = false;  ///< p = average at last
+};
+
+inline constexpr int kUpdateSlots = 3, kUpdateNumbers = 8;
+
 /// One step over a flat range; formulas in cpu/optimizer/optimizer.h.
 struct UpdateArguments {
   DType dtype = DType::float32;
@@ -89,10 +102,23 @@ struct UpdateArguments {
   std::int64_t n = 0;
   void* parameters = nullptr;
   const void* gradients = nullptr;
-  void* slots[2] = {nullptr, nullptr};
+  void* slots[kUpdateSlots] = {nullptr, nullptr, nullptr};
   double rate = 0.0;      ///< learning rate; Adam: with both bias corrections folded in
   double momentum = 0.0;  ///< SGD
   double beta_1 = 0.0, beta_2 = 0.0, epsilon = 0.0;  ///< Adam
+  double numbers[kUpdateNumbers] = {};               ///< of the rules after Adam
+  const UpdateTreatment* treatment = nullptr;        ///< null for none
+};
+
+/// Element-wise arithmetic over a flat range; out may be x or y.
+struct FlatArguments {
+  DType dtype = DType::float32;
+  FlatKind kind = FlatKind::scale;
+  std::int64_t n = 0;
+  const void* x = nullptr;
+  const void* y = nullptr;  ///< null where the kind does not read it
+  void* out = nullptr;
+  double a = 0.0, b = 0.0;
 };
 
 /// Names a sequence of random numbers: element i is a function of (seed, stream, i).

@@ -60,6 +60,11 @@ class Device {
 
   // Optimizers.
   virtual void update(const UpdateArguments&) = 0;
+  virtual void flat(const FlatArguments&) = 0;
+  /// Sum of x[i] * y[i], in the order of cpu/flat/flat.h.
+  virtual double dot(DType, std::int64_t n, const void* x, const void* y) = 0;
+  virtual double largest_magnitude(DType, std::int64_t n, const void* x) = 0;
+  virtual bool all_finite(DType, std::int64_t n, const void* x) = 0;
 
   // Random numbers.
   virtual void random(const RandomArguments&) = 0;

@@ -82,11 +82,49 @@ struct MetricSpecification {
   double a = 0.5;
 };
 
+/// Formulas: cpu/optimizer/optimizer.h for the first group and the element-wise rules of the second,
+/// nn/matrix_rules.h and nn/lbfgs.h for the others. Slots in their order.
 enum class OptimizerKind : std::uint8_t {
   sgd,       // parameter -= rate * gradient
   momentum,  // slot 0: velocity
   nesterov,  // slot 0: velocity
   adam,      // slot 0: m, slot 1: v
+  // Rules that take their numbers as a list.
+  amsgrad,                    // momentum, velocity, velocity_hat
+  rmsprop,                    // velocity
+  rmsprop_momentum,           // velocity, momentum
+  rmsprop_centered,           // velocity, average_gradient
+  rmsprop_centered_momentum,  // velocity, momentum, average_gradient
+  adadelta,                   // accumulated_grad, accumulated_delta_var
+  adagrad,                    // accumulator
+  adamax,                     // momentum, norm
+  nadam,                      // momentum, velocity
+  ftrl,                       // accumulator, linear
+  ftrl_power,                 // the same, with any learning_rate_power
+  lion,                       // momentum
+  lamb,                       // momentum, velocity; the rule computes the step, not the parameter
+  // Made of several calls.
+  adafactor,  // row, column, velocity
+  muon,       // momentum, velocity
+  lbfgs,      // no slots: a history of steps
+};
+
+/// The element-wise rules that update() takes: all before adafactor.
+inline constexpr bool is_elementwise(OptimizerKind kind) { return kind < OptimizerKind::adafactor; }
+
+/// Arithmetic over flat ranges, element by element: out from x, y and two numbers a, b. Each
+/// operation is rounded once; fma(a, b, c) is a * b + c rounded once.
+enum class FlatKind : std::uint8_t {
+  scale,         // a * x
+  divide,        // x / a
+  add_scaled,    // fma(a, x, y)
+  add_divide,    // (x + y) / a
+  blend,         // fma(a, x, b * y)
+  square_add,    // fma(x, x, a)
+  over_root,     // x / sqrt(y)
+  scale_divide,  // (a * x) / b
+  clamp,         // x < -a ? -a : x > a ? a : x
+  decay,         // x - (x * a) * b
 };
 
 }  // namespace lamina

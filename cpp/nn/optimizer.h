@@ -1,45 +1,123 @@
-// An optimizer over the flat buffers of a network: its settings, slots and counter.
+// An optimizer over the flat buffers of a network: its settings, slots and counters.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "nn/network.h"
+#include "nn/optimizer_settings.h"
 
 namespace lamina::nn {
 
-struct OptimizerSettings {
-  OptimizerKind kind = OptimizerKind::sgd;
-  double learning_rate = 0.01;
-  double momentum = 0.0;
-  double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
+class Lbfgs;
+
+/// Elements first .. first + count - 1 of the flat buffers.
+struct FlatRange {
+  std::int64_t first = 0, count = 0;
+  bool operator==(const FlatRange&) const = default;
 };
 
 class Optimizer {
  public:
-  /// Slots for the network's parameters, all zero. ValueError for a learning rate,
-  /// momentum, beta or epsilon outside its range.
+  /// Slots for the network's parameters at their first values. ValueError for a number outside its
+  /// range.
   Optimizer(const OptimizerSettings& settings, const Network& network);
+  ~Optimizer();
 
-  /// One step from the network's gradients.
-  void step(const Network& network);
+  /// Settles the learning rate of the coming step. May call a function of the user's, so
+  /// nobody may hold a lock; ValueError when that gives no finite number of at least 0.
+  void prepare();
+  /// One step from the network's gradients, with the learning rate that prepare() settled. `trainable`
+  /// are the ranges to update, in order; a parameter is in one of them as a whole or not at all.
+  /// Null: all parameters. Not for L-BFGS.
+  void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr);
+  /// By what the gradient of the loss is to be multiplied: step() divides by it.
+  double loss_scale() const {
+    return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
+  }
+  /// What replaces step() for L-BFGS; null for all others.
+  Lbfgs* lbfgs() const { return lbfgs_.get(); }
 
   const OptimizerSettings& settings() const { return settings_; }
+  /// The learning rate of the coming step.
+  double learning_rate() const;
+  /// StateError when a schedule decides.
   void set_learning_rate(double rate);
+  /// The learning rate or schedule of other settings instead of this one's.
+  void follow(const OptimizerSettings& other);
+  /// Steps taken, with gradient accumulation those that only added up too.
   std::int64_t iterations() const { return iterations_; }
   void set_iterations(std::int64_t n);
-  std::vector<std::string_view> slot_names() const;
+  void count_iteration() { ++iterations_; }
+
+  // The state beside iterations: slots, each for some or all parameters, and single numbers.
+  const std::vector<std::string>& slot_names() const { return slot_names_; }
   void* slot(std::size_t i) const { return slots_[i].get(); }
+  /// The shape of a slot for one parameter; none if the parameter does without.
+  std::optional<Shape> slot_shape(std::size_t slot, const PlacedParameter& parameter,
+                                  std::size_t index) const;
+  const std::vector<std::string>& number_names() const { return number_names_; }
+  double number(std::size_t i) const { return *numbers_[i]; }
+  void set_number(std::size_t i, double value) { *numbers_[i] = value; }
+
+  /// Exchanges the trained parameters with their averages. StateError without use_ema.
+  void swap_average(const Network& network);
+  /// Whether they are exchanged now.
+  bool swapped() const { return swapped_; }
+  /// The parameters become their averages, if there are any, and so do the averages.
+  void adopt_average(const Network& network);
 
  private:
-  /// The learning rate with Adam's two bias corrections folded in:
-  /// rate * sqrt(1 - beta_2^t) / (1 - beta_1^t), in double.
-  double corrected_rate(std::int64_t t) const;
+  friend class Lbfgs;
+  /// Neighbouring parameters that are treated alike.
+  struct Piece {
+    std::int64_t first = 0, count = 0;
+    std::size_t parameter = 0;  ///< the first one
+    double decay = 0.0;
+    bool adam = false;  ///< Muon: takes Adam's rule
+  };
+
+  void add_slot(const Network& network, std::string name, double value = 0.0);
+  const std::vector<Piece>& pieces(const Network& network, const std::vector<FlatRange>* trainable);
+  /// The pieces of the last step, or of all parameters before any.
+  const std::vector<Piece>& last_pieces(const Network& network);
+  bool muon_takes_adam(const PlacedParameter& parameter, std::size_t index) const;
+  double decay_of(std::size_t index, bool adam) const;
+  /// The gradients after loss scaling and accumulation; null when this step only adds up.
+  const void* gathered(const Network& network);
+  void apply(const Network& network, const void* gradients);
+  void update(const Network& network, const void* gradients, const Piece& piece, UpdateTreatment treatment);
+  void average(const Network& network, const Piece& piece);
+  bool averages_overwrite() const;
+  double average_momentum() const;
+  std::size_t slot_index(std::string_view name) const;
+  std::int64_t updates() const { return iterations_ / settings_.gradient_accumulation_steps; }
+  void* scratch(const Network& network, std::size_t i);
+
+  // Rules of several calls (nn/matrix_rules.cpp), on gradients and parameters that are treated already.
+  void lamb(const Network& network, const Piece& piece);
+  void adafactor(const Network& network, const Piece& piece, const void* gradients);
+  void muon(const Network& network, const Piece& piece, const void* gradients);
 
   OptimizerSettings settings_;
   std::int64_t iterations_ = 0;
+  double rate_ = 0.0;   ///< settled by prepare()
+  bool plain_ = false;  ///< an element-wise rule and nothing else
+  std::vector<std::string> slot_names_, number_names_;
   std::vector<Device::Memory> slots_;
+  std::vector<double*> numbers_;
+  double nadam_product_ = 1.0;
+  double dynamic_scale_ = 0.0, finite_steps_ = 0.0;
+  std::vector<FlatRange> ranges_;  ///< that pieces_ were made for, unless for all parameters
+  bool all_ = true;
+  std::vector<Piece> pieces_;
+  bool pieces_made_ = false;
+  bool swapped_ = false;
+  std::vector<Device::Memory> scratch_;
+  std::unique_ptr<Lbfgs> lbfgs_;
 };
 
 }  // namespace lamina::nn

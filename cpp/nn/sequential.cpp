@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include "core/error.h"
 #include "core/float_environment.h"
 #include "device/names.h"
 #include "nn/activation_layer.h"
+#include "nn/lbfgs.h"
 #include "numerics/streams.h"
 
 namespace lamina::nn {
@@ -118,7 +121,7 @@ void Sequential::check(const Samples& samples) const {
   check_targets(network.device(), samples, network.output_shape(), target_form_);
 }
 
-void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
+double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool update) {
   Device& device = network.device();
   const DType dtype = network.dtype();
   const Pass pass{device, dtype, rows, training, static_cast<std::uint64_t>(steps_seen_)};
@@ -140,7 +143,7 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
   loss.target = batch_.y();
   loss.weights = batch_.weights();
   if (training) {
-    loss.scale = 1.0 / static_cast<double>(loss_rows);
+    loss.scale = optimizer_->loss_scale() / static_cast<double>(loss_rows);
     loss.gradient = gradient;
   }
   if (plan_.form == PredictionForm::logits_of_activation && !metric_sums_.empty()) {
@@ -179,6 +182,8 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
       network.backward(pass, plan_.operations, gradient, activations_, &monitor);
     }
     monitor.tick();
+    if (!update) return total / static_cast<double>(loss_rows);
+    optimizer_->prepare();
     const std::unique_lock lock(parameters_lock_);
     optimizer_->step(network);
     ++steps_seen_;
@@ -186,6 +191,42 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
   metric_sums_.swap(pending_sums_);
   loss_sums_.total += total;
   loss_sums_.count += static_cast<double>(loss_rows);
+  return total / static_cast<double>(loss_rows);
+}
+
+void Sequential::descend(const Samples& samples, Monitor& monitor) {
+  const FloatEnvironment environment;
+  const std::int64_t rows = samples.x.rows;
+  network.reserve(activations_, rows);
+  batch_.gather(samples, target_form_, positions(), nullptr, 0, rows);
+  // Loss and metrics of the epoch are those of its first point.
+  const std::vector<MetricSums> metrics = metric_sums_;
+  const MetricSums losses = loss_sums_;
+  bool first = true;
+  try {
+    optimizer_->lbfgs()->descend(
+        network,
+        [&] {
+          const double loss = step(rows, true, monitor, false);
+          if (std::exchange(first, false)) {
+            metric_sums_ = pending_sums_;
+            loss_sums_.total += loss * static_cast<double>(rows * positions());
+            loss_sums_.count += static_cast<double>(rows * positions());
+          }
+          return loss;
+        },
+        [this](const std::function<void()>& change) {
+          const std::unique_lock lock(parameters_lock_);
+          change();
+        });
+  } catch (...) {
+    metric_sums_ = metrics;
+    loss_sums_ = losses;
+    throw;
+  }
+  ++steps_seen_;
+  ++monitor.batches;
+  monitor.tick(true);
 }
 
 void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,
@@ -216,7 +257,11 @@ void Sequential::train_epoch(const Samples& samples, std::int64_t batch_size, bo
     network.device().permutation(
         samples.x.rows, {seed_, numerics::stream_id(numerics::Purpose::shuffle, 0, epoch)}, order.data());
   }
-  run(samples, shuffle ? order.data() : nullptr, batch_size, true, monitor);
+  if (optimizer_->lbfgs() != nullptr) {
+    descend(samples, monitor);
+  } else {
+    run(samples, shuffle ? order.data() : nullptr, batch_size, true, monitor);
+  }
   ++epochs_seen_;
 }
 
@@ -224,6 +269,7 @@ void Sequential::train_step(const Samples& samples, bool fresh, Monitor& monitor
   const Exclusive exclusive(busy_);
   check(samples);
   if (fresh) reset_metrics();
+  if (optimizer_->lbfgs() != nullptr) return descend(samples, monitor);
   run(samples, nullptr, std::max<std::int64_t>(samples.x.rows, 1), true, monitor);
 }
 
@@ -294,22 +340,36 @@ double Sequential::metric_value(std::size_t i) const {
   return sums.count == 0.0 ? 0.0 : sums.total / sums.count;
 }
 
-void Sequential::read(const void* flat, std::size_t parameter, void* to_host) const {
+void Sequential::read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count) const {
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
   const std::shared_lock lock(parameters_lock_);
   network.device().copy_to_host(to_host,
                                 static_cast<const char*>(flat) + static_cast<std::size_t>(p.offset) * item,
-                                static_cast<std::size_t>(p.count) * item);
+                                static_cast<std::size_t>(count < 0 ? p.count : count) * item);
 }
 
-void Sequential::write(void* flat, std::size_t parameter, const void* from_host) {
+void Sequential::write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count) {
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
   const std::unique_lock lock(parameters_lock_);
   network.values();  // a prediction may have copied the old ones since `flat` was asked for
   network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
-                                  from_host, static_cast<std::size_t>(p.count) * item);
+                                  from_host, static_cast<std::size_t>(count < 0 ? p.count : count) * item);
+}
+
+void Sequential::swap_average() {
+  const Exclusive exclusive(busy_);
+  Optimizer& all = optimizer();
+  const std::unique_lock lock(parameters_lock_);
+  all.swap_average(network);
+}
+
+void Sequential::adopt_average() {
+  const Exclusive exclusive(busy_);
+  Optimizer& all = optimizer();
+  const std::unique_lock lock(parameters_lock_);
+  all.adopt_average(network);
 }
 
 void Sequential::set_steps_seen(std::int64_t n) {

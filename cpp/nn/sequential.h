@@ -66,9 +66,15 @@ class Sequential {
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
 
+  /// Exchanges the parameters with their moving averages; StateError without use_ema.
+  void swap_average();
+  /// The parameters become their moving averages, if the optimizer keeps any.
+  void adopt_average();
+
   /// Copies of one parameter, its gradient or an optimizer slot, dense, in the network's dtype.
-  void read(const void* flat, std::size_t parameter, void* to_host) const;
-  void write(void* flat, std::size_t parameter, const void* from_host);
+  /// `count`: only the first elements, where a slot is smaller than its parameter; -1: all.
+  void read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count = -1) const;
+  void write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count = -1);
 
   std::uint64_t seed() const { return seed_; }
   // Counters that name the random numbers to come; saved with the model.
@@ -87,7 +93,11 @@ class Sequential {
   LossPlan plan_loss(const LossSpecification& loss) const;
   void check(const Samples&) const;
   /// Forward, loss and metrics for the batch in batch_; with `training` backward and update.
-  void step(std::int64_t rows, bool training, Monitor&);
+  /// Returns the batch's mean loss. Training without `update` leaves the gradients, in
+  /// pending_sums_ the metrics, and changes nothing else.
+  double step(std::int64_t rows, bool training, Monitor&, bool update = true);
+  /// An epoch of an optimizer that works on all samples at once.
+  void descend(const Samples&, Monitor&);
   void run(const Samples&, const std::int64_t* order, std::int64_t batch_size, bool training, Monitor&);
   std::int64_t positions() const;
 

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -43,11 +43,111 @@ class Metric:
     """
     def __init__(self, kind: str, a: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> None:
         ...
+class Schedule:
+    """
+    A learning rate as a function of the step.
+    """
+    def __call__(self, step: typing.SupportsInt | typing.SupportsIndex) -> float:
+        ...
+    def __init__(self, name: str, numbers: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+        ...
 class Optimizer:
     """
     An optimizer's rule and settings.
     """
+    schedule: Schedule
+    use_ema: bool
     def __init__(self, kind: str, learning_rate: typing.SupportsFloat | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex = 0.0, beta_1: typing.SupportsFloat | typing.SupportsIndex = 0.9, beta_2: typing.SupportsFloat | typing.SupportsIndex = 0.999, epsilon: typing.SupportsFloat | typing.SupportsIndex = 1e-07) -> None:
+        ...
+    def set_adafactor(self, beta_2_decay: typing.SupportsFloat | typing.SupportsIndex, epsilon_1: typing.SupportsFloat | typing.SupportsIndex, epsilon_2: typing.SupportsFloat | typing.SupportsIndex, clip_threshold: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def set_ftrl(self, learning_rate_power: typing.SupportsFloat | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex, l2_shrinkage: typing.SupportsFloat | typing.SupportsIndex, beta: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def set_lbfgs(self, history: typing.SupportsInt | typing.SupportsIndex, iterations_per_epoch: typing.SupportsInt | typing.SupportsIndex, max_evaluations: typing.SupportsInt | typing.SupportsIndex, sufficient_decrease: typing.SupportsFloat | typing.SupportsIndex, curvature: typing.SupportsFloat | typing.SupportsIndex, tolerance_gradient: typing.SupportsFloat | typing.SupportsIndex, tolerance_change: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def set_muon(self, a: typing.SupportsFloat | typing.SupportsIndex, b: typing.SupportsFloat | typing.SupportsIndex, c: typing.SupportsFloat | typing.SupportsIndex, iterations: typing.SupportsInt | typing.SupportsIndex, nesterov: bool, rms_rate: typing.SupportsFloat | typing.SupportsIndex | None, adam_lr_ratio: typing.SupportsFloat | typing.SupportsIndex, adam_weight_decay: typing.SupportsFloat | typing.SupportsIndex | None, adam_parameters: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    def set_rate_function(self, function: collections.abc.Callable) -> None:
+        """
+        A function of the step that is asked for each learning rate.
+        """
+    @property
+    def clipnorm(self) -> float | None:
+        ...
+    @clipnorm.setter
+    def clipnorm(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def clipvalue(self) -> float | None:
+        ...
+    @clipvalue.setter
+    def clipvalue(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def dynamic_growth_steps(self) -> int:
+        ...
+    @dynamic_growth_steps.setter
+    def dynamic_growth_steps(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def dynamic_scale(self) -> float:
+        ...
+    @dynamic_scale.setter
+    def dynamic_scale(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def ema_momentum(self) -> float:
+        ...
+    @ema_momentum.setter
+    def ema_momentum(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def ema_overwrite_frequency(self) -> int:
+        ...
+    @ema_overwrite_frequency.setter
+    def ema_overwrite_frequency(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def global_clipnorm(self) -> float | None:
+        ...
+    @global_clipnorm.setter
+    def global_clipnorm(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def gradient_accumulation_steps(self) -> int:
+        ...
+    @gradient_accumulation_steps.setter
+    def gradient_accumulation_steps(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def initial_accumulator_value(self) -> float:
+        ...
+    @initial_accumulator_value.setter
+    def initial_accumulator_value(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def loss_scale_factor(self) -> float:
+        ...
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def rho(self) -> float:
+        ...
+    @rho.setter
+    def rho(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def weight_decay(self) -> float | None:
+        ...
+    @weight_decay.setter
+    def weight_decay(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def without_decay(self) -> list[int]:
+        ...
+    @without_decay.setter
+    def without_decay(self, arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
         ...
 class ParameterInfo:
     """
@@ -76,14 +176,24 @@ class Network:
         ...
     def add_flatten(self) -> None:
         ...
+    def adopt_average(self) -> None:
+        """
+        The parameters become their moving averages, if there are any.
+        """
     def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric]) -> None:
         ...
     def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
         ...
+    def follow(self, settings: Optimizer) -> None:
+        """
+        From now on the learning rate or schedule of these settings.
+        """
     def get_gradient(self, i: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         """
         The gradient of the last training step.
         """
+    def get_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex) -> float:
+        ...
     def get_parameter(self, i: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
     def get_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
@@ -92,6 +202,10 @@ class Network:
         ...
     def metric_values(self) -> list[float]:
         ...
+    def optimizer_numbers(self) -> list[str]:
+        """
+        The names of the optimizer's state that is one number each.
+        """
     def output_shape(self, layer: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple:
         ...
     def parameters(self) -> list[ParameterInfo]:
@@ -102,12 +216,22 @@ class Network:
         ...
     def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
+    def set_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
     def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
     def set_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
     def slot_names(self) -> list[str]:
         ...
+    def slot_shape(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> tuple | None:
+        """
+        None where the parameter does without this slot.
+        """
+    def swap_average(self) -> None:
+        """
+        Exchanges the parameters with their moving averages.
+        """
     def test_on_batch(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, fresh: bool = False) -> list[float]:
         ...
     def train(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, shuffle: bool, poll: typing.Any) -> list[float]:
@@ -128,6 +252,11 @@ class Network:
         How many batches the last training or evaluation finished.
         """
     @property
+    def converged(self) -> bool:
+        """
+        Whether L-BFGS found nothing left to do.
+        """
+    @property
     def epochs_seen(self) -> int:
         """
         How many epochs were trained: chooses the next shuffle.
@@ -137,13 +266,17 @@ class Network:
         ...
     @property
     def iterations(self) -> int:
-        ...
+        """
+        Steps taken, also those that only added up gradients.
+        """
     @iterations.setter
     def iterations(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     @property
     def learning_rate(self) -> float:
-        ...
+        """
+        The learning rate of the coming step.
+        """
     @learning_rate.setter
     def learning_rate(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
@@ -158,6 +291,11 @@ class Network:
     @steps_seen.setter
     def steps_seen(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    @property
+    def swapped(self) -> bool:
+        """
+        Whether the parameters are exchanged with their moving averages now.
+        """
     @property
     def watch(self) -> bool:
         """

@@ -14,6 +14,8 @@ constexpr std::int64_t kPiece = 8192;
 // Of one core, with the streams in a near cache.
 constexpr double kNanosecondsPerByteSgd = 0.04;
 constexpr double kNanosecondsPerByteAdam = 0.15;
+// Treated updates take a step after the other over what a first-level cache holds.
+constexpr std::int64_t kBlock = 1024;
 
 template <class T>
 const OptimizerKernels::Steps<T>& steps() {
@@ -23,6 +25,27 @@ const OptimizerKernels::Steps<T>& steps() {
     return kernels().optimizer->f64;
   }
 }
+
+template <class T>
+const RuleKernels::Rule<T>* rules() {
+  if constexpr (std::is_same_v<T, float>) {
+    return kernels().rules->f32;
+  } else {
+    return kernels().rules->f64;
+  }
+}
+
+template <class T>
+const FlatKernels::Table<T>& flat_table() {
+  if constexpr (std::is_same_v<T, float>) {
+    return kernels().flat->f32;
+  } else {
+    return kernels().flat->f64;
+  }
+}
+
+constexpr int kFirstRule = static_cast<int>(OptimizerKind::amsgrad);
+static_assert(static_cast<int>(OptimizerKind::lamb) - kFirstRule + 1 == kRules);
 
 template <class T>
 void update_piece(const OptimizerKernels::Steps<T>& step, const StepConstants<T>& constants,
@@ -39,6 +62,55 @@ void update_piece(const OptimizerKernels::Steps<T>& step, const StepConstants<T>
       return step.nesterov(n, constants, g, p, slot(0));
     case OptimizerKind::adam:
       return step.adam(n, constants, g, p, slot(0), slot(1));
+    default:
+      break;
+  }
+  T numbers[kUpdateNumbers];
+  for (int i = 0; i < kUpdateNumbers; ++i) numbers[i] = static_cast<T>(u.numbers[i]);
+  T* slots[kUpdateSlots];
+  for (int i = 0; i < kUpdateSlots; ++i) slots[i] = u.slots[i] == nullptr ? nullptr : slot(i);
+  rules<T>()[static_cast<int>(u.kind) - kFirstRule](n, numbers, g, p, slots);
+}
+
+/// One block with what the treatment adds: all streams stay in the nearest cache meanwhile.
+template <class T>
+void update_block(const OptimizerKernels::Steps<T>& step, const StepConstants<T>& constants,
+                  const UpdateArguments& u, std::int64_t first, std::int64_t n) {
+  const UpdateTreatment& treatment = *u.treatment;
+  const auto flat = [n](FlatKind kind, double a, double b, const T* x, const T* y, T* out) {
+    flat_table<T>().elementwise[static_cast<int>(kind)](n, static_cast<T>(a), static_cast<T>(b), x, y, out);
+  };
+  T* const p = static_cast<T*>(u.parameters) + first;
+  const T* g = static_cast<const T*>(u.gradients) + first;
+  alignas(64) T clipped[kBlock];
+  if (treatment.clip_divisor != 0.0) {
+    flat(FlatKind::scale_divide, treatment.clip_scale, treatment.clip_divisor, g, nullptr, clipped);
+    g = clipped;
+  }
+  if (treatment.clip_value != 0.0) {
+    flat(FlatKind::clamp, treatment.clip_value, 0.0, g, nullptr, clipped);
+    g = clipped;
+  }
+  if (treatment.decay != 0.0) flat(FlatKind::decay, treatment.decay, treatment.decay_rate, p, nullptr, p);
+  UpdateArguments block = u;
+  block.gradients = g;
+  block.parameters = p;
+  for (void*& slot : block.slots) {
+    if (slot != nullptr) slot = static_cast<T*>(slot) + first;
+  }
+  update_piece(step, constants, block, 0, n);
+  if (treatment.average == nullptr) return;
+  T* const average = static_cast<T*>(treatment.average) + first;
+  flat(FlatKind::blend, treatment.average_momentum, 1.0 - treatment.average_momentum, average, p, average);
+  if (treatment.overwrite) std::copy_n(average, n, p);
+}
+
+template <class T>
+void update_range(const OptimizerKernels::Steps<T>& step, const StepConstants<T>& constants,
+                  const UpdateArguments& u, std::int64_t first, std::int64_t n) {
+  if (u.treatment == nullptr) return update_piece(step, constants, u, first, n);
+  for (std::int64_t at = first; at < first + n; at += kBlock) {
+    update_block(step, constants, u, at, std::min(kBlock, first + n - at));
   }
 }
 
@@ -48,18 +120,19 @@ void update_as(const UpdateArguments& u) {
                                       static_cast<T>(1.0 - u.beta_1), static_cast<T>(1.0 - u.beta_2),
                                       static_cast<T>(u.epsilon)};
   const OptimizerKernels::Steps<T>& step = steps<T>();
-  const double per_byte = u.kind == OptimizerKind::adam ? kNanosecondsPerByteAdam : kNanosecondsPerByteSgd;
+  const bool plain = u.kind < OptimizerKind::adam && u.treatment == nullptr;
+  const double per_byte = plain ? kNanosecondsPerByteSgd : kNanosecondsPerByteAdam;
   const std::int64_t pieces = (u.n + kPiece - 1) / kPiece;
   const int threads = threads::worthwhile(per_byte * sizeof(T) * static_cast<double>(u.n), pieces);
   if (threads <= 1) {
-    update_piece(step, constants, u, 0, u.n);
+    update_range(step, constants, u, 0, u.n);
     return;
   }
   threads::parallel_for(
       pieces,
       [&](std::int64_t piece) {
         const std::int64_t first = piece * kPiece;
-        update_piece(step, constants, u, first, std::min(kPiece, u.n - first));
+        update_range(step, constants, u, first, std::min(kPiece, u.n - first));
       },
       threads);
 }

@@ -14,6 +14,37 @@
 //              p = p - (rate * m) / (sqrt(v) + epsilon)
 // Adam's rate already holds both bias corrections: learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t).
 // With 0 <= c2 <= 1, v never turns negative.
+//
+// The rules after Adam take their numbers as a list, each computed in double and rounded once; t is the
+// number of the step, from 1. m and v are updated as Adam's; max is numerics/policy.h's.
+//   amsgrad    rate as Adam's, c1, c2, epsilon                       slots: m, v, h
+//              h = max(h, v); p = p - (rate * m) / (sqrt(h) + epsilon)
+//   rmsprop    rate, c2 = 1 - rho, epsilon, momentum                 slots: v, momentum u, average a
+//              centered: a = fma(g - a, c2, a), d = max(0, fma(-a, a, v)); else d = v
+//              i = (rate * g) / sqrt(d + epsilon)
+//              with momentum: u = fma(momentum, u, i), p = p - u; else p = p - i
+//   adadelta   rate, c2 = 1 - rho, epsilon                           slots: v, w
+//              d = -((sqrt(w + epsilon) * g) / sqrt(v + epsilon))
+//              w = fma(fma(d, d, -w), c2, w); p = fma(rate, d, p)
+//   adagrad    rate, epsilon                                         slot: a
+//              a = fma(g, g, a); p = p - (rate * g) / sqrt(a + epsilon)
+//   adamax     rate = learning_rate / (1 - beta_1^t), c1, beta_2, epsilon   slots: m, u
+//              u = max(beta_2 * u, |g|); p = p - (rate * m) / (u + epsilon)
+//   nadam      a, b, c1, c2, k, epsilon                              slots: m, v
+//              p = p - fma(a, m, b * g) / (sqrt(v * k) + epsilon)
+//              with u(t) = beta_1 * (1 - 0.5 * 0.96^t), U(t) = u(1) ... u(t):
+//              a = learning_rate * u(t+1) / (1 - U(t) * u(t+1)), b = learning_rate * (1 - u(t)) / (1 - U(t)),
+//              k = 1 / (1 - beta_2^t)
+//   ftrl       rate, l1, 2 * (l2 + beta / (2 * rate)), 2 * shrinkage, power   slots: a, z
+//              b = fma(g, g, a), s(x) = sqrt(x); ftrl_power: s(x) = pow(x, power)
+//              z = z + fma(-((s(b) - s(a)) / rate), p, fma(2 * shrinkage, p, g)); a = b
+//              p = (clamp(z, -l1, l1) - z) / (s(b) / rate + 2 * l2)
+//   lion       rate, beta_1, c1, beta_2, c2                          slot: m
+//              p = fma(-rate, sign(fma(beta_1, m, c1 * g)), p); m = fma(beta_2, m, c2 * g)
+//   lamb       c1, c2, 1 / (1 - beta_1^t), 1 / (1 - beta_2^t), epsilon      slots: m, v, step
+//              step = (m * c[2]) / (sqrt(v * c[3]) + epsilon); p stays (nn/matrix_rules.h goes on)
+//
+// UpdateTreatment (device/arguments.h) adds clipping, decay and averaging to the same pass.
 #pragma once
 
 #include "device/arguments.h"

@@ -134,13 +134,29 @@ def _loss_cases() -> list[Case]:
     return cases
 
 
+#: Element-wise rules of the core, and how many slots each reads and writes.
+_RULES = (
+    ("sgd", 0),
+    ("momentum", 1),
+    ("adam", 2),
+    ("amsgrad", 3),
+    ("rmsprop", 1),
+    ("adadelta", 2),
+    ("adagrad", 1),
+    ("adamax", 2),
+    ("nadam", 2),
+    ("ftrl", 2),
+    ("lion", 1),
+)
+
+
 def _optimizer_cases() -> list[Case]:
     cases = []
     for n, what, slow in (
         (WORKS["mnist-mlp"].parameter_count, "mnist-mlp", False),
         (1 << 24, "2^24", True),
     ):
-        for kind, slots in (("sgd", 0), ("momentum", 1), ("adam", 2)):
+        for kind, slots in _RULES:
             cases.append(
                 Case(
                     "optimizer",
@@ -149,7 +165,7 @@ def _optimizer_cases() -> list[Case]:
                     bytes=4.0 * n * (3 + 2 * slots),
                     working_set=4.0 * n * (2 + slots),
                     traffic="update",
-                    slow=slow,
+                    slow=slow or kind not in ("sgd", "momentum", "adam"),
                 )
             )
     return cases

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lamina.callbacks.monitor import MonitorCallback
     from lamina.callbacks.pruning import Pruning, TrialPrunedError
     from lamina.callbacks.remote_monitor import RemoteMonitor
+    from lamina.callbacks.swap_ema_weights import SwapEMAWeights
     from lamina.callbacks.tensorboard import TensorBoard
     from lamina.callbacks.terminate_on_nan import TerminateOnNaN
 
@@ -39,6 +40,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "StopOnTolerance",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
     "TrialPrunedError",
@@ -56,6 +58,7 @@ _LATE = {
     "ReduceLROnPlateau": "learning_rates",
     "RemoteMonitor": "remote_monitor",
     "StopOnTolerance": "early_stopping",
+    "SwapEMAWeights": "swap_ema_weights",
     "TensorBoard": "tensorboard",
     "TerminateOnNaN": "terminate_on_nan",
     "TrialPrunedError": "pruning",

@@ -83,7 +83,7 @@ class Compiled:
         ]
         network.compile(
             self.loss.specification(),
-            self.optimizer.specification(),
+            self.optimizer.specification(weights),
             [metric.specification() for metric in resolved],
         )
         self._resolved = resolved

@@ -76,8 +76,8 @@ class Compilable:
         """Says how to train: the loss, the optimizer and what to report.
 
         Args:
-            optimizer: A name or object of `lamina.optimizers`. (Keras' default, "rmsprop", is
-                not there yet.) An optimizer that the model already uses keeps its state.
+            optimizer: A name or object of `lamina.optimizers`. An optimizer that the model already
+                uses keeps its state.
             loss: A name, object or function of `lamina.losses`.
             loss_weights: Not supported: None only.
             metrics: A list of names, objects or functions of `lamina.metrics`; "accuracy" is
@@ -121,7 +121,7 @@ class Compilable:
         network = self._network
         if network is not None and compiled.loss is not None:
             state = [v.numpy() for v in new.variables] if new is old else []
-            steps = new.iterations if new is old else 0
+            steps = new._iterations if new is old else 0
             compiled.apply(network, self._output_after(len(self._layers)), self._placed)
             for variable, value in zip(new.variables, state, strict=False):
                 variable.assign(value)

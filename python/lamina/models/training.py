@@ -68,8 +68,9 @@ class Trainer(Inference):
                 anything else that can be iterated.
             y: The targets: like the predictions, or integer labels for the sparse loss. A last
                 axis of 1 may be left out; nothing else is broadcast.
-            batch_size: Samples a step; None means 32. The last batch may be smaller and is
-                averaged over its true size. Sources of batches have their own.
+            batch_size: Samples a step; None means 32, and all of them for `LBFGS`. The last
+                batch may be smaller and is averaged over its true size. Sources of batches
+                have their own.
             epochs: The epoch to train up to.
             verbose: 0 silent, 1 a bar, 2 a line for each epoch, "auto" 1 on a terminal, else 2.
             callbacks: A list of `lamina.callbacks.Callback`.
@@ -122,10 +123,16 @@ class Trainer(Inference):
         frequency = _validation_epochs(validation_freq)
 
         feed = feed_of(x, size)
+        full_batch = compiled.optimizer.full_batch
         validation: Evaluation | None = None
         resplit: Callable[[], tuple[Samples, ArrayBatches]] | None = None
         data: ArrayEpochs | StreamEpochs
         if feed is not None:
+            if full_batch:
+                raise ValueError(
+                    f"fit: {type(compiled.optimizer).__name__} takes all samples as one batch, so "
+                    f"x must be an array. Received: x of type {type(x).__name__}"
+                )
             refuse_with_feed(x, "x", y=y, sample_weight=sample_weight)
             ignore_batch_size(x, batch_size, "batch_size")
             if share > 0.0:
@@ -157,6 +164,14 @@ class Trainer(Inference):
 
                 samples, validation = split()
                 resplit = split if split_mixed else None
+            if full_batch:
+                if batch_size is not None and size < samples.rows:
+                    raise ValueError(
+                        f"fit: {type(compiled.optimizer).__name__} takes all samples as one batch: "
+                        f"leave `batch_size` out. Received: batch_size={batch_size} for "
+                        f"{samples.rows} samples"
+                    )
+                size, mixed = samples.rows, False
             data = ArrayEpochs(samples, size, mixed, steps)
         if validation_data is not None:
             validation = self._validation(
@@ -240,7 +255,10 @@ class Trainer(Inference):
                 logs.update({f"val_{name}": value for name, value in validated.items()})
             callback_list.on_epoch_end(epoch, logs)
             fitting.epoch, fitting.step = epoch + 1, 0
+            if compiled.optimizer.converged:
+                break
         data.finish(self._plan())
+        compiled.optimizer.finalize_variable_values()
         callback_list.on_train_end(logs)
 
     def _train_hooks(self, compiled: Compiled, fitting: Fitting) -> Hooks:

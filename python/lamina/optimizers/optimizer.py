@@ -2,114 +2,243 @@
 
 from __future__ import annotations
 
+import re
 import weakref
-from typing import Any, TypedDict, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lamina import _checks, _core
 from lamina._names import checked_name
 from lamina._typing import Array, Config
-from lamina.saving.serialization import Family
+from lamina.optimizers.schedules.schedule import SCHEDULES, LearningRateSchedule
+from lamina.saving.serialization import Family, serialize_keras_object
 from lamina.variable import Variable
 
 OPTIMIZERS = Family("optimizer", "optimizers")
 
 Self = TypeVar("Self", bound="Optimizer")
 
+#: The weights of a model with their places in its network.
+Placed = Sequence[tuple[int, Variable]]
 
-class OptimizerOptions(TypedDict, total=False):
-    """Arguments that every optimizer takes; only `name` is supported yet."""
-
-    weight_decay: None
-    clipnorm: None
-    clipvalue: None
-    global_clipnorm: None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: None
-    loss_scale_factor: None
-    gradient_accumulation_steps: None
-    name: str | None
+#: In which order `variables` lists the slots: all of one rank before those of the next.
+_RANKS = {"average": 0, "gradient_accumulator": 1}
 
 
 class Optimizer:
     """The base of all optimizers.
 
     Args:
-        learning_rate: A finite number of at least 0; schedules are not supported yet.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, ema_overwrite_frequency,
-            loss_scale_factor, gradient_accumulation_steps: Not supported yet: None only.
-        use_ema: Not supported yet: False only.
-        ema_momentum: Without `use_ema` it means nothing.
+        learning_rate: A finite number of at least 0; a schedule of
+            `lamina.optimizers.schedules`, which is asked with the number of steps taken; or a
+            function without arguments that is asked before each step. Schedules of lamina's
+            own run in the core. A schedule or function of your own is called once for each
+            step, and gives the same bits.
+        weight_decay: If given, each weight first becomes `w - w * weight_decay * rate`
+            (decoupled, and for every optimizer); see `exclude_from_weight_decay`.
+        clipnorm: The gradient of each weight is scaled down to at most this norm.
+        clipvalue: Each element of the gradients is clipped to `[-clipvalue, clipvalue]`.
+        global_clipnorm: All gradients together are scaled down to at most this norm. At most
+            one of the three may be given; 0 is off.
+        use_ema: Whether to keep a moving average of the weights:
+            `average = ema_momentum * average + (1 - ema_momentum) * w` after each step. `fit`
+            ends with the averages as weights.
+        ema_momentum: A number from 0 to 1.
+        ema_overwrite_frequency: Every so many steps the weights become their averages.
+        loss_scale_factor: A number above 0: the loss is multiplied by it before gradients are
+            computed, and they are divided by it. Reported losses are not scaled. It has a use
+            in half precision only, which lamina does not compute in; powers of two change
+            no bit unless something overflows.
+        gradient_accumulation_steps: At least 2: weights are updated every so many steps, by
+            the mean of the gradients since the last update.
         name: Its name.
+
+    Raises:
+        ValueError: If a number is out of range, or more than one kind of clipping is asked for.
     """
+
+    #: Whether it trains on all samples at once instead of batches.
+    full_batch = False
+    #: Ranks of the rule's own slots where they are not listed weight by weight.
+    _slot_ranks: dict[str, int] = {}  # noqa: RUF012
 
     def __init__(
         self,
-        learning_rate: float,
-        weight_decay: None = None,
-        clipnorm: None = None,
-        clipvalue: None = None,
-        global_clipnorm: None = None,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
         use_ema: bool = False,
         ema_momentum: float = 0.99,
-        ema_overwrite_frequency: None = None,
-        loss_scale_factor: None = None,
-        gradient_accumulation_steps: None = None,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
         where = type(self).__name__
-        _checks.require_default(
-            where,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-        )
         self.name = checked_name(where, name, where)
+        self.weight_decay = _amount(where, "weight_decay", weight_decay)
+        self.clipnorm = _amount(where, "clipnorm", clipnorm)
+        self.clipvalue = _amount(where, "clipvalue", clipvalue)
+        self.global_clipnorm = _amount(where, "global_clipnorm", global_clipnorm)
+        if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError(
+                f"{where}: only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+                f"Received: clipnorm={clipnorm}, clipvalue={clipvalue}, "
+                f"global_clipnorm={global_clipnorm}"
+            )
+        self.use_ema = _checks.boolean(where, "use_ema", use_ema)
+        self.ema_momentum = _checks.number(where, "ema_momentum", ema_momentum, low=0.0, high=1.0)
+        self.ema_overwrite_frequency = (
+            None
+            if ema_overwrite_frequency is None
+            else _checks.integer(where, "ema_overwrite_frequency", ema_overwrite_frequency, low=1)
+        )
+        self.loss_scale_factor = (
+            None
+            if loss_scale_factor is None
+            else _checks.number(
+                where,
+                "loss_scale_factor",
+                loss_scale_factor,
+                low=0.0,
+                open_low=True,
+                open_high=True,
+            )
+        )
+        self.gradient_accumulation_steps = (
+            None
+            if gradient_accumulation_steps is None
+            else _checks.integer(
+                where, "gradient_accumulation_steps", gradient_accumulation_steps, low=2
+            )
+        )
         #: The model that compiled it, if any.
         self.owner: weakref.ref[Any] | None = None
         self._network: _core.Network | None = None
         self._weights: list[tuple[int, Variable]] = []
-        self._variables: list[Variable] = []
+        self._ranked: dict[str, tuple[int, Variable]] | None = None
+        self._excluded: list[Variable] = []
+        self._excluded_paths: frozenset[str] = frozenset()  # from a file
+        self._excluded_names: re.Pattern[str] | None = None
         self._learning_rate = self._checked_rate(learning_rate)
 
-    def _checked_rate(self, value: Any) -> float:
+    # The learning rate.
+
+    def _checked_rate(self, value: Any) -> float | LearningRateSchedule | Callable[[], Any]:
+        if isinstance(value, dict):
+            value = SCHEDULES.create(value)
+        if isinstance(value, LearningRateSchedule):
+            return value
+        if callable(value) and not isinstance(value, type):
+            return value  # type: ignore[no-any-return]
+        return self._number(value)
+
+    def _number(self, value: Any) -> float:
         where = type(self).__name__
-        if callable(value):
-            raise NotImplementedError(
-                f"{where}: learning rates that are schedules or functions are not supported yet; "
-                "set `learning_rate` between epochs instead. "
-                f"Received: learning_rate={value!r}"
-            )
         return _checks.number(where, "learning_rate", value, low=0.0, open_high=True)
 
-    def specification(self) -> _core.Optimizer:
-        """What the core needs to compute it."""
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the coming step.
+
+        A number may be replaced at any time by another, a schedule or a function; a schedule
+        only by a schedule or a function.
+        """
+        if self._network is not None:
+            return self._network.learning_rate
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return self._number(rate(self._iterations))
+        return self._number(rate()) if callable(rate) else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        rate = self._checked_rate(value)
+        if callable(self._learning_rate) and not callable(rate):
+            raise TypeError(
+                f"{type(self).__name__}: this optimizer's learning rate follows a schedule or "
+                "function and cannot be set to a number; construct it with a number to set it "
+                f"later. Received: learning_rate={value!r}"
+            )
+        self._learning_rate = rate
+        if self._network is not None:
+            self._network.follow(self._with_rate(self._rule()))
+
+    def _start_rate(self) -> float:
+        """The number for the core: what it is, or 0 where a schedule decides."""
+        return 0.0 if callable(self._learning_rate) else float(self._learning_rate)
+
+    def _with_rate(self, rule: _core.Optimizer) -> _core.Optimizer:
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            specification = rate.specification()
+            if specification is not None:
+                rule.schedule = specification
+            else:
+                rule.set_rate_function(_asking(type(self).__name__, rate))
+        elif callable(rate):
+            function = rate
+            rule.set_rate_function(_asking(type(self).__name__, lambda step: function()))
+        return rule
+
+    # What the core needs.
+
+    def _rule(self) -> _core.Optimizer:
+        """The rule with its own numbers."""
         raise NotImplementedError(
             f"Optimizers of your own are not supported yet. Received: {type(self).__name__}"
         )
 
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate, which may be set at any time."""
-        return self._learning_rate if self._network is None else self._network.learning_rate
+    def _place(self, rule: _core.Optimizer, weights: Placed) -> None:
+        """Tells the rule about single weights, where it treats them differently."""
 
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        rate = self._checked_rate(value)
-        if self._network is not None:
-            self._network.learning_rate = rate
-        self._learning_rate = rate
+    def specification(self, weights: Placed = ()) -> _core.Optimizer:
+        """What the core needs to compute it.
+
+        Args:
+            weights: The model's variables with their places in the network.
+        """
+        rule = self._with_rate(self._rule())
+        rule.weight_decay = self.weight_decay
+        rule.without_decay = [place for place, weight in weights if self._is_excluded(weight)]
+        rule.clipnorm = self.clipnorm
+        rule.clipvalue = self.clipvalue
+        rule.global_clipnorm = self.global_clipnorm
+        rule.use_ema = self.use_ema
+        rule.ema_momentum = self.ema_momentum
+        rule.ema_overwrite_frequency = self.ema_overwrite_frequency or 0
+        rule.loss_scale_factor = self.loss_scale_factor or 1.0
+        rule.gradient_accumulation_steps = self.gradient_accumulation_steps or 1
+        self._place(rule, weights)
+        return rule
+
+    # State.
 
     @property
     def iterations(self) -> int:
-        """How many steps it has taken."""
+        """How many updates of the weights it has made.
+
+        May be set while a model uses it: bias corrections and schedules go on from there.
+        """
+        return self._iterations // (self.gradient_accumulation_steps or 1)
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        number = _checks.integer(type(self).__name__, "iterations", value, low=0, high=2**40)
+        if self._network is None:
+            raise RuntimeError(
+                "`iterations` can be set once a model has been compiled and built with the "
+                f"optimizer. Received: iterations={number}"
+            )
+        self._network.iterations = number * (self.gradient_accumulation_steps or 1)
+
+    @property
+    def _iterations(self) -> int:
+        """How many steps it has taken, also those that only added up gradients."""
         return 0 if self._network is None else self._network.iterations
 
     @property
@@ -119,10 +248,17 @@ class Optimizer:
 
     @property
     def variables(self) -> list[Variable]:
-        """Its state, for each weight of the model: Adam's momentum and velocity, for example."""
-        if self._network is not None and not self._variables:
-            self._variables = self._slot_variables(self._network)
-        return list(self._variables)
+        """Its state: Adam's momentum and velocity for each weight of the model, for example.
+
+        In Keras' order, without the counter of iterations and the learning rate.
+        """
+        made = sorted(self._made().values(), key=lambda entry: entry[0])
+        return [variable for _, variable in made]
+
+    @property
+    def converged(self) -> bool:
+        """Whether there is nothing left to do; only `LBFGS` ever knows."""
+        return False
 
     def bind(self, network: _core.Network, weights: list[tuple[int, Variable]]) -> None:
         """Takes `network`, just compiled with this optimizer, as the home of its state.
@@ -132,37 +268,117 @@ class Optimizer:
             weights: The model's variables with their places in the network.
         """
         self._network = network
-        self._weights = weights
-        self._variables = []  # made when they are asked for: a model's first step should not wait
+        self._weights = list(weights)
+        self._ranked = None
 
-    def _slot_variables(self, network: _core.Network) -> list[Variable]:
-        variables = []
+    def _made(self) -> dict[str, tuple[int, Variable]]:
+        """Its variables by their names in files, with their ranks.
+
+        Made when they are asked for: a model's first step should not wait for them.
+        """
+        network = self._network
+        if network is None:
+            return {}
+        if self._ranked is not None:
+            return self._ranked
+        ranked: dict[str, tuple[int, Variable]] = {}
         for place, weight in self._weights:
             for slot, slot_name in enumerate(network.slot_names()):
-                variable = Variable(
-                    _nothing,
-                    weight.shape,
-                    weight.dtype,
-                    slot_name,
-                    f"{self.name}/{weight.path}/{slot_name}",
-                    trainable=False,
-                )
+                shape = network.slot_shape(slot, place)
+                if shape is None:
+                    continue
+                path = f"{self.name}/{weight.path}/{slot_name}"
+                variable = Variable(_nothing, shape, weight.dtype, slot_name, path, trainable=False)
                 _attach_slot(variable, network, slot, place)
-                variables.append(variable)
-        return variables
+                rank = _RANKS.get(slot_name, self._slot_ranks.get(slot_name, 2))
+                ranked[f"{slot_name}/{weight.path}"] = rank, variable
+        for i, number_name in enumerate(network.optimizer_numbers()):
+            path = f"{self.name}/{number_name}"
+            variable = Variable(_nothing, (), "float64", number_name, path, trainable=False)
+            _attach_number(variable, network, i)
+            ranked[number_name] = 9, variable
+        self._ranked = ranked
+        return ranked
+
+    @property
+    def _state(self) -> dict[str, Variable]:
+        """Its variables by their names in files."""
+        return {key: variable for key, (_, variable) in self._made().items()}
 
     def release(self) -> None:
         """Leaves its network: another optimizer is in charge. The state stays behind."""
-        if self._network is not None:
+        if self._network is not None and not callable(self._learning_rate):
             self._learning_rate = self._network.learning_rate
         self.owner = None
         self._network = None
         self._weights = []
-        self._variables = []
+        self._ranked = None
+
+    def finalize_variable_values(self, var_list: Any = None) -> None:
+        """The weights become their moving averages, if `use_ema`; `fit` ends with this.
+
+        Args:
+            var_list: Accepted for compatibility: all weights that it trains are meant.
+        """
+        if self._network is not None and self.use_ema:
+            self._network.adopt_average()
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Keeps some weights from being decayed. Call it before `compile`.
+
+        It is saved with the model, but is no part of the configuration, as in Keras.
+
+        Args:
+            var_list: Variables to exclude.
+            var_names: Regular expressions; a weight in whose name (such as "kernel" or "bias")
+                one of them is found is excluded.
+
+        Raises:
+            ValueError: If the optimizer is in use already.
+
+        Example:
+            >>> optimizer = lamina.optimizers.AdamW()
+            >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+        """
+        if self.built:
+            raise ValueError(
+                "`exclude_from_weight_decay()` can only be configured before the optimizer is "
+                f"built. Received: optimizer '{self.name}', which a model uses"
+            )
+        self._excluded = list(var_list or ())
+        self._excluded_paths = frozenset()
+        names = [var_names] if isinstance(var_names, str) else list(var_names or ())
+        self._excluded_names = re.compile("|".join(names)) if names else None
+
+    def _is_excluded(self, weight: Variable) -> bool:
+        if any(weight is other for other in self._excluded):
+            return True
+        if weight.path in self._excluded_paths:
+            return True
+        return self._excluded_names is not None and bool(self._excluded_names.search(weight.name))
+
+    # Configuration.
 
     def get_config(self) -> Config:
-        """The arguments of the constructor, as plain data, with the learning rate of now."""
-        return {"name": self.name, "learning_rate": self.learning_rate}
+        """The arguments of the constructor, as plain data, with the learning rate of now.
+
+        Raises:
+            ValueError: If the learning rate is a function, which cannot be saved.
+        """
+        rate = self._learning_rate
+        return {
+            "name": self.name,
+            "learning_rate": serialize_keras_object(rate) if callable(rate) else self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
 
     @classmethod
     def from_config(cls: type[Self], config: Config) -> Self:
@@ -170,7 +386,20 @@ class Optimizer:
         return cls(**config)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, learning_rate={self.learning_rate}>"
+        return f"<{type(self).__name__} name={self.name}, learning_rate={self._learning_rate}>"
+
+
+def _amount(where: str, name: str, value: Any) -> float | None:
+    return None if value is None else _checks.number(where, name, value, low=0.0, open_high=True)
+
+
+def _asking(where: str, function: Callable[[int], Any]) -> Callable[[int], float]:
+    """A function of the step for the core, with what it returns checked."""
+
+    def ask(step: int) -> float:
+        return _checks.number(where, "learning_rate", function(step), low=0.0, open_high=True)
+
+    return ask
 
 
 def _nothing(shape: tuple[int, ...], dtype: str) -> Array:
@@ -183,5 +412,15 @@ def _attach_slot(variable: Variable, network: _core.Network, slot: int, place: i
 
     def write(value: Array) -> None:
         network.set_slot(slot, place, value)
+
+    variable.attach(read, write)
+
+
+def _attach_number(variable: Variable, network: _core.Network, i: int) -> None:
+    def read() -> Array:
+        return np.array(network.get_optimizer_number(i), "float64")
+
+    def write(value: Array) -> None:
+        network.set_optimizer_number(i, float(value))
 
     variable.attach(read, write)

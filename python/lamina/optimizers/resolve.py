@@ -7,20 +7,6 @@ from typing import Any
 from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer
 from lamina.saving.serialization import custom_object_scope, serialize_keras_object
 
-_PLANNED = (
-    "rmsprop",
-    "adamw",
-    "adagrad",
-    "nadam",
-    "adamax",
-    "adadelta",
-    "lion",
-    "lamb",
-    "ftrl",
-    "adafactor",
-    "muon",
-)
-
 
 def get(identifier: Any) -> Optimizer:
     """The optimizer that `identifier` names.
@@ -30,7 +16,6 @@ def get(identifier: Any) -> Optimizer:
 
     Raises:
         ValueError: For an unknown name.
-        NotImplementedError: For an optimizer that Keras has and lamina does not have yet.
         TypeError: For anything else.
     """
     if isinstance(identifier, Optimizer):
@@ -38,12 +23,8 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier.from_config({})
     if isinstance(identifier, str):
-        if identifier.lower() in _PLANNED:
-            raise NotImplementedError(
-                f"Optimizer '{identifier}' is not supported yet: use 'adam' or 'sgd'. "
-                f"Received: optimizer='{identifier}'"
-            )
-        identifier = {"class_name": identifier}
+        lower = identifier.lower()  # as in Keras, case does not matter
+        identifier = {"class_name": lower if lower in OPTIMIZERS._aliases else identifier}
     if isinstance(identifier, dict):
         optimizer = OPTIMIZERS.create(identifier)
         if not isinstance(optimizer, Optimizer):

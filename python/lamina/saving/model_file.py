@@ -1,8 +1,9 @@
 """Models as files: safetensors here, the formats of Keras in modules of their own.
 
 A safetensors file holds the weights as "model/<layer>/<weight>", the optimizer's state as
-"optimizer/<slot>/<layer>/<weight>", and in its metadata, as JSON: "config" (the layers),
-"compile" (what `compile` was given) and "state" (seeds and counters). docs/files.md has the
+"optimizer/<slot>/<layer>/<weight>" (single numbers as "optimizer/<name>"), and in its metadata,
+as JSON: "config" (the layers), "compile" (what `compile` was given) and "state" (seeds and
+counters). docs/files.md has the
 whole format.
 """
 
@@ -167,10 +168,13 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
         metadata["compile"] = json.dumps(compile_config)
         optimizer = model.optimizer
         if optimizer is not None and optimizer.built and network is not None:
-            state["iterations"] = optimizer.iterations
-            for place, variable in model._placed:
-                for slot, name in enumerate(network.slot_names()):
-                    tensors[_slot_key(name, variable)] = network.get_slot(slot, place)
+            state["iterations"] = optimizer._iterations
+            for key, variable in optimizer._state.items():
+                tensors[f"optimizer/{key}"] = variable.numpy()
+        if optimizer is not None:
+            excluded = [v.path for v in variables if optimizer._is_excluded(v)]
+            if excluded:
+                state["without_weight_decay"] = excluded
     metadata["state"] = json.dumps(state)
     return tensors, metadata
 
@@ -216,6 +220,7 @@ def restore(
         if not compile or "compile" not in metadata:
             return model
         model.compile_from_config(_json(metadata, "compile"))
+        _restore_exclusions(model, state.get("without_weight_decay", []))
         if "iterations" in state:
             if model.loss is None:
                 raise FileFormatError(
@@ -247,27 +252,34 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
         setattr(layer, "seed", seed)  # noqa: B010 - only layers with a seed come here
 
 
+def _restore_exclusions(model: Sequential, paths: Any) -> None:
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise FileFormatError(
+            "The file's weights without weight decay must be a list of names. "
+            f"Received: {shorten(paths)}"
+        )
+    optimizer = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner is not None:
+        inner._excluded_paths = frozenset(paths)
+        if paths and model._network is not None:
+            model._forget_network()  # planned while compiling, before this was known
+
+
 def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Array]) -> None:
     steps = _checks.integer("state", "iterations", iterations, low=0, high=2**62)
     network = model._plan()
-    names = network.slot_names()
-    expected = {
-        _slot_key(name, variable): (slot, place, variable)
-        for place, variable in model._placed
-        for slot, name in enumerate(names)
-    }
-    values = _matched(slots, {key: entry[2] for key, entry in expected.items()})
-    for (slot, place, _), value in zip(expected.values(), values, strict=True):
-        network.set_slot(slot, place, value)
+    optimizer = model.optimizer
+    assert optimizer is not None
+    expected = {f"optimizer/{key}": variable for key, variable in optimizer._state.items()}
+    values = _matched(slots, expected)
+    for variable, value in zip(expected.values(), values, strict=True):
+        variable.assign(value)
     network.iterations = steps
 
 
 def _key(variable: Variable) -> str:
     return f"model/{variable.path}"
-
-
-def _slot_key(slot: str, variable: Variable) -> str:
-    return f"optimizer/{slot}/{variable.path}"
 
 
 def _matched(tensors: dict[str, Array], expected: dict[str, Variable]) -> list[Array]:
