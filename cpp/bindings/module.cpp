@@ -44,6 +44,8 @@ PYBIND11_MODULE(_core, m) {
   init_config(m);
   init_random(m);
   init_functions(m);
+  init_losses(m);
+  init_metrics(m);
   init_network(m);
   init_files(m);
   init_bench(m);  // after init_network: it takes a Network

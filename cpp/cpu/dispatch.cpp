@@ -12,6 +12,7 @@
   extern const GatherKernels gather_kernels;         \
   extern const GemmKernels gemm_kernels;             \
   extern const LossKernels loss_kernels;             \
+  extern const MetricKernels metric_kernels;         \
   extern const OptimizerKernels optimizer_kernels;   \
   extern const PeakKernels peak_kernels;             \
   extern const RandomKernels random_kernels;         \
@@ -23,6 +24,7 @@
    &isa::gather_kernels,      \
    &isa::gemm_kernels,        \
    &isa::loss_kernels,        \
+   &isa::metric_kernels,      \
    &isa::optimizer_kernels,   \
    &isa::peak_kernels,        \
    &isa::random_kernels,      \

@@ -13,7 +13,6 @@ namespace lamina::nn {
 namespace {
 
 bool takes_labels(LossKind kind) { return kind == LossKind::sparse_categorical_crossentropy; }
-bool takes_labels(MetricKind kind) { return kind == MetricKind::sparse_categorical_accuracy; }
 
 bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
   switch (loss) {
@@ -25,11 +24,6 @@ bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
     default:
       return false;
   }
-}
-
-bool is_crossentropy(LossKind loss) {
-  return loss == LossKind::binary_crossentropy || loss == LossKind::categorical_crossentropy ||
-         takes_labels(loss);
 }
 
 /// One training or evaluation at a time on one network.
@@ -54,7 +48,7 @@ Sequential::LossPlan Sequential::plan_loss(const LossSpecification& loss) const 
   const auto& operations = network.operations();
   LossPlan plan;
   plan.operations = operations.size();
-  if (is_crossentropy(loss.kind) && loss.from_logits) {
+  if (loss.from_logits) {
     plan.form = PredictionForm::logits;
     return plan;
   }
@@ -76,20 +70,31 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   const Shape& output = network.output_shape();
   if (output.empty()) throw ValueError("[compile] the network's output must have at least one axis");
   for (const MetricSpecification& metric : objective.metrics) {
-    if (takes_labels(metric.kind) != takes_labels(objective.loss.kind)) {
+    check_metric(metric, output.back());
+    if (takes_labels(metric) != takes_labels(objective.loss.kind)) {
       throw ValueError(
           text("[compile] metric '", name_of(metric.kind), "' takes ",
-               takes_labels(metric.kind) ? "integer labels" : "targets shaped like the prediction",
-               ", but loss '", name_of(objective.loss.kind), "' takes ",
+               takes_labels(metric) ? "integer labels" : "targets shaped like the prediction", ", but loss '",
+               name_of(objective.loss.kind), "' takes ",
                takes_labels(objective.loss.kind) ? "integer labels" : "targets shaped like the prediction"));
     }
+  }
+  if (!(objective.loss_weight >= 0.0 && objective.loss_weight < kUnbounded)) {
+    throw ValueError(
+        text("[compile] loss_weights must be finite and not negative. Received: ", objective.loss_weight));
   }
   if (takes_labels(objective.loss.kind) && output.back() > std::int64_t{1} << 31) {
     throw ValueError("[compile] sparse labels reach at most 2^31 - 1");
   }
   network.build();
   auto optimizer = std::make_unique<Optimizer>(settings, network);
-  std::vector<MetricSums> sums(objective.metrics.size()), pending(objective.metrics.size());
+  std::vector<std::size_t> offsets;
+  std::size_t state = 0;
+  for (const MetricSpecification& metric : objective.metrics) {
+    offsets.push_back(state);
+    state += static_cast<std::size_t>(state_size(metric, output.back()));
+  }
+  std::vector<double> sums(state), pending(state);
   Objective copy = objective;
 
   const std::unique_lock lock(parameters_lock_);
@@ -97,9 +102,20 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   objective_ = std::move(copy);
   target_form_ = takes_labels(objective_.loss.kind) ? TargetForm::labels : TargetForm::values;
   optimizer_ = std::move(optimizer);
-  metric_sums_ = std::move(sums);
-  pending_sums_ = std::move(pending);
-  loss_sums_ = {};
+  metric_state_ = std::move(sums);
+  pending_state_ = std::move(pending);
+  metric_offsets_ = std::move(offsets);
+  loss_total_ = loss_count_ = 0.0;
+}
+
+bool Sequential::plain_mean() const {
+  return objective_.reduction == LossReduction::mean && objective_.loss_weight == 1.0 &&
+         !objective_.skip_missing && !objective_.loss.ignores_class && !objective_.loss.whole_batch;
+}
+
+double Sequential::loss_divisor(const LossArguments& loss) const {
+  if (objective_.reduction == LossReduction::sum) return 1.0;
+  return network.device().loss_count(loss, objective_.reduction == LossReduction::weighted_mean);
 }
 
 Optimizer& Sequential::optimizer() {
@@ -114,7 +130,9 @@ std::int64_t Sequential::positions() const {
 void Sequential::check(const Samples& samples) const {
   if (!optimizer_) throw StateError("[Network] call compile() before training or evaluating");
   check_inputs(samples.x, network.input_shape());
-  check_targets(network.device(), samples, network.output_shape(), target_form_);
+  const LossSpecification& loss = objective_.loss;
+  check_targets(network.device(), samples, network.output_shape(),
+                {target_form_, objective_.skip_missing, loss.ignores_class, loss.ignore_class});
 }
 
 void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
@@ -138,11 +156,15 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
   loss.prediction = prediction;
   loss.target = batch_.y();
   loss.weights = batch_.weights();
-  if (training) {
-    loss.scale = 1.0 / static_cast<double>(loss_rows);
-    loss.gradient = gradient;
+  loss.skip_missing = objective_.skip_missing;
+  const bool plain = plain_mean();
+  loss.scale = 1.0 / static_cast<double>(loss_rows);
+  if (!plain) {
+    const double divisor = loss_divisor(loss);
+    loss.scale = divisor == 0.0 ? 0.0 : objective_.loss_weight / divisor;
   }
-  if (plan_.form == PredictionForm::logits_of_activation && !metric_sums_.empty()) {
+  if (training) loss.gradient = gradient;
+  if (plan_.form == PredictionForm::logits_of_activation && !metric_offsets_.empty()) {
     // The metrics read what the model would have returned: a left-out layer has a buffer of
     // its own, a left-out ending is written over the logits.
     loss.output = activations_.slots.back().output.get();
@@ -151,16 +173,18 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
   const void* answer = loss.output != nullptr ? loss.output : prediction;
 
   // Sums are added up aside and taken over when nothing can stop the step any more.
-  pending_sums_.assign(metric_sums_.begin(), metric_sums_.end());
-  for (std::size_t i = 0; i < pending_sums_.size(); ++i) {
+  pending_state_.assign(metric_state_.begin(), metric_state_.end());
+  for (std::size_t i = 0; i < metric_offsets_.size(); ++i) {
     MetricArguments metric;
     metric.dtype = dtype;
-    metric.metric = objective_.metrics[i];
+    metric.metric = &objective_.metrics[i];
     metric.rows = loss_rows;
     metric.columns = columns;
     metric.prediction = answer;
     metric.target = batch_.y();
-    device.add_metric(metric, pending_sums_[i]);
+    metric.skip_missing = objective_.skip_missing;
+    if (objective_.metrics[i].weighted) metric.weights = batch_.weights();
+    device.add_metric(metric, pending_state_.data() + metric_offsets_[i]);
   }
 
   if (training) {
@@ -177,9 +201,10 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
     optimizer_->step(network);
     ++steps_seen_;
   }
-  metric_sums_.swap(pending_sums_);
-  loss_sums_.total += total;
-  loss_sums_.count += static_cast<double>(loss_rows);
+  metric_state_.swap(pending_state_);
+  // Over batches the losses' mean, each by its number of samples.
+  loss_total_ += plain ? total : (total * loss.scale) * static_cast<double>(loss_rows);
+  loss_count_ += static_cast<double>(loss_rows);
 }
 
 void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,
@@ -247,14 +272,15 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
 }
 
 void Sequential::reset_metrics() {
-  loss_sums_ = {};
-  for (MetricSums& sums : metric_sums_) sums = {};
+  loss_total_ = loss_count_ = 0.0;
+  std::fill(metric_state_.begin(), metric_state_.end(), 0.0);
 }
 
 std::vector<double> Sequential::metric_values() const {
-  const auto mean = [](const MetricSums& sums) { return sums.count == 0.0 ? 0.0 : sums.total / sums.count; };
-  std::vector<double> values{mean(loss_sums_)};
-  for (const MetricSums& sums : metric_sums_) values.push_back(mean(sums));
+  std::vector<double> values{loss_count_ == 0.0 ? 0.0 : loss_total_ / loss_count_};
+  for (std::size_t i = 0; i < metric_offsets_.size(); ++i) {
+    append_result(objective_.metrics[i], network.output_shape().back(), metric_state(i), values);
+  }
   return values;
 }
 
