@@ -369,6 +369,10 @@ void check_metric(const MetricSpecification& m, std::int64_t columns) {
     throw ValueError(text("[metric] top_k must be at most the predictions' ", columns,
                           " columns. Received: top_k=", m.top_k));
   }
+  if (m.kind == MetricKind::iou && !m.sparse_target && m.sparse_prediction && columns != 1) {
+    throw ValueError(
+        text("[metric] predictions that are class indices need one column. Received: ", columns));
+  }
   if (!m.label_weights.empty() && static_cast<std::int64_t>(m.label_weights.size()) != columns) {
     throw ValueError(text("[metric] one of label_weights is needed for each of the predictions' ", columns,
                           " columns. Received: ", m.label_weights.size()));

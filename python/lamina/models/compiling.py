@@ -11,6 +11,7 @@ from lamina import _checks, _core
 from lamina._arrays import NATIVE
 from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import Layer
+from lamina.metrics.metric import Metric
 from lamina.models.compiled import Compiled
 from lamina.models.data import Samples, fit_inputs, input_array, make_samples
 from lamina.optimizers.optimizer import Optimizer
@@ -64,6 +65,7 @@ class Compilable:
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        missing_targets: str = "error",
     ) -> None:
         """Says how to train: the loss, the optimizer and what to report.
 
@@ -71,14 +73,17 @@ class Compilable:
             optimizer: A name or object of `lamina.optimizers`. (Keras' default, "rmsprop", is
                 not there yet.) An optimizer that the model already uses keeps its state.
             loss: A name, object or function of `lamina.losses`.
-            loss_weights: Not supported: None only.
+            loss_weights: A number that the loss is multiplied by (or a list of one).
             metrics: A list of names, objects or functions of `lamina.metrics`; "accuracy" is
-                the form that fits the loss and the output.
-            weighted_metrics: Not supported yet: None only. (Metrics ignore sample weights.)
+                the form that fits the loss and the output. These ignore weights.
+            weighted_metrics: The same, but weighted by `sample_weight` or `class_weight`.
             run_eagerly: Not supported yet: False only.
             steps_per_execution: Not supported: 1 only. An epoch is one call already.
             jit_compile: Any value: everything is compiled ahead of time.
             auto_scale_loss: Any value: it concerns float16, which lamina does not compute in.
+            missing_targets: What NaN among the targets is: "error", or with "ignore" a target that
+                is not known. It counts neither in the loss nor in metrics: means are over the
+                targets that are there. (lamina's own.)
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
@@ -87,12 +92,12 @@ class Compilable:
         """
         _checks.require_default(
             "compile",
-            loss_weights=loss_weights,
-            weighted_metrics=weighted_metrics or None,
             run_eagerly=run_eagerly,
             steps_per_execution=None if steps_per_execution == 1 else steps_per_execution,
         )
-        compiled = Compiled(optimizer, loss, metrics)
+        compiled = Compiled(
+            optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
+        )
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
         owner = new.owner() if new.owner is not None else None
@@ -134,6 +139,14 @@ class Compilable:
         """The names of what `evaluate` returns."""
         return list(self._compiled.names) if self._compiled is not None else []
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """The mean of the loss, and the metrics: what the last epoch, evaluation or batch gave.
+
+        Empty before the model is compiled and built.
+        """
+        return self._compiled.objects(self._network) if self._compiled is not None else []
+
     def get_compile_config(self) -> Config | None:
         """The arguments of `compile` as plain data, or None before it."""
         return self._compiled.get_config() if self._compiled is not None else None
@@ -150,7 +163,14 @@ class Compilable:
                 "compile_from_config: a dictionary with 'optimizer', 'loss' and 'metrics' is "
                 f"needed. Received: {config!r}"
             )
-        self.compile(config["optimizer"], config["loss"], metrics=config["metrics"])
+        self.compile(
+            config["optimizer"],
+            config["loss"],
+            loss_weights=config.get("loss_weights"),
+            metrics=config["metrics"],
+            weighted_metrics=config.get("weighted_metrics"),
+            missing_targets=config.get("missing_targets", "error"),
+        )
 
     def _require_compiled(self, method: str) -> Compiled:
         if self._compiled is None:
@@ -179,7 +199,7 @@ class Compilable:
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
-        samples = make_samples(inputs, y, sample_weight, class_weight, output, compiled.labels)
+        samples = make_samples(inputs, y, sample_weight, class_weight, output, compiled.targets)
         return samples, sample, output
 
     def _takes_as_they_are(self, compiled: Compiled, x: Any, y: Any) -> bool:

@@ -60,7 +60,8 @@ class Trainer(Inference):
             shuffle: Whether each epoch takes the samples in a new random order: a function of
                 the model's seed and of how many epochs it has seen.
             class_weight: Weights of classes: a dictionary of integers to numbers.
-            sample_weight: One weight for each sample.
+            sample_weight: One weight for each sample, or for each position of all axes of its
+                prediction but the last.
             initial_epoch: The epoch to start from.
             steps_per_epoch: Not supported yet: None only.
             validation_steps: How many batches to validate on; None means all.
@@ -160,7 +161,7 @@ class Trainer(Inference):
         inputs = fit_inputs(input_array(data[0], name), sample, name)
         weight = data[2] if len(data) == 3 else None
         return make_samples(
-            inputs, data[1], weight, None, output, compiled.labels, "validation_data: "
+            inputs, data[1], weight, None, output, compiled.targets, "validation_data: "
         )
 
     def _train_by_batches(
