@@ -136,7 +136,7 @@ class SparseCategoricalCrossentropy(FormulaLoss):
                 where, "ignore_class", ignore_class, low=-(2**31) + 1, high=2**31 - 1
             )
         )
-        last_axis(where, axis)
+        self.axis = last_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
@@ -164,6 +164,7 @@ class SparseCategoricalCrossentropy(FormulaLoss):
             **super().get_config(),
             "from_logits": self.from_logits,
             "ignore_class": self.ignore_class,
+            "axis": self.axis,
         }
 
 
