@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import losses
+from lamina._typing import Config
 from lamina.metrics.metric import register
 from lamina.metrics.reduction import LossMetric
 
@@ -32,6 +33,12 @@ class BinaryCrossentropy(LossMetric):
             name,
             dtype,
         )
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        config = super().get_config()
+        del config["axis"]
+        return config
 
 
 @register()
