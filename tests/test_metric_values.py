@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import json
 import pickle
+import weakref
 from typing import Any
 
 import numpy as np
@@ -400,6 +402,34 @@ def test_metrics_of_a_model_read_its_state() -> None:
     model.reset_metrics()
     assert auc.result() == 0.0
     assert auc([0, 1], [0.2, 0.8]) == pytest.approx(1.0)  # on its own again
+
+
+def test_metrics_of_a_model_that_is_compiled_anew() -> None:
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    first, both = metrics.MeanAbsoluteError(), metrics.MeanSquaredError()
+    model.compile("sgd", "mse", metrics=[first, both])
+    model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    assert first.result() > 0.0
+    model.compile("sgd", "mse", metrics=[both])
+    loss, value = model.evaluate(np.ones((4, 2)), np.ones(4))
+    assert both.result() == value == loss
+    assert first.result() == 0.0
+
+
+def test_a_model_with_metrics_goes_with_its_last_reference() -> None:
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    metric = metrics.AUC()
+    model.compile("sgd", "mse", metrics=["mae", metric])
+    model.evaluate(np.ones((4, 2)), np.ones(4))
+    last = metric.result()
+    gone = weakref.ref(model._compiled)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert metric.result() == last
 
 
 def test_names_in_logs() -> None:

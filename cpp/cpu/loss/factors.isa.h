@@ -74,6 +74,19 @@ LAMINA_INLINE std::size_t label_of(const LossRows<T>& a, std::size_t r) {
   return label >= 0 && static_cast<std::size_t>(label) < a.columns ? static_cast<std::size_t>(label) : 0;
 }
 
+/// Whether any row may be one that does not count.
+template <class T>
+LAMINA_INLINE bool some_do_not_count(const LossRows<T>& a) {
+  if (!a.labels) return a.skip_missing;
+  bool outside = a.loss.ignores_class;
+  const std::uint64_t classes = a.columns;
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    // A negative label becomes larger than any number of classes.
+    outside |= static_cast<std::uint64_t>(static_cast<std::int64_t>(a.labels[r])) >= classes;
+  }
+  return outside;
+}
+
 /// Makes loss and gradient of the rows that do not count +0, whatever was computed there.
 template <class T>
 LAMINA_INLINE void clear_uncounted(const LossRows<T>& a) {

@@ -36,7 +36,7 @@ void whole_rows(const LossRows<typename V::Scalar>& a) {
     default:
       return overlap<V>(a);
   }
-  if (a.skip_missing || a.labels) clear_uncounted(a);
+  if (some_do_not_count(a)) clear_uncounted(a);
 }
 
 template <class V>

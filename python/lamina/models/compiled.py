@@ -145,29 +145,24 @@ class Compiled:
         )
         self._resolved = resolved
         self._sizes = [s.result_size(output[-1]) for s in specifications]
-        for place, metric in enumerate(resolved):
-            metric._model = self._reader(network, place + 1)
+        start = 1
+        for place, (metric, size) in enumerate(zip(resolved, self._sizes, strict=True)):
+            metric._model = _reader(network, place, start, size)
+            start += max(size, 1)
         self.optimizer.bind(network, weights)
 
-    def _reader(
-        self, network: _core.Network, place: int
-    ) -> tuple[Callable[[], Any], Callable[[], list[Any]]]:
-        """How the value at `place`, and a metric's variables, are read from the model."""
-
-        def result() -> Any:
-            return self.values(network.metric_values())[place]
-
-        def variables() -> list[Any]:
-            return [value for _, value in network.metric_variables(place - 1)]
-
-        return result, variables
+    def release_metrics(self, successor: Compiled) -> None:
+        """The model is compiled anew: metrics that it no longer has are on their own again."""
+        for metric in self._resolved:
+            if not any(metric is other for other in successor._resolved):
+                metric._model = None
 
     def objects(self, network: _core.Network | None) -> list[metrics.Metric]:
         """The mean of the loss and the metrics, reading the model's state."""
         if network is None or self.loss is None:
             return []
         loss = metrics.Mean(name="loss")
-        loss._model = (self._reader(network, 0)[0], list)
+        loss._model = (lambda: network.metric_values()[0], list)
         return [loss, *self._resolved]
 
     def values(self, numbers: list[float]) -> list[Any]:
@@ -206,6 +201,23 @@ _REDUCTIONS = {
     "mean_with_sample_weight": "weighted_mean",
     "sum": "sum",
 }
+
+
+def _reader(
+    network: _core.Network, place: int, start: int, size: int
+) -> tuple[Callable[[], Any], Callable[[], list[Any]]]:
+    """How the result and the variables of the metric at `place` are read from the model.
+
+    Knows the network alone, so that models and their metrics are no reference cycle.
+    """
+
+    def result() -> Any:
+        return number_or_array(network.metric_values()[start : start + max(size, 1)], size)
+
+    def variables() -> list[Any]:
+        return [value for _, value in network.metric_variables(place)]
+
+    return result, variables
 
 
 def _only(argument: str, value: Any) -> Any:

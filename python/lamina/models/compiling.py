@@ -117,6 +117,8 @@ class Compilable:
         if old is not None and old is not new:
             old.release()
         new.owner = weakref.ref(self)
+        if self._compiled is not None:
+            self._compiled.release_metrics(compiled)
         self._compiled = compiled
 
     @property
