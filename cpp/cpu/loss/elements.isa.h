@@ -182,7 +182,12 @@ struct Divergence {
   }
 };
 
-/// pow(x, y) of a base in [0, 1], and its derivative.
+template <class V>
+LAMINA_NOINLINE void power_apart(const V& x, const V& y, V& out) {
+  out = pow(x, y);
+}
+
+/// x^gamma of a base in [0, 1], and its derivative.
 template <class V>
 struct FocalPower {
   using T = typename V::Scalar;
@@ -190,8 +195,17 @@ struct FocalPower {
   bool constant;
   explicit LAMINA_INLINE FocalPower(double g)
       : gamma(V::splat(static_cast<T>(g))), less(V::splat(static_cast<T>(g - 1.0))), constant(g == 0.0) {}
-  LAMINA_INLINE V value(V x) const { return pow(x, gamma); }
-  LAMINA_INLINE V derivative(V x) const { return constant ? V::splat(0) : gamma * pow(x, less); }
+  LAMINA_INLINE V value(V x) const {
+    V y;
+    power_apart(x, gamma, y);
+    return y;
+  }
+  LAMINA_INLINE V derivative(V x) const {
+    if (constant) return V::splat(0);
+    V y;
+    power_apart(x, less, y);
+    return gamma * y;
+  }
 };
 
 template <class V, bool logits>
@@ -220,6 +234,23 @@ struct BinaryFocal {
   }
 };
 
+template <class V, class Loss>
+LAMINA_NOINLINE void evaluate_apart(const Loss& loss, const V& p, const V& t, Element<V>& e) {
+  e = loss.evaluate(p, t);
+}
+
+/// Any of the above, its arithmetic compiled once.
+template <class V, class Loss>
+struct Apart {
+  Loss loss;
+  static constexpr bool mean = kMean<Loss>;
+  LAMINA_INLINE Element<V> evaluate(V p, V t) const {
+    Element<V> e;
+    evaluate_apart(loss, p, t, e);
+    return e;
+  }
+};
+
 /// Any of the above where targets that are NaN count as nothing.
 template <class V, class Loss>
 struct WherePresent {
@@ -228,7 +259,8 @@ struct WherePresent {
   LAMINA_INLINE Element<V> evaluate(V p, V t) const {
     const V zero = V::splat(0);
     const auto present = t == t;
-    const Element<V> e = loss.evaluate(p, select(present, t, zero));
+    Element<V> e;
+    evaluate_apart(loss, p, select(present, t, zero), e);
     return {select(present, e.loss, zero), select(present, e.gradient, zero), e.output};
   }
 };
@@ -250,9 +282,8 @@ void element_rows_of_one(const LossRows<typename V::Scalar>& a, const Loss& loss
 }
 
 template <class V, class Loss>
-void all_element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+void element_rows_of_several(const LossRows<typename V::Scalar>& a, const Loss& loss) {
   using T = typename V::Scalar;
-  if (a.columns == 1) return element_rows_of_one<V>(a, loss);
   const double columns = kMean<Loss> ? static_cast<double>(a.columns) : 1.0;
   for (std::size_t r = 0; r < a.rows; ++r) {
     const std::size_t at = r * a.columns;
@@ -270,9 +301,16 @@ void all_element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
 }
 
 template <class V, class Loss>
-LAMINA_INLINE void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
-  if (a.skip_missing) return all_element_rows<V>(a, WherePresent<V, Loss>{loss});
-  all_element_rows<V>(a, loss);
+void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+  if (a.skip_missing) return element_rows_of_several<V>(a, WherePresent<V, Loss>{loss});
+  if (a.columns == 1) return element_rows_of_one<V>(a, loss);
+  element_rows_of_several<V>(a, loss);
+}
+
+/// The same for losses of long arithmetic.
+template <class V, class Loss>
+void long_element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+  element_rows<V>(a, Apart<V, Loss>{loss});
 }
 
 }  // namespace

@@ -16,6 +16,13 @@ namespace {
 
 using namespace lamina::numerics;
 
+// For arithmetic that is long and not the hottest: one copy of it, wherever it is used.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define LAMINA_NOINLINE __declspec(noinline)
+#else
+#define LAMINA_NOINLINE __attribute__((noinline))
+#endif
+
 /// Probabilities are kept this far from 0 and 1.
 constexpr double kClip = 1e-7;
 

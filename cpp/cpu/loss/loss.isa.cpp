@@ -58,14 +58,14 @@ void loss_rows(const LossRows<typename V::Scalar>& a) {
     case LossKind::mean_absolute_percentage_error:
       return element_rows<V>(a, PercentageError<V>());
     case LossKind::mean_squared_logarithmic_error:
-      return element_rows<V>(a, LogarithmicError<V>());
+      return long_element_rows<V>(a, LogarithmicError<V>());
     case LossKind::log_cosh:
-      return element_rows<V>(a, LogCoshError<V>());
+      return long_element_rows<V>(a, LogCoshError<V>());
     case LossKind::binary_focal_crossentropy:
-      if (a.logits) return element_rows<V>(a, BinaryFocal<V, true>(a.loss));
-      return element_rows<V>(a, BinaryFocal<V, false>(a.loss));
+      if (a.logits) return long_element_rows<V>(a, BinaryFocal<V, true>(a.loss));
+      return long_element_rows<V>(a, BinaryFocal<V, false>(a.loss));
     case LossKind::poisson:
-      return element_rows<V>(a, PoissonDeviance<V>());
+      return long_element_rows<V>(a, PoissonDeviance<V>());
     case LossKind::hinge:
       return element_rows<V>(a, HingeLoss<V>(a.binary_targets));
     case LossKind::squared_hinge:
@@ -73,7 +73,7 @@ void loss_rows(const LossRows<typename V::Scalar>& a) {
     case LossKind::quantile:
       return element_rows<V>(a, QuantileError<V>(a.loss.quantile));
     case LossKind::kl_divergence:
-      return element_rows<V>(a, Divergence<V>());
+      return long_element_rows<V>(a, Divergence<V>());
     default:
       return whole_rows<V>(a);
   }

@@ -18,6 +18,14 @@ namespace {
 
 using namespace lamina::numerics;
 
+/// The slope of a focal crossentropy with respect to the share, +0 where the share was clipped.
+template <class V>
+LAMINA_NOINLINE void focal_slope(const FocalPower<V>& power, const V& alpha_t, const V& share, V& out) {
+  const V q = clip(share), rest = V::splat(1) - q;
+  const V h = alpha_t * fma(power.derivative(rest), log(q), -(power.value(rest) / q));
+  out = select(clipped(share), V::splat(0), h);
+}
+
 template <class V>
 void categorical_focal(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
@@ -25,11 +33,10 @@ void categorical_focal(const LossRows<typename V::Scalar>& a) {
   const Smoothing<V> smooth(a.loss.label_smoothing, a.loss.label_smoothing / static_cast<double>(columns));
   const FocalPower<V> power(a.loss.gamma);
   const V alpha = V::splat(static_cast<T>(a.loss.alpha)), one = V::splat(1), zero = V::splat(0);
-  // The slope with respect to the share, without the clip's.
   const auto slope = [&](V share, V t) {
-    const V q = clip(share), rest = one - q;
-    const V h = (alpha * t) * fma(power.derivative(rest), log(q), -(power.value(rest) / q));
-    return select(clipped(share), zero, h);
+    V h;
+    focal_slope(power, alpha * t, share, h);
+    return h;
   };
   for (std::size_t r = 0; r < a.rows; ++r) {
     const T* z = a.prediction + r * columns;
