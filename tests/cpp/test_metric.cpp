@@ -196,11 +196,91 @@ void test_metric_threads() {
   threads::set_count(threads::default_count());
 }
 
+/// Counts and moments are one chain over the elements: how samples are cut into batches changes no bit.
+template <class T>
+void test_counts() {
+  std::vector<MetricSpecification> metrics;
+  MetricSpecification confusion;
+  confusion.kind = MetricKind::confusion;
+  confusion.thresholds = {0.7, 0.2, 0.5};
+  metrics.push_back(confusion);
+  confusion.top_k = 2;
+  confusion.class_id = 3;
+  metrics.push_back(confusion);
+  MetricSpecification area;
+  area.kind = MetricKind::confusion;
+  area.result = ConfusionResult::auc;
+  area.even = area.beyond = area.multi_label = area.from_logits = true;
+  for (int i = 0; i < 200; ++i) area.thresholds.push_back(i / 199.0);
+  area.label_weights = {1, 2, 3, 4, 5};
+  metrics.push_back(area);
+  area.multi_label = false;
+  metrics.push_back(area);
+  for (MetricKind kind : {MetricKind::fbeta, MetricKind::r2, MetricKind::iou}) {
+    MetricSpecification m;
+    m.kind = kind;
+    m.classes = 5;
+    m.class_ids = {0, 4};
+    m.sparse_target = m.sparse_prediction = false;
+    metrics.push_back(m);
+    m.has_threshold = kind == MetricKind::fbeta;
+    m.sparse_target = kind == MetricKind::iou;
+    metrics.push_back(m);
+  }
+  const std::int64_t rows = 150, columns = 5;
+  Numbers numbers(9);
+  std::vector<T> prediction, target, weights;
+  std::vector<std::int32_t> labels;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    weights.push_back(static_cast<T>(numbers.next()));
+    labels.push_back(static_cast<std::int32_t>(numbers.next() * 7.0) - 1);  // some are no class
+    for (std::int64_t j = 0; j < columns; ++j) {
+      prediction.push_back(static_cast<T>(numbers.next() * 1.5 - 0.25));
+      target.push_back(static_cast<T>(numbers.next() < 0.5));
+      if (numbers.next() < 0.02) prediction.back() = std::numeric_limits<T>::quiet_NaN();
+      if (numbers.next() < 0.02) target.back() = std::numeric_limits<T>::quiet_NaN();
+    }
+  }
+  for (const MetricSpecification& m : metrics) {
+    const auto add = [&](std::int64_t first, std::int64_t count, std::vector<double>& state) {
+      MetricArguments a;
+      a.dtype = kDType<T>;
+      a.metric = &m;
+      a.rows = count;
+      a.columns = columns;
+      a.prediction = prediction.data() + first * columns;
+      a.target =
+          takes_labels(m) ? static_cast<const void*>(labels.data() + first) : target.data() + first * columns;
+      a.weights = weights.data() + first;
+      cpu::add_metric(a, state.data());
+    };
+    const auto size = static_cast<std::size_t>(state_size(m, columns));
+    std::vector<double> whole(size), parts(size);
+    add(0, rows, whole);
+    for (std::int64_t first = 0; first < rows;) {
+      const std::int64_t count = std::min<std::int64_t>(rows - first, first % 7);
+      add(first, count, parts);
+      first += std::max<std::int64_t>(count, 1);
+      if (count == 0) add(first - 1, 1, parts);
+    }
+    if (m.kind != MetricKind::r2) CHECK(same_bits(whole, parts));
+    double sum = 0.0;
+    for (const double x : whole) sum += std::fabs(x);
+    CHECK(sum > 0.0 || m.kind == MetricKind::r2);
+    std::vector<double> result;
+    append_result(m, columns, whole.data(), result);
+    CHECK(static_cast<std::int64_t>(result.size()) == std::max<std::int64_t>(1, result_size(m, columns)));
+    CHECK(!state_variables(m, columns, whole.data()).empty());
+  }
+}
+
 }  // namespace
 
 int main() {
   test_metrics<float>();
   test_metrics<double>();
+  test_counts<float>();
+  test_counts<double>();
   test_same_bits<float>();
   test_same_bits<double>();
   test_metric_threads<float>();
