@@ -484,6 +484,7 @@ def test_names_in_logs() -> None:
         (lambda: metrics.Precision()([1, 0], [1, 0, 1]), ValueError, "y_true.shape"),
         (lambda: metrics.Precision()([1, 0], [1, 0], [1, 2, 3]), ValueError, "sample_weight"),
         (lambda: metrics.get("aucc"), ValueError, "Did you mean"),
+        (lambda: metrics.get("mean_io_u"), ValueError, "num_classes"),
     ],
 )
 def test_bad_input(call: Any, kind: type[Exception], fragment: str) -> None:

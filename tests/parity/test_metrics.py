@@ -170,6 +170,16 @@ def test_the_same_classes_and_functions() -> None:
     assert {name for name in public if not hasattr(lamina.metrics, name)} == set()
 
 
+def test_the_same_names() -> None:
+    from keras.src.metrics import ALL_OBJECTS_DICT
+
+    from lamina.metrics.metric import METRICS
+
+    for name, cls in ALL_OBJECTS_DICT.items():
+        if name not in ("Metric", "metric", "MeanMetricWrapper", "mean_metric_wrapper"):
+            assert METRICS.find(name).__name__ == cls.__name__
+
+
 def _fit(module: Any, loss: Any, y: Any, **compiling: Any) -> tuple[dict[str, Any], Any]:
     rng = np.random.default_rng(5)
     x = rng.normal(0, 1, (50, 3)).astype(np.float32)

@@ -61,10 +61,11 @@ def get(identifier: Any) -> Metric:
         return identifier()
     if isinstance(identifier, str):
         try:
-            metric = METRICS.create({"class_name": identifier})
+            METRICS.find(identifier)
         except ValueError:
             names = [*METRICS._classes, *METRICS._aliases, *ACCURACY_NAMES]
             raise unknown_name("metric", identifier, names) from None
+        metric = METRICS.create({"class_name": identifier})
         metric.name = identifier
         assert isinstance(metric, Metric)
         return metric
