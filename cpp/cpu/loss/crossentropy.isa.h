@@ -45,10 +45,11 @@ void categorical_logits(const LossRows<typename V::Scalar>& a) {
     T* gradient = a.gradient ? a.gradient + r * columns : nullptr;
     T* output = a.output ? a.output + r * columns : nullptr;
     T* kept = output ? output : gradient;  // holds exp(z - m) between the passes
+    const std::size_t label = sparse ? label_of(a, r) : 0;
     const T largest = row_max<V>(columns, z);
     const V m = V::splat(largest);
     if (sparse) {
-      dot[r] = z[label_of(a, r)] - largest;
+      dot[r] = z[label] - largest;
       mass[r] = T(1);
       T sum[1];
       row_sums<V>(columns, sum, [&](std::size_t i, std::size_t count, V(&t)[1]) {
@@ -72,7 +73,6 @@ void categorical_logits(const LossRows<typename V::Scalar>& a) {
     if (!kept) continue;
     const V s = V::splat(total[r]), share = V::splat(mass[r]), c = V::splat(factor(a, r, 1.0));
     if (sparse && gradient) {
-      const std::size_t label = label_of(a, r);
       const T at_label = kept[label] / total[r] - T(1);
       for_each_vector<V>(columns, [&](std::size_t i, std::size_t count) {
         const V p = load_some<V>(kept + i, count) / s;

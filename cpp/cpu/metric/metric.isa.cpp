@@ -103,46 +103,50 @@ double correlation(MetricKind kind, std::size_t columns, const typename V::Scala
   return (2.0 * xy) / (((xx + yy) + apart * apart) + 1e-7);
 }
 
+/// 1 where the largest prediction is where it should be.
+template <class V>
+void argmax_rows(const MetricRows<typename V::Scalar>& a) {
+  const bool sparse = a.kind == MetricKind::sparse_categorical_accuracy;
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    const std::size_t predicted = first_largest<V>(a.columns, a.prediction + r * a.columns);
+    const std::size_t wanted = sparse ? static_cast<std::size_t>(a.labels[r])
+                                      : first_largest<V>(a.columns, a.target + r * a.columns);
+    a.row_values[r] = predicted == wanted && predicted < a.columns ? 1.0 : 0.0;
+  }
+}
+
+template <class V>
+double other_value(const MetricRows<typename V::Scalar>& a, std::size_t r, V threshold) {
+  const auto* p = a.prediction + r * a.columns;
+  const auto* t = a.target + (a.target ? r * a.columns : 0);
+  switch (a.kind) {
+    case MetricKind::binary_accuracy:
+      return matches<V>(a.columns, p, t, threshold) / static_cast<double>(a.columns);
+    case MetricKind::accuracy:
+      return equal_share<V>(a.columns, p, t);
+    case MetricKind::sparse_top_k_categorical_accuracy: {
+      const bool found = a.sorted_ids ? among_first(a.columns, p, a.labels[r], a.k)
+                                      : in_top_k(a.columns, p, a.labels[r], a.k);
+      return found ? 1.0 : 0.0;
+    }
+    case MetricKind::top_k_categorical_accuracy: {
+      const std::size_t wanted = first_largest<V>(a.columns, t);
+      return in_top_k(a.columns, p, static_cast<std::int64_t>(wanted), a.k) ? 1.0 : 0.0;
+    }
+    default:
+      return correlation<V>(a.kind, a.columns, p, t);
+  }
+}
+
 /// Targets may be missing only where the caller says so; such rows' values are not used.
 template <class V>
 void row_values(const MetricRows<typename V::Scalar>& a) {
+  if (a.kind == MetricKind::categorical_accuracy || a.kind == MetricKind::sparse_categorical_accuracy) {
+    return argmax_rows<V>(a);
+  }
   const V threshold = V::splat(static_cast<typename V::Scalar>(a.threshold));
   for (std::size_t r = 0; r < a.rows; ++r) {
-    const auto* p = a.prediction + r * a.columns;
-    const auto* t = a.target + (a.target ? r * a.columns : 0);
-    double& value = a.row_values[r];
-    value = 0.0;
-    if (a.columns == 0) continue;
-    switch (a.kind) {
-      case MetricKind::binary_accuracy:
-        value = matches<V>(a.columns, p, t, threshold) / static_cast<double>(a.columns);
-        break;
-      case MetricKind::accuracy:
-        value = equal_share<V>(a.columns, p, t);
-        break;
-      case MetricKind::pearson_correlation:
-      case MetricKind::concordance_correlation:
-        value = correlation<V>(a.kind, a.columns, p, t);
-        break;
-      case MetricKind::sparse_top_k_categorical_accuracy:
-        value = (a.sorted_ids ? among_first(a.columns, p, a.labels[r], a.k)
-                              : in_top_k(a.columns, p, a.labels[r], a.k))
-                    ? 1.0
-                    : 0.0;
-        break;
-      case MetricKind::top_k_categorical_accuracy: {
-        const std::size_t wanted = first_largest<V>(a.columns, t);
-        value = in_top_k(a.columns, p, static_cast<std::int64_t>(wanted), a.k) ? 1.0 : 0.0;
-        break;
-      }
-      default: {
-        const std::size_t predicted = first_largest<V>(a.columns, p);
-        const std::size_t wanted = a.kind == MetricKind::sparse_categorical_accuracy
-                                       ? static_cast<std::size_t>(a.labels[r])
-                                       : first_largest<V>(a.columns, t);
-        value = predicted == wanted && predicted < a.columns ? 1.0 : 0.0;
-      }
-    }
+    a.row_values[r] = a.columns == 0 ? 0.0 : other_value<V>(a, r, threshold);
   }
 }
 
