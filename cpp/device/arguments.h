@@ -133,9 +133,9 @@ struct ArrayView {
   const void* data = nullptr;
   ElementType type = ElementType::float32;
   std::int64_t rows = 0;
-  std::int64_t row_stride = 0;        ///< bytes
-  Shape row_shape;                    ///< without the rows
-  std::vector<std::int64_t> strides;  ///< bytes, one for each extent of row_shape
+  std::int64_t row_stride = 0;  ///< bytes
+  Extents row_shape;            ///< without the rows
+  Extents strides;              ///< bytes, one for each extent of row_shape
 };
 
 /// Which labels are right: whole numbers in [0, classes), maybe one more, maybe NaN.

@@ -40,6 +40,7 @@ struct ForwardArguments {
   void* y = nullptr;               ///< [batch, output elements]
   void* pre_activation = nullptr;  ///< like y, or null: what went into ending()
   const ParameterPointers* parameters = nullptr;
+  const void* kernel_blocks = nullptr;  ///< Dense: its kernel once more, as kernel_blocks.h says; or null
 };
 
 struct BackwardArguments {

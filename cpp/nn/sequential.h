@@ -29,12 +29,16 @@ class Sequential {
   Sequential(Shape input, DType dtype, Device& device, std::uint64_t seed)
       : network(std::move(input), dtype, device), seed_(seed), activations_(), batch_(device, dtype) {}
 
+  ~Sequential() { delete idle_batch_.load(); }
+
   Network network;
 
   /// Sets the loss, metrics and a fresh optimizer. ValueError when they do not fit the
   /// network's output or each other; nothing has changed then.
   void compile(const Objective& objective, const OptimizerSettings& settings);
   bool compiled() const { return optimizer_ != nullptr; }
+  /// What the loss expects of the targets.
+  TargetForm target_form() const { return target_form_; }
   /// StateError before compile().
   Optimizer& optimizer();
 
@@ -56,6 +60,8 @@ class Sequential {
   /// The metrics that compile() was given, and the state of one of them.
   const std::vector<MetricSpecification>& metrics() const { return objective_.metrics; }
   const double* metric_state(std::size_t i) const { return metric_state_.data() + metric_offsets_.at(i); }
+  bool has_metrics() const { return !metric_offsets_.empty(); }
+  double mean_loss() const { return loss_count_ == 0.0 ? 0.0 : loss_total_ / loss_count_; }
 
   /// Copies of one parameter, its gradient or an optimizer slot, dense, in the network's dtype.
   void read(const void* flat, std::size_t parameter, void* to_host) const;
@@ -99,7 +105,8 @@ class Sequential {
   std::vector<double> metric_state_, pending_state_;  ///< all metrics', one after the other
   std::vector<std::size_t> metric_offsets_;
   mutable std::shared_mutex parameters_lock_;  ///< held to change or read parameters, never for a whole step
-  std::atomic<bool> busy_{false};              ///< a training or evaluation is running
+  mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
+  std::atomic<bool> busy_{false};                    ///< a training or evaluation is running
 };
 
 }  // namespace lamina::nn

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array
@@ -120,6 +122,10 @@ class Inference(Compilable):
         """
         size = batch_size_of("predict", batch_size)
         mode = resolve_verbose(verbose, quiet=True)
+        if mode == 0 and steps is None and not callbacks and self._network is not None:
+            quick = self._network.try_predict(x)  # None: the longer way is to be taken
+            if quick is not None:
+                return quick
         inputs, sample, _ = self._inputs(x)
         if steps is not None:
             inputs = inputs[: _checks.integer("predict", "steps", steps, low=1) * size]
@@ -148,6 +154,11 @@ class Inference(Compilable):
         Returns:
             As `predict`.
         """
+        network = self._network
+        if network is not None and not training and mask is None:
+            result = network.try_predict(inputs)  # None: the longer way is to be taken
+            if result is not None:
+                return result
         if training:
             for layer in self._layers:
                 layer._require_inference(training)
@@ -158,11 +169,10 @@ class Inference(Compilable):
                 "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "
                 f"Received: layer '{inputs.name}'"
             )
-        network = self._network
-        if network is not None:
-            array = real_array(inputs, "x")
-            if array.ndim and array.shape[0] and array.shape[1:] == self._sample():
-                return network.predict(array, array.shape[0], None)
+        if network is not None and not isinstance(inputs, np.ndarray):
+            result = network.try_predict(real_array(inputs, "x"))
+            if result is not None:
+                return result
         array, sample, _ = self._inputs(inputs)
         return self._ready(sample).predict(array, array.shape[0], None)
 

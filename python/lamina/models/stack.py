@@ -195,6 +195,10 @@ class Stack(Trainer):
             shape = layer._shape_after(shape)
         return sample, shape
 
+    def _is_small(self) -> bool:
+        """Whether planning takes next to no time, and so need not wait for the first batch."""
+        return self.built and sum(v.size for layer in self._layers for v in layer.weights) <= 2**16
+
     def _sample(self) -> Shape:
         assert self._input is not None
         return self._input._samples
@@ -277,14 +281,13 @@ class Stack(Trainer):
                 (place, self._layers[info.layer]._variables[info.name])
                 for place, info in enumerate(network.parameters())
             ]
-            for place, variable in placed:
+            for place, variable in placed:  # each array is given up before there are gradients
                 network.set_parameter(place, variable.current())
+                _attach(variable, network, place)
             network.epochs_seen = self._epochs_seen
             network.steps_seen = self._steps_seen
             if self._compiled is not None:
                 self._compiled.apply(network, self._output_after(len(self._layers)), placed)
-            for place, variable in placed:
-                _attach(variable, network, place)
             self._placed = placed
             self._network = network
             return network

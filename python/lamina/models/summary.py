@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,8 @@ def render(model: Sequential, line_length: int | None, positions: Sequence[float
         parameters = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
         rows.append((f"{layer.name} ({type(layer).__name__})", shape, parameters))
     if line_length is None:
+        import shutil  # loads all kinds of compression
+
         line_length = min(88, max(40, shutil.get_terminal_size().columns - 4))
     places = [int(p * line_length) for p in (positions or _POSITIONS)]
     widths = [b - a - 3 for a, b in zip([1, *places], places, strict=False)]
