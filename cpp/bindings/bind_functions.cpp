@@ -1,4 +1,4 @@
-// Activations, losses and elementary functions on arrays, outside of any network.
+// Activations and elementary functions on arrays, outside of any network.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
@@ -64,54 +64,6 @@ py::array activate_backward(const Activation& f, const py::array& saved_input,
   return dx;
 }
 
-py::array loss_values(const LossSpecification& loss, const py::array& target,
-                      const py::array& prediction_input) {
-  const DType dtype = computing_dtype(prediction_input, "loss");
-  if (prediction_input.ndim() == 0)
-    throw ValueError("[loss] predictions need at least one axis. Received: shape ()");
-  const py::array prediction = contiguous(prediction_input);
-  const Matrix matrix = as_matrix(prediction);
-  const bool labels = loss.kind == LossKind::sparse_categorical_crossentropy;
-  const Shape full = shape_of(prediction);
-  const Shape leading(full.begin(), full.end() - 1);
-
-  py::array dense;
-  std::vector<std::int32_t> indices;
-  LossArguments a;
-  if (labels) {
-    if (shape_of(target) != leading) {
-      throw ValueError(text("[loss] integer labels of shape ", to_string(leading),
-                            " are needed. Received: shape ", to_string(shape_of(target))));
-    }
-    const py::array flat = contiguous(target).reshape({matrix.rows});
-    const ArrayView view = view_rows(flat, "y_true");
-    if (device("cpu").find_bad_label(view, matrix.columns) >= 0) {
-      throw ValueError(text("[loss] labels must be integers from 0 to ", matrix.columns - 1));
-    }
-    indices.resize(static_cast<std::size_t>(matrix.rows));
-    GatherArguments g;
-    g.source = &view;
-    g.rows = matrix.rows;
-    g.out = indices.data();
-    device("cpu").gather_labels(g);
-    a.target = indices.data();
-  } else {
-    dense = dense_copy(target, dtype, full, "y_true");
-    a.target = dense.data();
-  }
-  py::array out = make_array(dtype, leading);
-  a.dtype = dtype;
-  a.loss = loss;
-  a.form = loss.from_logits ? PredictionForm::logits : PredictionForm::values;
-  a.rows = matrix.rows;
-  a.columns = matrix.columns;
-  a.prediction = prediction.data();
-  a.row_losses = out.mutable_data();
-  const py::gil_scoped_release release;
-  device("cpu").loss(a);
-  return out;
-}
-
 py::array elementary(const std::string& name, const py::args& arrays) {
   std::vector<py::array> inputs;
   std::vector<const void*> pointers;
@@ -145,26 +97,6 @@ void init_functions(py::module_& m) {
       .def_readonly("b", &Activation::b)
       .def_readonly("c", &Activation::c);
 
-  py::class_<LossSpecification>(m, "Loss", "A loss and its parameters.")
-      .def(py::init([](const std::string& kind, bool from_logits, double label_smoothing, double delta) {
-             if (!(label_smoothing >= 0.0 && label_smoothing <= 1.0)) {
-               throw ValueError(
-                   text("[loss] label_smoothing must be between 0 and 1. Received: label_smoothing=",
-                        label_smoothing));
-             }
-             if (!(delta > 0.0))
-               throw ValueError(text("[loss] delta must be positive. Received: delta=", delta));
-             return LossSpecification{loss_from_name(kind), from_logits, label_smoothing, delta};
-           }),
-           py::arg("kind"), py::arg("from_logits") = false, py::arg("label_smoothing") = 0.0,
-           py::arg("delta") = 1.0);
-
-  py::class_<MetricSpecification>(m, "Metric", "A metric and its parameter.")
-      .def(py::init([](const std::string& kind, double a) {
-             return MetricSpecification{metric_from_name(kind), a};
-           }),
-           py::arg("kind"), py::arg("a") = 0.5);
-
   m.def("activate", &activate, py::arg("activation"), py::arg("x"),
         "The activation of a float32 or float64 array.");
   m.def("activate_backward", &activate_backward, py::arg("activation"), py::arg("saved"), py::arg("dy"),
@@ -173,8 +105,6 @@ void init_functions(py::module_& m) {
       "derivative_from",
       [](const Activation& f) { return derivative_from(f) == DerivativeFrom::output ? "output" : "input"; },
       py::arg("activation"), "Whether the derivative is computed from the 'output' or the 'input'.");
-  m.def("loss_values", &loss_values, py::arg("loss"), py::arg("target"), py::arg("prediction"),
-        "The loss of each row: an array shaped like the prediction without its last axis.");
   m.def("elementary", &elementary, py::arg("name"),
         "One of lamina's elementary functions, element by element.");
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bindings/arrays.h"
+#include "bindings/metrics.h"
 #include "bindings/module.h"
 #include "bindings/quick_calls.h"
 #include "core/error.h"
@@ -190,8 +191,19 @@ void init_network(py::module_& m) {
       .def(
           "compile",
           [](Sequential& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,
-             const std::vector<MetricSpecification>& metrics) { s.compile({loss, metrics}, optimizer); },
-          py::arg("loss"), py::arg("optimizer"), py::arg("metrics"))
+             const std::vector<MetricSpecification>& metrics, const std::string& reduction,
+             double loss_weight, bool skip_missing) {
+            s.compile({loss, metrics, reduction_from_name(reduction), loss_weight, skip_missing}, optimizer);
+          },
+          py::arg("loss"), py::arg("optimizer"), py::arg("metrics"), py::arg("reduction") = "mean",
+          py::arg("loss_weight") = 1.0, py::arg("skip_missing") = false)
+      .def(
+          "metric_variables",
+          [](Sequential& s, std::size_t i) {
+            if (i >= s.metrics().size()) throw py::index_error("no such metric");
+            return variables_of(s.metrics()[i], s.network.output_shape().back(), s.state_of_metric(i));
+          },
+          py::arg("i"), "The state of a metric: names and arrays.")
       .def_property("epochs_seen", &Sequential::epochs_seen, &Sequential::set_epochs_seen,
                     "How many epochs were trained: chooses the next shuffle.")
       .def_property("steps_seen", &Sequential::steps_seen, &Sequential::set_steps_seen,
@@ -227,13 +239,17 @@ void init_network(py::module_& m) {
       py::arg("array"), "Whether any element is NaN.");
   m.def(
       "find_bad_label",
-      [](const py::array& array, std::int64_t classes) {
+      [](const py::array& array, std::int64_t classes, std::optional<std::int64_t> ignore_class,
+         bool missing) {
         const ArrayView view = view_rows(array, "labels");
+        const LabelRule rule{classes, ignore_class.has_value(), ignore_class.value_or(0), missing};
         const py::gil_scoped_release release;
-        return device("cpu").find_bad_label(view, classes);
+        return device("cpu").find_bad_label(view, rule);
       },
-      py::arg("array"), py::arg("classes"),
-      "The index of the first label that is NaN, fractional or outside [0, classes); -1 if there is none.");
+      py::arg("array"), py::arg("classes"), py::arg("ignore_class") = std::nullopt,
+      py::arg("missing") = false,
+      "The index of the first label that is NaN (unless `missing`), fractional, or outside [0, classes) "
+      "without being the ignored class; -1 if there is none.");
 }
 
 }  // namespace lamina::bindings

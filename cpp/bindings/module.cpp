@@ -49,6 +49,8 @@ PYBIND11_MODULE(_core, m) {
   init_config(m);
   init_random(m);
   init_functions(m);
+  init_losses(m);
+  init_metrics(m);
   init_optimizer(m);
   init_network(m);
   init_optimizer_state(m);

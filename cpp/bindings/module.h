@@ -10,6 +10,8 @@ namespace py = pybind11;
 void init_config(py::module_& m);
 void init_random(py::module_& m);
 void init_functions(py::module_& m);
+void init_losses(py::module_& m);
+void init_metrics(py::module_& m);
 void init_network(py::module_& m);
 void init_optimizer(py::module_& m);        // before init_network: it takes settings
 void init_optimizer_state(py::module_& m);  // after init_network: more of its class

@@ -81,11 +81,11 @@ PyObject* guarded(double work, const Body& body) {
 }
 
 PyObject* means_of(const Sequential& model) {
-  const std::size_t count = model.metric_count();
-  if (count == 1) return PyFloat_FromDouble(model.metric_value(0));
-  PyObject* const list = PyList_New(static_cast<Py_ssize_t>(count));
-  for (std::size_t i = 0; list != nullptr && i < count; ++i) {
-    PyObject* const mean = PyFloat_FromDouble(model.metric_value(i));
+  if (!model.has_metrics()) return PyFloat_FromDouble(model.mean_loss());
+  const std::vector<double> values = model.metric_values();
+  PyObject* const list = PyList_New(static_cast<Py_ssize_t>(values.size()));
+  for (std::size_t i = 0; list != nullptr && i < values.size(); ++i) {
+    PyObject* const mean = PyFloat_FromDouble(values[i]);
     if (mean == nullptr) {
       Py_DECREF(list);
       return nullptr;

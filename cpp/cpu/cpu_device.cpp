@@ -12,6 +12,7 @@
 #include "cpu/gather/gather.h"
 #include "cpu/gemm/gemm.h"
 #include "cpu/loss/loss.h"
+#include "cpu/metric/metric.h"
 #include "cpu/optimizer/optimizer.h"
 #include "cpu/random/random.h"
 #include "cpu/reduce/reduce.h"
@@ -73,9 +74,13 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     return cpu::loss(arguments);
   }
-  void add_metric(const MetricArguments& arguments, MetricSums& sums) override {
+  double loss_count(const LossArguments& arguments, bool weighted) override {
     const FloatEnvironment environment;
-    cpu::add_metric(arguments, sums);
+    return cpu::loss_count(arguments, weighted);
+  }
+  void add_metric(const MetricArguments& arguments, double* state) override {
+    const FloatEnvironment environment;
+    cpu::add_metric(arguments, state);
   }
   void update(const UpdateArguments& arguments) override {
     const FloatEnvironment environment;
@@ -109,8 +114,8 @@ class CpuDevice final : public Device {
     cpu::gather(arguments);
   }
   void gather_labels(const GatherArguments& arguments) override { cpu::gather_labels(arguments); }
-  std::int64_t find_bad_label(const ArrayView& source, std::int64_t classes) override {
-    return cpu::find_bad_label(source, classes);
+  std::int64_t find_bad_label(const ArrayView& source, const LabelRule& rule) override {
+    return cpu::find_bad_label(source, rule);
   }
   bool has_nan(const ArrayView& source) override { return cpu::has_nan(source); }
   void permutation(std::int64_t n, RandomKey key, std::int64_t* order) override {

@@ -13,6 +13,7 @@
   extern const GatherKernels gather_kernels;         \
   extern const GemmKernels gemm_kernels;             \
   extern const LossKernels loss_kernels;             \
+  extern const MetricKernels metric_kernels;         \
   extern const OptimizerKernels optimizer_kernels;   \
   extern const RuleKernels rules_kernels;            \
   extern const PeakKernels peak_kernels;             \
@@ -26,6 +27,7 @@
    &isa::gather_kernels,      \
    &isa::gemm_kernels,        \
    &isa::loss_kernels,        \
+   &isa::metric_kernels,      \
    &isa::optimizer_kernels,   \
    &isa::rules_kernels,       \
    &isa::peak_kernels,        \

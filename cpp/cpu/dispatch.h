@@ -10,6 +10,7 @@
 #include "cpu/gather/kernels.h"
 #include "cpu/gemm/kernels.h"
 #include "cpu/loss/kernels.h"
+#include "cpu/metric/kernels.h"
 #include "cpu/optimizer/kernels.h"
 #include "cpu/optimizer/rule_kernels.h"
 #include "cpu/peak/kernels.h"
@@ -25,6 +26,7 @@ struct KernelTable {
   const GatherKernels* gather;
   const GemmKernels* gemm;
   const LossKernels* loss;
+  const MetricKernels* metric;
   const OptimizerKernels* optimizer;
   const RuleKernels* rules;
   const PeakKernels* peak;

@@ -20,12 +20,43 @@ constexpr std::string_view kActivations[] = {
     "gelu_tanh", "mish",         "exponential", "softmax",    "log_softmax",
 };
 constexpr std::string_view kLosses[] = {
-    "mean_squared_error",  "mean_absolute_error",      "huber",
-    "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "huber",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "log_cosh",
+    "binary_focal_crossentropy",
+    "poisson",
+    "hinge",
+    "squared_hinge",
+    "quantile",
+    "kl_divergence",
+    "categorical_focal_crossentropy",
+    "cosine_similarity",
+    "categorical_hinge",
+    "dice",
+    "tversky",
 };
 constexpr std::string_view kMetrics[] = {
-    "binary_accuracy",    "categorical_accuracy", "sparse_categorical_accuracy",
-    "mean_squared_error", "mean_absolute_error",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "loss",
+    "accuracy",
+    "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "pearson_correlation",
+    "concordance_correlation",
+    "confusion",
+    "fbeta",
+    "iou",
+    "r2",
 };
 constexpr std::string_view kOptimizers[] = {
     "sgd",
@@ -51,8 +82,8 @@ constexpr std::string_view kOptimizers[] = {
 };
 
 static_assert(std::size(kActivations) == static_cast<int>(ActivationKind::log_softmax) + 1);
-static_assert(std::size(kLosses) == static_cast<int>(LossKind::sparse_categorical_crossentropy) + 1);
-static_assert(std::size(kMetrics) == static_cast<int>(MetricKind::mean_absolute_error) + 1);
+static_assert(std::size(kLosses) == static_cast<int>(LossKind::tversky) + 1);
+static_assert(std::size(kMetrics) == static_cast<int>(MetricKind::r2) + 1);
 static_assert(std::size(kOptimizers) == static_cast<int>(OptimizerKind::lbfgs) + 1);
 
 using Names = std::span<const std::string_view>;

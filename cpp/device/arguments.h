@@ -6,6 +6,7 @@
 
 #include "core/types.h"
 #include "device/kinds.h"
+#include "device/metric.h"
 
 namespace lamina {
 
@@ -63,21 +64,19 @@ struct LossArguments {
   void* row_losses = nullptr;        ///< [rows] of dtype: each row's weighted loss; or null
   void* output = nullptr;            ///< logits_of_activation: [rows, columns] sigmoid or softmax; or
                                      ///< null; may be `prediction` itself, not `gradient`
+  bool skip_missing = false;         ///< NaN among the targets does not count; else there is none
 };
 
 struct MetricArguments {
   DType dtype = DType::float32;
-  MetricSpecification metric;
+  const MetricSpecification* metric = nullptr;
   std::int64_t rows = 0, columns = 0;
   const void* prediction = nullptr;  ///< [rows, columns]
-  const void* target = nullptr;      ///< as in LossArguments
+  const void* target = nullptr;      ///< int32 [rows] if the metric takes_labels, else of dtype
+                                     ///< [rows, target_columns]
+  std::int64_t target_columns = 0;   ///< 0: like the prediction
   const void* weights = nullptr;     ///< [rows] or null
-};
-
-/// What a metric adds up over batches: its value is total / count.
-struct MetricSums {
-  double total = 0.0;
-  double count = 0.0;
+  bool skip_missing = false;         ///< NaN among the targets does not count; else there is none
 };
 
 int slot_count(OptimizerKind kind);
@@ -163,6 +162,14 @@ struct ArrayView {
   std::int64_t row_stride = 0;  ///< bytes
   Extents row_shape;            ///< without the rows
   Extents strides;              ///< bytes, one for each extent of row_shape
+};
+
+/// Which labels are right: whole numbers in [0, classes), maybe one more, maybe NaN.
+struct LabelRule {
+  std::int64_t classes = 0;  ///< at most 2^31
+  bool has_extra = false;
+  std::int64_t extra = 0;
+  bool missing = false;  ///< NaN is allowed
 };
 
 /// Copies rows into a dense [rows, element_count(row_shape)] matrix of `dtype`.

@@ -56,7 +56,11 @@ class Device {
   // Losses and metrics. Results are host numbers.
   /// The weighted sum over the rows of the loss (not divided); fills the gradient if asked.
   virtual double loss(const LossArguments&) = 0;
-  virtual void add_metric(const MetricArguments&, MetricSums&) = 0;
+  /// How many rows count in it (all, but for missing targets and an ignored class; a row of
+  /// which some elements are missing counts in part), each as often as its weight if `weighted`.
+  virtual double loss_count(const LossArguments&, bool weighted) = 0;
+  /// Adds the rows to a metric's state, state_size() numbers of the host's.
+  virtual void add_metric(const MetricArguments&, double* state) = 0;
 
   // Optimizers.
   virtual void update(const UpdateArguments&) = 0;
@@ -72,11 +76,12 @@ class Device {
 
   // Data. The source and the order are in host memory.
   virtual void gather(const GatherArguments&) = 0;
-  /// As gather, for class indices: int32 out. The source must have passed find_bad_label.
+  /// As gather, for class indices: int32 out, kMissingLabel for NaN. The source must have passed
+  /// find_bad_label.
   virtual void gather_labels(const GatherArguments&) = 0;
-  /// The index of the first element, in row order, that is no integer in [0, classes); -1
-  /// when all are.
-  virtual std::int64_t find_bad_label(const ArrayView& source, std::int64_t classes) = 0;
+  /// The index of the first element, in row order, that the rule does not allow; -1 when it
+  /// allows all.
+  virtual std::int64_t find_bad_label(const ArrayView& source, const LabelRule& rule) = 0;
   virtual bool has_nan(const ArrayView& source) = 0;
   /// A random order of 0..n-1, into host memory.
   virtual void permutation(std::int64_t n, RandomKey, std::int64_t* order) = 0;

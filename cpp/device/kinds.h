@@ -52,6 +52,22 @@ enum class LossKind : std::uint8_t {
   binary_crossentropy,
   categorical_crossentropy,
   sparse_categorical_crossentropy,
+  // Element by element, then the mean of a row (kl_divergence: the sum).
+  mean_absolute_percentage_error,
+  mean_squared_logarithmic_error,
+  log_cosh,
+  binary_focal_crossentropy,
+  poisson,
+  hinge,
+  squared_hinge,
+  quantile,
+  kl_divergence,
+  // A row as a whole.
+  categorical_focal_crossentropy,
+  cosine_similarity,
+  categorical_hinge,
+  dice,
+  tversky,
 };
 
 /// What the prediction given to a loss is.
@@ -65,21 +81,48 @@ enum class PredictionForm : std::uint8_t {
 struct LossSpecification {
   LossKind kind = LossKind::mean_squared_error;
   bool from_logits = false;
-  double label_smoothing = 0.0;  // the two crossentropies with dense targets
+  double label_smoothing = 0.0;  // crossentropies with dense targets
   double delta = 1.0;            // huber
+  double alpha = 0.25;           // focal: weight of the class; tversky: of what was missed
+  double beta = 0.5;             // tversky: weight of what was found wrongly
+  double gamma = 2.0;            // focal: exponent
+  double quantile = 0.5;
+  bool class_balancing = false;   // binary focal: alpha for class 1, 1 - alpha for class 0
+  bool whole_batch = false;       // dice, tversky: one value for all rows together
+  bool ignores_class = false;     // sparse crossentropy: rows of this label do not count
+  std::int64_t ignore_class = 0;  // may lie outside of the classes
 };
 
+/// How a batch's row losses become the number that is minimised.
+enum class LossReduction : std::uint8_t {
+  mean,           ///< their sum over the number of rows that count
+  weighted_mean,  ///< over the sum of those rows' weights
+  sum,
+};
+
+/// What a class index becomes where the target is NaN: a row that does not count.
+inline constexpr std::int32_t kMissingLabel = std::numeric_limits<std::int32_t>::min();
+
+/// How a metric is added up; what it makes of the sums: device/metric.h.
 enum class MetricKind : std::uint8_t {
-  binary_accuracy,  // a = threshold
+  // Means of a value for each row.
+  binary_accuracy,
   categorical_accuracy,
   sparse_categorical_accuracy,
   mean_squared_error,
   mean_absolute_error,
-};
-
-struct MetricSpecification {
-  MetricKind kind = MetricKind::mean_squared_error;
-  double a = 0.5;
+  loss,  // any loss's value
+  accuracy,
+  top_k_categorical_accuracy,
+  sparse_top_k_categorical_accuracy,
+  pearson_correlation,
+  concordance_correlation,
+  // Counts.
+  confusion,  // positives and negatives by the thresholds that they pass
+  fbeta,      // hits and misses of each column
+  iou,        // the table of classes against predicted classes
+  // Moments of each column.
+  r2,
 };
 
 /// Formulas: cpu/optimizer/optimizer.h for the first group and the element-wise rules of the second,

@@ -34,7 +34,8 @@ void check_inputs(const ArrayView& x, const Shape& input) {
   }
 }
 
-void check_targets(Device& device, const Samples& samples, const Shape& output, TargetForm form) {
+void check_targets(Device& device, const Samples& samples, const Shape& output, const TargetRule& rule) {
+  const TargetForm form = rule.form;
   if (samples.y.rows != samples.x.rows) {
     throw ValueError(text("[y] x and y must have the same number of samples. Received: ", samples.x.rows,
                           " and ", samples.y.rows));
@@ -50,20 +51,22 @@ void check_targets(Device& device, const Samples& samples, const Shape& output, 
                           ". Received: targets of shape ", to_string(samples.y.row_shape)));
   }
   if (form == TargetForm::labels) {
-    const std::int64_t bad = device.find_bad_label(samples.y, columns);
+    const std::int64_t bad =
+        device.find_bad_label(samples.y, {columns, rule.has_extra, rule.extra, rule.missing});
     if (bad >= 0) {
       throw ValueError(text("[y] labels must be integers from 0 to ", columns - 1,
                             " (the model has that many outputs). Received: another value in sample ",
                             bad / (wanted == 0 ? 1 : wanted)));
     }
-  } else if (device.has_nan(samples.y)) {
+  } else if (!rule.missing && device.has_nan(samples.y)) {
     throw ValueError("[y] targets contain NaN. Remove or fill the missing values");
   }
   if (!samples.weights) return;
-  if (samples.weights->rows != samples.x.rows || element_count(samples.weights->row_shape) != 1) {
-    throw ValueError(text("[sample_weight] one weight a sample is needed: shape (", samples.x.rows,
-                          ",). Received: ", samples.weights->rows, " rows of shape ",
-                          to_string(samples.weights->row_shape)));
+  const std::int64_t weights = element_count(samples.weights->row_shape);
+  if (samples.weights->rows != samples.x.rows || (weights != 1 && weights * columns != outputs)) {
+    throw ValueError(text("[sample_weight] one weight is needed for each sample, shape (", samples.x.rows,
+                          ",), or for each position of all axes of its prediction but the last. Received: ",
+                          samples.weights->rows, " rows of shape ", to_string(samples.weights->row_shape)));
   }
   if (device.has_nan(*samples.weights)) throw ValueError("[sample_weight] weights contain NaN");
 }
@@ -108,6 +111,10 @@ void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positio
   }
   weights_ = nullptr;
   if (!samples.weights) return;
+  if (positions > 1 && element_count(samples.weights->row_shape) == positions) {
+    weights_ = take(*samples.weights, dtype_, order, first, rows, weights_memory_, weights_capacity_);
+    return;
+  }
   // Repeat a sample's weight for each of its positions by gathering a view with stride 0.
   ArrayView repeated = *samples.weights;
   repeated.row_shape = {positions};

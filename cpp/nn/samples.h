@@ -19,14 +19,22 @@ enum class TargetForm : std::uint8_t {
 struct Samples {
   ArrayView x;
   ArrayView y;
-  std::optional<ArrayView> weights;  ///< one number a sample
+  std::optional<ArrayView> weights;  ///< one number a sample, or one for each of its positions
 };
 
 /// Throws ValueError unless x holds samples of shape `input`.
 void check_inputs(const ArrayView& x, const Shape& input);
-/// Throws ValueError unless y (and weights) fit x and a prediction of shape `output`, no
-/// target is NaN, and every label is a class index.
-void check_targets(Device& device, const Samples& samples, const Shape& output, TargetForm form);
+/// What targets may hold beside numbers and class indices.
+struct TargetRule {
+  TargetForm form = TargetForm::values;
+  bool missing = false;    ///< NaN
+  bool has_extra = false;  ///< one more label
+  std::int64_t extra = 0;
+};
+/// Throws ValueError unless y (and weights, one for each sample or for each position of all axes
+/// but the last) fit x and a prediction of shape `output`, no target is NaN, and every label is
+/// a class index, but for what the rule allows.
+void check_targets(Device& device, const Samples& samples, const Shape& output, const TargetRule& rule);
 
 /// Device memory for the rows of one batch.
 class Batch {

@@ -17,7 +17,6 @@ namespace lamina::nn {
 namespace {
 
 bool takes_labels(LossKind kind) { return kind == LossKind::sparse_categorical_crossentropy; }
-bool takes_labels(MetricKind kind) { return kind == MetricKind::sparse_categorical_accuracy; }
 
 bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
   switch (loss) {
@@ -29,11 +28,6 @@ bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
     default:
       return false;
   }
-}
-
-bool is_crossentropy(LossKind loss) {
-  return loss == LossKind::binary_crossentropy || loss == LossKind::categorical_crossentropy ||
-         takes_labels(loss);
 }
 
 /// One training or evaluation at a time on one network.
@@ -58,7 +52,7 @@ Sequential::LossPlan Sequential::plan_loss(const LossSpecification& loss) const 
   const auto& operations = network.operations();
   LossPlan plan;
   plan.operations = operations.size();
-  if (is_crossentropy(loss.kind) && loss.from_logits) {
+  if (loss.from_logits) {
     plan.form = PredictionForm::logits;
     return plan;
   }
@@ -80,20 +74,31 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   const Shape& output = network.output_shape();
   if (output.empty()) throw ValueError("[compile] the network's output must have at least one axis");
   for (const MetricSpecification& metric : objective.metrics) {
-    if (takes_labels(metric.kind) != takes_labels(objective.loss.kind)) {
+    check_metric(metric, output.back());
+    if (takes_labels(metric) != takes_labels(objective.loss.kind)) {
       throw ValueError(
           text("[compile] metric '", name_of(metric.kind), "' takes ",
-               takes_labels(metric.kind) ? "integer labels" : "targets shaped like the prediction",
-               ", but loss '", name_of(objective.loss.kind), "' takes ",
+               takes_labels(metric) ? "integer labels" : "targets shaped like the prediction", ", but loss '",
+               name_of(objective.loss.kind), "' takes ",
                takes_labels(objective.loss.kind) ? "integer labels" : "targets shaped like the prediction"));
     }
+  }
+  if (!(objective.loss_weight >= 0.0 && objective.loss_weight < kUnbounded)) {
+    throw ValueError(
+        text("[compile] loss_weights must be finite and not negative. Received: ", objective.loss_weight));
   }
   if (takes_labels(objective.loss.kind) && output.back() > std::int64_t{1} << 31) {
     throw ValueError("[compile] sparse labels reach at most 2^31 - 1");
   }
   network.build_gradients();
   auto optimizer = std::make_unique<Optimizer>(settings, network);
-  std::vector<MetricSums> sums(objective.metrics.size()), pending(objective.metrics.size());
+  std::vector<std::size_t> offsets;
+  std::size_t state = 0;
+  for (const MetricSpecification& metric : objective.metrics) {
+    offsets.push_back(state);
+    state += static_cast<std::size_t>(state_size(metric, output.back()));
+  }
+  std::vector<double> sums(state), pending(state);
   Objective copy = objective;
 
   const std::unique_lock lock(parameters_lock_);
@@ -101,9 +106,20 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   objective_ = std::move(copy);
   target_form_ = takes_labels(objective_.loss.kind) ? TargetForm::labels : TargetForm::values;
   optimizer_ = std::move(optimizer);
-  metric_sums_ = std::move(sums);
-  pending_sums_ = std::move(pending);
-  loss_sums_ = {};
+  metric_state_ = std::move(sums);
+  pending_state_ = std::move(pending);
+  metric_offsets_ = std::move(offsets);
+  loss_total_ = loss_count_ = 0.0;
+}
+
+bool Sequential::plain_mean() const {
+  return objective_.reduction == LossReduction::mean && objective_.loss_weight == 1.0 &&
+         !objective_.skip_missing && !objective_.loss.ignores_class && !objective_.loss.whole_batch;
+}
+
+double Sequential::loss_divisor(const LossArguments& loss) const {
+  if (objective_.reduction == LossReduction::sum) return 1.0;
+  return network.device().loss_count(loss, objective_.reduction == LossReduction::weighted_mean);
 }
 
 Optimizer& Sequential::optimizer() {
@@ -118,7 +134,9 @@ std::int64_t Sequential::positions() const {
 void Sequential::check(const Samples& samples) const {
   if (!optimizer_) throw StateError("[Network] call compile() before training or evaluating");
   check_inputs(samples.x, network.input_shape());
-  check_targets(network.device(), samples, network.output_shape(), target_form_);
+  const LossSpecification& loss = objective_.loss;
+  check_targets(network.device(), samples, network.output_shape(),
+                {target_form_, objective_.skip_missing, loss.ignores_class, loss.ignore_class});
 }
 
 double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool update) {
@@ -142,34 +160,45 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
   loss.prediction = prediction;
   loss.target = batch_.y();
   loss.weights = batch_.weights();
+  loss.skip_missing = objective_.skip_missing;
+  const bool plain = plain_mean();
+  double scale = 1.0 / static_cast<double>(loss_rows);
+  if (!plain) {
+    const double divisor = loss_divisor(loss);
+    scale = divisor == 0.0 ? 0.0 : objective_.loss_weight / divisor;
+  }
+  loss.scale = scale;
   if (training) {
-    loss.scale = optimizer_->loss_scale() / static_cast<double>(loss_rows);
+    loss.scale *= optimizer_->loss_scale();
     loss.gradient = gradient;
   }
-  if (plan_.form == PredictionForm::logits_of_activation && !metric_sums_.empty()) {
+  if (plan_.form == PredictionForm::logits_of_activation && !metric_offsets_.empty()) {
     // The metrics read what the model would have returned: a left-out layer has a buffer of
     // its own, a left-out ending is written over the logits.
     loss.output = activations_.slots.back().output.get();
   }
   const double total = device.loss(loss);
+  const auto samples = static_cast<double>(loss_rows);
+  const double mean = plain ? total / samples : total * scale;
   if (watch_ && training && !std::isfinite(total)) {
-    loss_sums_.total += total;
-    loss_sums_.count += static_cast<double>(loss_rows);
+    add_loss(plain ? total : mean * samples, loss_rows);
     throw NotFiniteError(text("[fit] the loss is not finite. Received: ", total));
   }
   const void* answer = loss.output != nullptr ? loss.output : prediction;
 
   // Sums are added up aside and taken over when nothing can stop the step any more.
-  pending_sums_.assign(metric_sums_.begin(), metric_sums_.end());
-  for (std::size_t i = 0; i < pending_sums_.size(); ++i) {
+  pending_state_.assign(metric_state_.begin(), metric_state_.end());
+  for (std::size_t i = 0; i < metric_offsets_.size(); ++i) {
     MetricArguments metric;
     metric.dtype = dtype;
-    metric.metric = objective_.metrics[i];
+    metric.metric = &objective_.metrics[i];
     metric.rows = loss_rows;
     metric.columns = columns;
     metric.prediction = answer;
     metric.target = batch_.y();
-    device.add_metric(metric, pending_sums_[i]);
+    metric.skip_missing = objective_.skip_missing;
+    if (objective_.metrics[i].weighted) metric.weights = batch_.weights();
+    device.add_metric(metric, pending_state_.data() + metric_offsets_[i]);
   }
 
   if (training) {
@@ -182,16 +211,21 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
       network.backward(pass, plan_.operations, gradient, activations_, &monitor);
     }
     monitor.tick();
-    if (!update) return total / static_cast<double>(loss_rows);
+    if (!update) return mean;
     optimizer_->prepare();
     const std::unique_lock lock(parameters_lock_);
     optimizer_->step(network);
     ++steps_seen_;
   }
-  metric_sums_.swap(pending_sums_);
-  loss_sums_.total += total;
-  loss_sums_.count += static_cast<double>(loss_rows);
-  return total / static_cast<double>(loss_rows);
+  metric_state_.swap(pending_state_);
+  add_loss(plain ? total : mean * samples, loss_rows);
+  return mean;
+}
+
+void Sequential::add_loss(double total, std::int64_t rows) {
+  // Over batches the losses' mean, each by its number of samples.
+  loss_total_ += total;
+  loss_count_ += static_cast<double>(rows);
 }
 
 void Sequential::descend(const Samples& samples, Monitor& monitor) {
@@ -200,8 +234,8 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
   network.reserve(activations_, rows);
   batch_.gather(samples, target_form_, positions(), nullptr, 0, rows);
   // Loss and metrics of the epoch are those of its first point.
-  const std::vector<MetricSums> metrics = metric_sums_;
-  const MetricSums losses = loss_sums_;
+  const std::vector<double> metrics = metric_state_;
+  const double total = loss_total_, count = loss_count_;
   bool first = true;
   try {
     optimizer_->lbfgs()->descend(
@@ -209,9 +243,8 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
         [&] {
           const double loss = step(rows, true, monitor, false);
           if (std::exchange(first, false)) {
-            metric_sums_ = pending_sums_;
-            loss_sums_.total += loss * static_cast<double>(rows * positions());
-            loss_sums_.count += static_cast<double>(rows * positions());
+            metric_state_ = pending_state_;
+            add_loss(loss * static_cast<double>(rows * positions()), rows * positions());
           }
           return loss;
         },
@@ -220,8 +253,9 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
           change();
         });
   } catch (...) {
-    metric_sums_ = metrics;
-    loss_sums_ = losses;
+    metric_state_ = metrics;
+    loss_total_ = total;
+    loss_count_ = count;
     throw;
   }
   ++steps_seen_;
@@ -306,38 +340,32 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
 }
 
 void Sequential::reset_metrics() {
-  loss_sums_ = {};
-  for (MetricSums& sums : metric_sums_) sums = {};
+  loss_total_ = loss_count_ = 0.0;
+  std::fill(metric_state_.begin(), metric_state_.end(), 0.0);
 }
 
 std::vector<double> Sequential::metric_values() const {
-  std::vector<double> values(metric_count());
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = metric_value(i);
+  std::vector<double> values{mean_loss()};
+  for (std::size_t i = 0; i < metric_offsets_.size(); ++i) {
+    append_result(objective_.metrics[i], network.output_shape().back(), state_of_metric(i), values);
+  }
   return values;
 }
 
 std::vector<double> Sequential::metric_state() const {
-  std::vector<double> state{loss_sums_.total, loss_sums_.count};
-  for (const MetricSums& sums : metric_sums_) {
-    state.push_back(sums.total);
-    state.push_back(sums.count);
-  }
+  std::vector<double> state{loss_total_, loss_count_};
+  state.insert(state.end(), metric_state_.begin(), metric_state_.end());
   return state;
 }
 
 void Sequential::set_metric_state(const std::vector<double>& state) {
-  if (state.size() != 2 * (1 + metric_sums_.size())) {
-    throw ValueError(text("[Network] this network keeps ", 1 + metric_sums_.size(),
-                          " sums. Received: ", state.size() / 2));
+  if (state.size() != 2 + metric_state_.size()) {
+    throw ValueError(text("[Network] this network keeps ", 2 + metric_state_.size(),
+                          " numbers. Received: ", state.size()));
   }
-  loss_sums_ = {state[0], state[1]};
-  for (std::size_t i = 0; i < metric_sums_.size(); ++i)
-    metric_sums_[i] = {state[2 + 2 * i], state[3 + 2 * i]};
-}
-
-double Sequential::metric_value(std::size_t i) const {
-  const MetricSums& sums = i == 0 ? loss_sums_ : metric_sums_[i - 1];
-  return sums.count == 0.0 ? 0.0 : sums.total / sums.count;
+  loss_total_ = state[0];
+  loss_count_ = state[1];
+  std::copy(state.begin() + 2, state.end(), metric_state_.begin());
 }
 
 void Sequential::read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count) const {

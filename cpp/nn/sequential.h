@@ -19,6 +19,9 @@ namespace lamina::nn {
 struct Objective {
   LossSpecification loss;
   std::vector<MetricSpecification> metrics;
+  LossReduction reduction = LossReduction::mean;
+  double loss_weight = 1.0;   ///< what the loss is multiplied by
+  bool skip_missing = false;  ///< NaN targets count nowhere, rather than being an error
 };
 
 class Sequential {
@@ -51,11 +54,10 @@ class Sequential {
   void predict(const ArrayView& x, void* out, Monitor&) const;
 
   void reset_metrics();
-  /// The means since the last reset: the loss, then each metric; 0 before any sample.
+  /// Since the last reset the mean loss, then each metric's result, which may be several numbers
+  /// (result_size); a mean over no samples is 0.
   std::vector<double> metric_values() const;
-  std::size_t metric_count() const { return 1 + metric_sums_.size(); }
-  double metric_value(std::size_t i) const;
-  /// The sums behind metric_values(), to go on with later. ValueError for another number of them.
+  /// The loss's and all metrics' state behind metric_values(), to go on with later. ValueError for another number of them.
   std::vector<double> metric_state() const;
   void set_metric_state(const std::vector<double>&);
 
@@ -70,6 +72,12 @@ class Sequential {
   void swap_average();
   /// The parameters become their moving averages, if the optimizer keeps any.
   void adopt_average();
+
+  /// The metrics that compile() was given, and the state of one of them.
+  const std::vector<MetricSpecification>& metrics() const { return objective_.metrics; }
+  const double* state_of_metric(std::size_t i) const { return metric_state_.data() + metric_offsets_.at(i); }
+  bool has_metrics() const { return !metric_offsets_.empty(); }
+  double mean_loss() const { return loss_count_ == 0.0 ? 0.0 : loss_total_ / loss_count_; }
 
   /// Copies of one parameter, its gradient or an optimizer slot, dense, in the network's dtype.
   /// `count`: only the first elements, where a slot is smaller than its parameter; -1: all.
@@ -92,10 +100,15 @@ class Sequential {
   };
   LossPlan plan_loss(const LossSpecification& loss) const;
   void check(const Samples&) const;
+  /// Where a loss with missing targets, an ignored class, another reduction or a factor needs more
+  /// than the plain mean: what its total is divided by, or 0 for what has nothing to divide.
+  bool plain_mean() const;
+  double loss_divisor(const LossArguments&) const;
   /// Forward, loss and metrics for the batch in batch_; with `training` backward and update.
   /// Returns the batch's mean loss. Training without `update` leaves the gradients, in
-  /// pending_sums_ the metrics, and changes nothing else.
+  /// pending_state_ the metrics, and changes nothing else.
   double step(std::int64_t rows, bool training, Monitor&, bool update = true);
+  void add_loss(double total, std::int64_t rows);
   /// An epoch of an optimizer that works on all samples at once.
   void descend(const Samples&, Monitor&);
   void run(const Samples&, const std::int64_t* order, std::int64_t batch_size, bool training, Monitor&);
@@ -112,8 +125,9 @@ class Sequential {
   std::unique_ptr<Optimizer> optimizer_;
   Activations activations_;
   Batch batch_;
-  MetricSums loss_sums_;
-  std::vector<MetricSums> metric_sums_, pending_sums_;
+  double loss_total_ = 0.0, loss_count_ = 0.0;        ///< the mean loss is their quotient
+  std::vector<double> metric_state_, pending_state_;  ///< all metrics', one after the other
+  std::vector<std::size_t> metric_offsets_;
   mutable std::shared_mutex parameters_lock_;  ///< held to change or read parameters, never for a whole step
   mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
   std::atomic<bool> busy_{false};                    ///< a training or evaluation is running

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -35,13 +35,55 @@ class Loss:
     """
     A loss and its parameters.
     """
-    def __init__(self, kind: str, from_logits: bool = False, label_smoothing: typing.SupportsFloat | typing.SupportsIndex = 0.0, delta: typing.SupportsFloat | typing.SupportsIndex = 1.0) -> None:
+    def __init__(self, kind: str, from_logits: bool = False, label_smoothing: typing.SupportsFloat | typing.SupportsIndex = 0.0, delta: typing.SupportsFloat | typing.SupportsIndex = 1.0, alpha: typing.SupportsFloat | typing.SupportsIndex = 0.25, beta: typing.SupportsFloat | typing.SupportsIndex = 0.5, gamma: typing.SupportsFloat | typing.SupportsIndex = 2.0, quantile: typing.SupportsFloat | typing.SupportsIndex = 0.5, class_balancing: bool = False, whole_batch: bool = False, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
+        ...
+    @property
+    def kind(self) -> str:
         ...
 class Metric:
     """
-    A metric and its parameter.
+    A metric and its settings.
     """
-    def __init__(self, kind: str, a: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> None:
+    def __init__(self, kind: str, a: typing.SupportsFloat | typing.SupportsIndex = 0.5, **kwargs) -> None:
+        ...
+    def result_size(self, columns: typing.SupportsInt | typing.SupportsIndex) -> int:
+        """
+        How many numbers the result has; 0 for a single one.
+        """
+    @property
+    def takes_labels(self) -> bool:
+        ...
+    @property
+    def weighted(self) -> bool:
+        """
+        Whether a model weighs its rows by the samples' weights.
+        """
+    @weighted.setter
+    def weighted(self, arg0: bool) -> None:
+        ...
+class MetricState:
+    """
+    A metric's state on its own.
+    """
+    def __init__(self, metric: Metric) -> None:
+        ...
+    def get(self) -> tuple[int, list[float]]:
+        """
+        The number of columns (-1 before any data) and the raw state.
+        """
+    def reset(self) -> None:
+        ...
+    def result(self) -> list[float]:
+        """
+        The numbers of the result; none before any data where their number depends on it.
+        """
+    def result_size(self) -> int:
+        ...
+    def set(self, columns: typing.SupportsInt | typing.SupportsIndex, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+        ...
+    def update(self, target: numpy.ndarray, prediction: numpy.ndarray, weights: numpy.ndarray | None) -> None:
+        ...
+    def variables(self) -> list:
         ...
 class Schedule:
     """
@@ -180,7 +222,7 @@ class Network:
         """
         The parameters become their moving averages, if there are any.
         """
-    def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric]) -> None:
+    def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric], reduction: str = 'mean', loss_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, skip_missing: bool = False) -> None:
         ...
     def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
         ...
@@ -202,6 +244,10 @@ class Network:
         ...
     def metric_values(self) -> list[float]:
         ...
+    def metric_variables(self, i: typing.SupportsInt | typing.SupportsIndex) -> list:
+        """
+        The state of a metric: names and arrays.
+        """
     def optimizer_numbers(self) -> list[str]:
         """
         The names of the optimizer's state that is one number each.
@@ -372,9 +418,9 @@ def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
     """
-def find_bad_label(array: numpy.ndarray, classes: typing.SupportsInt | typing.SupportsIndex) -> int:
+def find_bad_label(array: numpy.ndarray, classes: typing.SupportsInt | typing.SupportsIndex, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None, missing: bool = False) -> int:
     """
-    The index of the first label that is NaN, fractional or outside [0, classes); -1 if there is none.
+    The index of the first label that is NaN (unless `missing`), fractional, or outside [0, classes) without being the ignored class; -1 if there is none.
     """
 def get_num_threads() -> int:
     """
@@ -392,9 +438,17 @@ def load_safetensors(path: os.PathLike | str | bytes) -> tuple:
     """
     The arrays and the metadata of a safetensors file.
     """
+def loss_gradient(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
+    """
+    The gradient of the sum of the rows' losses with respect to the prediction.
+    """
 def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The loss of each row: an array shaped like the prediction without its last axis.
+    """
+def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
+    """
+    The value of each row of a metric that is their mean.
     """
 def permutation(n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
     """

@@ -1,4 +1,4 @@
-// The loss and metric kernels: the same bits from every instruction set and thread count and
+// The loss kernels: the same bits from every instruction set and thread count and
 // with every combination of outputs; values against formulas in double; gradients against
 // central differences. With an argument: prints the largest errors.
 #include <algorithm>
@@ -41,6 +41,36 @@ struct Case {
   bool probabilities() const {
     return form == PredictionForm::values && (categorical() || loss.kind == LossKind::binary_crossentropy);
   }
+  /// Losses of positive numbers.
+  bool positive() const {
+    switch (loss.kind) {
+      case LossKind::mean_squared_logarithmic_error:
+      case LossKind::poisson:
+      case LossKind::kl_divergence:
+      case LossKind::dice:
+      case LossKind::tversky:
+      case LossKind::binary_focal_crossentropy:
+      case LossKind::categorical_focal_crossentropy:
+        return true;
+      default:
+        return false;
+    }
+  }
+  /// Whether the loss has a kink between p - h and p + h.
+  bool kink(double p, double t, double h) const {
+    switch (loss.kind) {
+      case LossKind::mean_absolute_error:
+      case LossKind::mean_absolute_percentage_error:
+      case LossKind::quantile:
+        return std::fabs(p - t) < h;
+      case LossKind::huber:
+        return std::fabs(std::fabs(p - t) - loss.delta) < h;
+      case LossKind::hinge:
+        return std::fabs(1.0 - t * p) < 10 * h;
+      default:
+        return false;
+    }
+  }
 };
 
 std::vector<Case> cases() {
@@ -58,6 +88,30 @@ std::vector<Case> cases() {
       all.push_back({{K::categorical_crossentropy, logits, smoothing}, form});
     }
     all.push_back({{K::sparse_categorical_crossentropy, logits}, form});
+  }
+  return all;
+}
+
+/// The losses above and those whose values tests/test_losses.py checks.
+std::vector<Case> all_cases() {
+  using K = LossKind;
+  std::vector<Case> all = cases();
+  for (K kind : {K::mean_absolute_percentage_error, K::mean_squared_logarithmic_error, K::log_cosh,
+                 K::poisson, K::hinge, K::squared_hinge, K::quantile, K::kl_divergence, K::cosine_similarity,
+                 K::categorical_hinge, K::dice, K::tversky}) {
+    LossSpecification loss{kind};
+    loss.alpha = 0.3;
+    loss.beta = 0.8;
+    loss.quantile = 0.8;
+    all.push_back({loss, PredictionForm::values});
+  }
+  for (K kind : {K::binary_focal_crossentropy, K::categorical_focal_crossentropy}) {
+    for (PredictionForm form : {PredictionForm::values, PredictionForm::logits}) {
+      LossSpecification loss{kind, form == PredictionForm::logits, 0.1};
+      loss.gamma = 1.7;
+      loss.class_balancing = kind == K::binary_focal_crossentropy;
+      all.push_back({loss, form});
+    }
   }
   return all;
 }
@@ -85,10 +139,13 @@ Data<T> make_data(const Case& c, std::int64_t rows, std::int64_t columns, std::u
         d.prediction.push_back(static_cast<T>(u < 0.05 && (j > 0 || !c.categorical()) ? 0.0
                                               : u > 0.97 && columns == 1              ? 1.0
                                                                                       : 0.02 + 0.9 * u));
+      } else if (c.positive() && c.form == PredictionForm::values) {
+        d.prediction.push_back(static_cast<T>(0.02 + 0.9 * numbers.next()));
       } else {
         d.prediction.push_back(static_cast<T>(2.0 * v));
       }
-      const double t = c.categorical() ? numbers.next() / static_cast<double>(columns)
+      const double t = c.positive()      ? numbers.next()
+                       : c.categorical() ? numbers.next() / static_cast<double>(columns)
                        : c.loss.kind == LossKind::binary_crossentropy ? (numbers.next() < 0.5 ? 0.0 : 1.0)
                                                                       : numbers.normal_ish();
       d.target.push_back(static_cast<T>(t));
@@ -213,16 +270,15 @@ void test_values(double tolerance) {
 void test_gradients() {
   double worst = 0.0;
   const double h = 0x1p-20;
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     for (std::int64_t columns : {1, 3, 10, 17}) {
       const std::int64_t rows = 4;
       Data<double> d = make_data<double>(c, rows, columns, static_cast<std::uint64_t>(columns));
       const Result<double> got = compute(c, d, true);
       for (std::int64_t i = 0; i < rows * columns; ++i) {
         const std::size_t at = static_cast<std::size_t>(i);
-        const double kept = d.prediction[at], e = std::fabs(kept - d.target[at]);
-        if (c.loss.kind == LossKind::mean_absolute_error && e < 4 * h) continue;
-        if (c.loss.kind == LossKind::huber && std::fabs(e - c.loss.delta) < 4 * h) continue;
+        const double kept = d.prediction[at];
+        if (c.kink(kept, d.target[at], 4 * h)) continue;
         const auto objective = [&](double step) {
           d.prediction[at] = kept + step;
           LossArguments a = arguments_of(c, d, true);
@@ -286,10 +342,8 @@ Result<T> compute_with(const std::string& isa, const Case& c, const Data<T>& d, 
   if (c.form == PredictionForm::logits_of_activation) result.output.assign(d.prediction.size() + 3, T(9));
   for (std::int64_t first = 0; first < d.rows; first += numerics::kRowChunk) {
     cpu::LossRows<T> rows{};
-    rows.kind = c.loss.kind;
+    rows.loss = c.loss;
     rows.logits = c.form != PredictionForm::values;
-    rows.label_smoothing = c.loss.label_smoothing;
-    rows.delta = c.loss.delta;
     rows.rows = static_cast<std::size_t>(std::min<std::int64_t>(numerics::kRowChunk, d.rows - first));
     rows.columns = static_cast<std::size_t>(d.columns);
     rows.prediction = d.prediction.data() + first * d.columns;
@@ -324,7 +378,7 @@ Result<T> compute_with(const std::string& isa, const Case& c, const Data<T>& d, 
 template <class T>
 void test_same_bits() {
   const std::vector<std::string> isas = cpu::available_isas();
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     std::vector<std::int64_t> widths;
     for (std::int64_t n = 0; n <= 70; ++n) widths.push_back(n);
     widths.push_back(4097);
@@ -352,7 +406,7 @@ void test_same_bits() {
 /// combination of optional results gives the same bits, in place too.
 template <class T>
 void test_outputs() {
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     for (std::int64_t columns : {1, 7, 16, 40, 5000}) {
       const Data<T> d = make_data<T>(c, 70, columns, 11);
       const Result<T> full = compute(c, d, true);
@@ -382,7 +436,7 @@ void test_outputs() {
 
 template <class T>
 void test_threads() {
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     const Data<T> d = make_data<T>(c, 9011, 5, 2);
     threads::set_count(1);
     const Result<T> one = compute(c, d, true);
@@ -440,126 +494,6 @@ void test_special_values() {
   for (const Case& c : cases()) CHECK(same_bits(compute(c, empty, false).total, 0.0));
 }
 
-// ---- Metrics.
-
-template <class T>
-MetricSums metric(MetricSpecification spec, const Data<T>& d, bool weighted) {
-  MetricArguments a;
-  a.dtype = kDType<T>;
-  a.metric = spec;
-  a.rows = d.rows;
-  a.columns = d.columns;
-  a.prediction = d.prediction.data();
-  a.target = spec.kind == MetricKind::sparse_categorical_accuracy ? static_cast<const void*>(d.labels.data())
-                                                                  : d.target.data();
-  a.weights = weighted ? d.weights.data() : nullptr;
-  MetricSums sums{1.0, 2.0};
-  cpu::add_metric(a, sums);
-  return {sums.total - 1.0, sums.count - 2.0};
-}
-
-std::int64_t argmax(const std::vector<double>& x) { return std::max_element(x.begin(), x.end()) - x.begin(); }
-
-template <class T>
-void test_metrics() {
-  using K = MetricKind;
-  for (K kind : {K::binary_accuracy, K::categorical_accuracy, K::sparse_categorical_accuracy,
-                 K::mean_squared_error, K::mean_absolute_error}) {
-    for (std::int64_t columns : {1, 2, 5, 16, 17, 70, 5000}) {
-      for (std::int64_t rows : {0, 1, 64, 65, 130}) {
-        if (columns > 100 && rows > 1) continue;
-        Numbers numbers(static_cast<std::uint64_t>(columns * 7 + rows));
-        Data<T> d{rows, columns, {}, {}, {}, {}};
-        for (std::int64_t r = 0; r < rows; ++r) {
-          d.weights.push_back(static_cast<T>(numbers.next()));
-          d.labels.push_back(static_cast<std::int32_t>(numbers.next() * static_cast<double>(columns)));
-          for (std::int64_t j = 0; j < columns; ++j) {
-            d.prediction.push_back(static_cast<T>(std::floor(numbers.next() * 5.0) / 4.0));  // with ties
-            d.target.push_back(static_cast<T>(numbers.next() < 0.4));
-          }
-        }
-        for (bool weighted : {false, true}) {
-          double total = 0.0, count = 0.0;
-          for (std::int64_t r = 0; r < rows; ++r) {
-            const auto from = [&](const std::vector<T>& x) {
-              return std::vector<double>(x.begin() + r * columns, x.begin() + (r + 1) * columns);
-            };
-            const std::vector<double> p = from(d.prediction), t = from(d.target);
-            double value = 0.0;
-            for (std::size_t j = 0; j < p.size(); ++j) {
-              const double e = p[j] - t[j];
-              if (kind == K::binary_accuracy) value += (p[j] > 0.5) == (t[j] == 1.0);
-              if (kind == K::mean_squared_error) value += e * e;
-              if (kind == K::mean_absolute_error) value += std::fabs(e);
-            }
-            value /= static_cast<double>(columns);
-            if (kind == K::categorical_accuracy) value = argmax(p) == argmax(t);
-            if (kind == K::sparse_categorical_accuracy)
-              value = argmax(p) == d.labels[static_cast<std::size_t>(r)];
-            const double w = weighted ? static_cast<double>(d.weights[static_cast<std::size_t>(r)]) : 1.0;
-            total += w * value;
-            count += w;
-          }
-          const MetricSums sums = metric<T>({kind, 0.5}, d, weighted);
-          CHECK(std::fabs(sums.total - total) <= 1e-6 * (1.0 + total));
-          CHECK(std::fabs(sums.count - count) <= 1e-12 * (1.0 + count));
-        }
-        // Every instruction set.
-        if (kind == K::mean_squared_error || kind == K::mean_absolute_error || rows == 0) continue;
-        std::vector<double> first;
-        for (const std::string& isa : cpu::available_isas()) {
-          const std::size_t chunk =
-              static_cast<std::size_t>(std::min<std::int64_t>(rows, numerics::kRowChunk));
-          std::vector<double> values(chunk);
-          kernels_of<T>(isa).accuracy_rows({kind, 0.5, chunk, static_cast<std::size_t>(columns),
-                                            d.prediction.data(), d.target.data(), d.labels.data(),
-                                            values.data()});
-          if (first.empty()) first = values;
-          CHECK(same_bits(first, values));
-        }
-      }
-    }
-  }
-  // Rows with NaN are never right; of several largest elements the first counts.
-  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
-  const auto one = [](K kind, std::vector<T> p, std::vector<T> t, std::int32_t label) {
-    const Data<T> d{1, static_cast<std::int64_t>(p.size()), p, t, {}, {label}};
-    return metric<T>({kind, 0.5}, d, false).total;
-  };
-  CHECK(one(K::sparse_categorical_accuracy, {T(1), nan}, {}, 0) == 0.0);
-  CHECK(one(K::sparse_categorical_accuracy, {T(1), nan}, {}, 1) == 0.0);
-  CHECK(one(K::sparse_categorical_accuracy, {T(1), T(2), T(2)}, {}, 1) == 1.0);
-  CHECK(one(K::sparse_categorical_accuracy, {-inf, -inf}, {}, 0) == 1.0);
-  CHECK(one(K::categorical_accuracy, {T(-1), T(-2)}, {T(0), nan}, 0) == 0.0);
-  CHECK(one(K::categorical_accuracy, {T(-1), T(-2), T(-3)}, {T(1), T(0), T(0)}, 0) == 1.0);
-  CHECK(one(K::binary_accuracy, {nan, T(0.5), T(0.75), T(1)}, {T(0), T(0), T(1), T(0.5)}, 0) == 0.5);
-  CHECK(one(K::categorical_accuracy, {}, {}, 0) == 0.0);
-}
-
-template <class T>
-void test_metric_threads() {
-  Numbers numbers;
-  Data<T> d{60000, 10, {}, {}, {}, {}};
-  for (std::int64_t i = 0; i < d.rows * d.columns; ++i) {
-    d.prediction.push_back(static_cast<T>(numbers.next()));
-    d.target.push_back(static_cast<T>(numbers.next()));
-  }
-  for (std::int64_t i = 0; i < d.rows; ++i) {
-    d.weights.push_back(static_cast<T>(numbers.next()));
-    d.labels.push_back(static_cast<std::int32_t>(numbers.next() * 10.0));
-  }
-  for (MetricKind kind : {MetricKind::sparse_categorical_accuracy, MetricKind::mean_absolute_error}) {
-    threads::set_count(1);
-    const MetricSums one = metric<T>({kind, 0.5}, d, true);
-    for (int threads : {2, 5}) {
-      threads::set_count(threads);
-      const MetricSums many = metric<T>({kind, 0.5}, d, true);
-      CHECK(same_bits(one.total, many.total) && same_bits(one.count, many.count));
-    }
-  }
-  threads::set_count(threads::default_count());
-}
-
 }  // namespace
 
 int main(int argc, char**) {
@@ -577,9 +511,5 @@ int main(int argc, char**) {
   test_threads<double>();
   test_special_values<float>();
   test_special_values<double>();
-  test_metrics<float>();
-  test_metrics<double>();
-  test_metric_threads<float>();
-  test_metric_threads<double>();
   return test::result();
 }

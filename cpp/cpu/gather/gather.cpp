@@ -124,15 +124,27 @@ void gather(const GatherArguments& arguments) {
 
 void gather_labels(const GatherArguments& arguments) { gather_as(arguments, GatherKernels::to_int32); }
 
-std::int64_t find_bad_label(const ArrayView& labels, std::int64_t classes) {
+std::int64_t find_bad_label(const ArrayView& labels, const LabelRule& rule) {
   const auto find = kernels().gather->find_bad_label[static_cast<int>(labels.type)];
+  const auto widen = kernels().gather->convert[static_cast<int>(labels.type)][GatherKernels::to_float64];
   const Layout layout = Layout::of(labels);
+  const bool exceptions = rule.has_extra || rule.missing;
+  const auto allowed = [&](const unsigned char* at) {
+    double label;
+    widen(at, 0, 1, &label);
+    return (rule.missing && label != label) || (rule.has_extra && label == static_cast<double>(rule.extra));
+  };
   std::atomic<std::int64_t> first_bad{layout.count()};
   scan_all(layout, bytes_of(labels),
            [&](const unsigned char* from, std::int64_t stride, std::int64_t n, std::int64_t index) {
              std::int64_t known = first_bad.load(std::memory_order_relaxed);
              if (index >= known) return;
-             const std::int64_t found = find(from, stride, n, classes);
+             std::int64_t found = find(from, stride, n, rule.classes);
+             while (found >= 0 && exceptions && allowed(from + found * stride)) {
+               const std::int64_t next = found + 1;
+               found = find(from + next * stride, stride, n - next, rule.classes);
+               if (found >= 0) found += next;
+             }
              if (found < 0) return;
              while (index + found < known && !first_bad.compare_exchange_weak(known, index + found)) {
              }

@@ -15,13 +15,16 @@ namespace lamina::cpu {
 /// Row r of `out`, dense in `dtype`, is row order[r] (or first + r) of the source, its elements in C order.
 void gather(const GatherArguments& arguments);
 
-/// The same with int32 elements, cut towards zero, whatever `dtype` says: class indices. The source must
-/// have passed find_bad_label.
+/// The same with int32 elements, cut towards zero, whatever `dtype` says: class indices, kMissingLabel
+/// for NaN. The source must have passed find_bad_label.
 void gather_labels(const GatherArguments& arguments);
 
-/// The index (in C order) of the first element that is NaN, fractional or outside [0, classes); -1 if
-/// there is none. classes <= 2^31.
-std::int64_t find_bad_label(const ArrayView& labels, std::int64_t classes);
+/// The index (in C order) of the first element that is NaN, fractional or outside [0, classes) and that
+/// the rule makes no exception for; -1 if there is none.
+std::int64_t find_bad_label(const ArrayView& labels, const LabelRule& rule);
+inline std::int64_t find_bad_label(const ArrayView& labels, std::int64_t classes) {
+  return find_bad_label(labels, LabelRule{classes});
+}
 
 /// Whether any element is NaN.
 bool has_nan(const ArrayView& array);

@@ -1,5 +1,6 @@
 #include "cpu/gather/kernels.h"
 #include "cpu/vec/vec.h"
+#include "device/kinds.h"
 
 namespace lamina::cpu::LAMINA_ISA {
 namespace {
@@ -20,6 +21,29 @@ LAMINA_INLINE S read(const unsigned char* from) {
   return s;
 }
 
+template <class S>
+struct IsFloat {
+  static constexpr bool value = false;
+};
+template <>
+struct IsFloat<float> {
+  static constexpr bool value = true;
+};
+template <>
+struct IsFloat<double> {
+  static constexpr bool value = true;
+};
+
+/// As C++ converts; a NaN that becomes a class index is one that is missing.
+template <class T, class S>
+LAMINA_INLINE T converted(S s) {
+  if constexpr (IsFloat<S>::value && !IsFloat<T>::value) {
+    return s == s ? static_cast<T>(s) : kMissingLabel;
+  } else {
+    return static_cast<T>(s);
+  }
+}
+
 // Conversions are C++'s own: exact, or rounded to nearest even. The dense case has a constant stride, so
 // the compiler uses this instruction set's conversions; they round the same.
 template <class S, class T>
@@ -27,10 +51,10 @@ void convert(const unsigned char* from, std::int64_t stride, std::int64_t n, voi
   T* const out = static_cast<T*>(to);
   if (stride == static_cast<std::int64_t>(sizeof(S))) {
     for (std::int64_t i = 0; i < n; ++i) {
-      out[i] = static_cast<T>(read<S>(from + i * static_cast<std::int64_t>(sizeof(S))));
+      out[i] = converted<T>(read<S>(from + i * static_cast<std::int64_t>(sizeof(S))));
     }
   } else {
-    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(read<S>(from + i * stride));
+    for (std::int64_t i = 0; i < n; ++i) out[i] = converted<T>(read<S>(from + i * stride));
   }
 }
 
@@ -58,19 +82,6 @@ template <>
 void convert<double, double>(const unsigned char* from, std::int64_t stride, std::int64_t n, void* to) {
   copy<double>(from, stride, n, to);
 }
-
-template <class S>
-struct IsFloat {
-  static constexpr bool value = false;
-};
-template <>
-struct IsFloat<float> {
-  static constexpr bool value = true;
-};
-template <>
-struct IsFloat<double> {
-  static constexpr bool value = true;
-};
 
 template <class S>
 LAMINA_INLINE bool is_bad_label(S s, std::int64_t classes) {

@@ -13,9 +13,10 @@ namespace lamina::cpu {
 /// At most kRowChunk rows of LossArguments, whose comments hold here too.
 template <class T>
 struct LossRows {
-  LossKind kind;
-  bool logits;  ///< the prediction is logits
-  double label_smoothing, delta;
+  LossSpecification loss;
+  bool logits;          ///< the prediction is logits
+  bool skip_missing;    ///< NaN among the targets does not count
+  bool binary_targets;  ///< all targets of the batch are 0 or 1; for the hinges only
   std::size_t rows, columns;
   const T* prediction;
   const T* target;             ///< null for sparse labels
@@ -27,22 +28,27 @@ struct LossRows {
   T* row_losses;  ///< [rows], each row's weighted loss
 };
 
-/// At most kRowChunk rows of MetricArguments.
-template <class T>
-struct AccuracyRows {
-  MetricKind kind;
-  double threshold;
-  std::size_t rows, columns;
-  const T* prediction;
-  const T* target;
-  const std::int32_t* labels;
-  double* row_values;  ///< [rows], unweighted
-};
+/// Whether single elements of a row may be missing rather than whole rows.
+constexpr bool counts_in_part(LossKind kind) {
+  switch (kind) {
+    case LossKind::categorical_crossentropy:
+    case LossKind::sparse_categorical_crossentropy:
+    case LossKind::categorical_focal_crossentropy:
+    case LossKind::cosine_similarity:
+    case LossKind::categorical_hinge:
+      return false;
+    default:
+      return true;
+  }
+}
 
 template <class T>
 struct LossKernelsOf {
   void (*loss_rows)(const LossRows<T>&);
-  void (*accuracy_rows)(const AccuracyRows<T>&);
+  /// How much of each row counts, of 1. Reads targets or labels, and the loss.
+  void (*row_shares)(const LossRows<T>&, double* shares);
+  /// Whether there is nothing but 0, 1 and NaN.
+  bool (*targets_are_binary)(std::size_t n, const T* targets);
 };
 
 struct LossKernels {

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from lamina.callbacks.callback import Callback, Logs
 
 _WIDTH = 20
@@ -42,6 +44,8 @@ def format_logs(logs: Logs) -> str:
     """The logs as " - loss: 0.1234 - ...", small numbers in scientific notation."""
     parts = []
     for name, value in logs.items():
+        if np.ndim(value):  # a number for each class or threshold: their mean
+            value = float(np.mean(value))
         plain = value == 0.0 or abs(value) > 1e-3 or value != value
         parts.append(f" - {name}: {value:.4f}" if plain else f" - {name}: {value:.4e}")
     return "".join(parts)

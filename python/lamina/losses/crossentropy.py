@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import _checks, _core
+import numpy as np
+
+from lamina import _checks
+from lamina._arrays import real_array
 from lamina._typing import Array, Config
-from lamina.losses.loss import LOSSES, Loss, label_losses, row_losses
+from lamina.losses.loss import LOSSES, FormulaLoss, label_losses, last_axis, row_losses
+from lamina.losses.targets import align_labels
 
 
-def _last_axis(where: str, axis: Any) -> int:
-    if _checks.integer(where, "axis", axis, low=-(2**31)) != -1:
-        raise _checks.unsupported(where, "axis", axis)
-    return -1
-
-
-class _DenseCrossentropy(Loss):
-    """What the two crossentropies with targets like the predictions share."""
-
-    _kind = ""
+class DenseCrossentropy(FormulaLoss):
+    """What the crossentropies with targets like the predictions share."""
 
     def __init__(
         self,
@@ -34,15 +30,15 @@ class _DenseCrossentropy(Loss):
         self.label_smoothing = _checks.number(
             where, "label_smoothing", label_smoothing, low=0.0, high=1.0
         )
-        self.axis = _last_axis(where, axis)
+        self.axis = last_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
-    def specification(self) -> _core.Loss:
-        return _core.Loss(
-            self._kind, from_logits=self.from_logits, label_smoothing=self.label_smoothing
-        )
+    def settings(self) -> Config:
+        """What the formula takes."""
+        return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
 
     def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
         return {
             **super().get_config(),
             "from_logits": self.from_logits,
@@ -52,7 +48,7 @@ class _DenseCrossentropy(Loss):
 
 
 @LOSSES.register("binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(_DenseCrossentropy):
+class BinaryCrossentropy(DenseCrossentropy):
     """The mean over the last axis of -t log(p) - (1 - t) log(1 - p).
 
     A model that ends in a sigmoid is trained on the logits before it: the same gradient,
@@ -80,7 +76,7 @@ class BinaryCrossentropy(_DenseCrossentropy):
 
 
 @LOSSES.register("categorical_crossentropy", "cce")
-class CategoricalCrossentropy(_DenseCrossentropy):
+class CategoricalCrossentropy(DenseCrossentropy):
     """-sum of t log(p) over the last axis, for targets that are one-hot or probabilities.
 
     Args:
@@ -105,12 +101,13 @@ class CategoricalCrossentropy(_DenseCrossentropy):
 
 
 @LOSSES.register("sparse_categorical_crossentropy", "scce")
-class SparseCategoricalCrossentropy(Loss):
+class SparseCategoricalCrossentropy(FormulaLoss):
     """-log(p[label]), for integer labels.
 
     Args:
         from_logits: Whether predictions are logits, to which the loss applies a softmax.
-        ignore_class: Not supported yet: None only.
+        ignore_class: A label whose rows do not count, a class or another integer such as -1 or
+            255: their loss and gradient are 0, and means are over the other rows.
         reduction: See `Loss`.
         axis: -1 only.
         name, dtype: See `Loss`.
@@ -119,10 +116,12 @@ class SparseCategoricalCrossentropy(Loss):
         ValueError: When called, if a label is no class.
     """
 
+    _kind = "sparse_categorical_crossentropy"
+
     def __init__(
         self,
         from_logits: bool = False,
-        ignore_class: Any = None,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
@@ -130,18 +129,30 @@ class SparseCategoricalCrossentropy(Loss):
     ) -> None:
         where = "SparseCategoricalCrossentropy"
         self.from_logits = _checks.boolean(where, "from_logits", from_logits)
-        if ignore_class is not None:
-            raise _checks.unsupported(where, "ignore_class", ignore_class)
-        _last_axis(where, axis)
+        self.ignore_class = (
+            None
+            if ignore_class is None
+            else _checks.integer(
+                where, "ignore_class", ignore_class, low=-(2**31) + 1, high=2**31 - 1
+            )
+        )
+        self.axis = last_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """The loss of each label: an array without the last axis of the predictions."""
-        return label_losses(self.specification(), y_true, y_pred, self._dtype)
+        return label_losses(self.specification(), y_true, y_pred, self._dtype, self.ignore_class)
 
-    def specification(self) -> _core.Loss:
-        """What the core needs to compute it."""
-        return _core.Loss("sparse_categorical_crossentropy", from_logits=self.from_logits)
+    def counted(self, y_true: Any, values: Array) -> Array | None:
+        """Which of the rows' losses count in a mean: not those of the ignored class."""
+        if self.ignore_class is None:
+            return None
+        labels = align_labels(real_array(y_true, "y_true"), (*values.shape, 2))
+        return np.asarray(labels != self.ignore_class)
+
+    def settings(self) -> Config:
+        """What the formula takes."""
+        return {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
 
     def takes_labels(self) -> bool:
         """Whether targets are integer labels: yes."""
@@ -149,7 +160,12 @@ class SparseCategoricalCrossentropy(Loss):
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
-        return {**super().get_config(), "from_logits": self.from_logits, "ignore_class": None}
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+            "axis": self.axis,
+        }
 
 
 def binary_crossentropy(
@@ -180,9 +196,8 @@ def sparse_categorical_crossentropy(
     y_true: Any,
     y_pred: Any,
     from_logits: bool = False,
-    ignore_class: Any = None,
+    ignore_class: int | None = None,
     axis: int = -1,
 ) -> Array:
     """The crossentropy of each label; arguments as for `SparseCategoricalCrossentropy`."""
-    loss = SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis)
-    return label_losses(loss.specification(), y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)

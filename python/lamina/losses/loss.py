@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lamina import _core
+from lamina import _checks, _core
 from lamina._arrays import floating_array, real_array
 from lamina._checks import unknown_name
 from lamina._names import auto_name
@@ -27,9 +27,9 @@ class Loss:
 
     Args:
         name: What messages call it.
-        reduction: How a call joins the losses of the rows: "sum_over_batch_size" (their sum
+        reduction: How the losses of the rows become one number: "sum_over_batch_size" (their sum
             over their number; also "mean"), "mean_with_sample_weight" (over the sum of the
-            weights), "sum", or "none". `compile` takes the first only.
+            weights) or "sum"; in a call also "none" or None, which keeps them apart.
         dtype: The type to compute a call in; by default that of the predictions.
     """
 
@@ -69,8 +69,11 @@ class Loss:
             ValueError: If shapes do not fit, or labels are out of range.
         """
         values = np.asarray(self.call(y_true, y_pred))
+        counted = self.counted(y_true, values)
         weights = None
         if sample_weight is not None:
+            if values.ndim == 0:  # one value for the whole batch, weighted for each sample
+                values = np.broadcast_to(values, np.shape(sample_weight)[:1])
             weights = weights_like(sample_weight, values).astype(values.dtype)
             values = values * weights
         if self.reduction in (None, "none"):
@@ -78,10 +81,14 @@ class Loss:
         total = exact_sum(values)
         if self.reduction == "sum":
             return values.dtype.type(total)
-        count = float(values.size)
+        count = float(values.size if counted is None else np.count_nonzero(counted))
         if self.reduction == "mean_with_sample_weight" and weights is not None:
-            count = exact_sum(weights)
+            count = exact_sum(weights if counted is None else weights[counted])
         return values.dtype.type(total / count if count != 0.0 else 0.0)
+
+    def counted(self, y_true: Any, values: Array) -> Array | None:
+        """Which of the rows' losses count in a mean; None for all."""
+        return None
 
     def specification(self) -> _core.Loss:
         """What the core needs to compute it; NotImplementedError for losses of your own."""
@@ -107,6 +114,30 @@ class Loss:
         return f"<{type(self).__name__} name={self.name}>"
 
 
+class FormulaLoss(Loss):
+    """A loss of lamina's own: a formula of the core and its settings."""
+
+    _kind = ""
+
+    def settings(self) -> Config:
+        """What the formula takes."""
+        return {}
+
+    def specification(self) -> _core.Loss:
+        """What the core needs to compute it."""
+        return _core.Loss(self._kind, **self.settings())
+
+
+def last_axis(where: str, axis: Any) -> int:
+    """-1; NotImplementedError for any other axis."""
+    if _checks.integer(where, "axis", axis, low=-(2**31)) != -1:
+        raise NotImplementedError(
+            f"{where}: `axis` must be -1, the last one; other axes are not supported. "
+            f"Received: axis={axis}"
+        )
+    return -1
+
+
 def row_losses(
     specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
 ) -> Array:
@@ -117,15 +148,19 @@ def row_losses(
 
 
 def label_losses(
-    specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
+    specification: _core.Loss,
+    y_true: Any,
+    y_pred: Any,
+    dtype: str | None = None,
+    ignore_class: int | None = None,
 ) -> Array:
-    """The loss of each row of integer labels."""
+    """The loss of each row of integer labels; +0 where the label is the ignored class."""
     prediction = floating_array(y_pred, "y_pred", dtype, floatx())
     if prediction.ndim == 0:
         raise ValueError("`y_pred` needs an axis of classes. Received: y_pred.shape=()")
     target = align_labels(real_array(y_true, "y_true"), prediction.shape)
     flat = target.reshape(-1)
-    bad = _core.find_bad_label(flat, prediction.shape[-1]) if flat.size else -1
+    bad = _core.find_bad_label(flat, prediction.shape[-1], ignore_class) if flat.size else -1
     if bad >= 0:
         raise bad_label(flat, bad, prediction.shape[-1], "y_true")
     return np.asarray(_core.loss_values(specification, target, prediction))

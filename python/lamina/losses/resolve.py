@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.losses import crossentropy, regression
+from lamina.losses import crossentropy, divergence, focal, margin, overlap, regression
 from lamina.losses.loss import LOSSES, Loss
 from lamina.saving.serialization import custom_object_scope, serialize_keras_object
 
 _FUNCTIONS = {
-    regression.mean_squared_error: "mean_squared_error",
-    regression.mean_absolute_error: "mean_absolute_error",
-    regression.huber: "huber",
-    crossentropy.binary_crossentropy: "binary_crossentropy",
-    crossentropy.categorical_crossentropy: "categorical_crossentropy",
-    crossentropy.sparse_categorical_crossentropy: "sparse_categorical_crossentropy",
+    function: function.__name__
+    for function in (
+        regression.cosine_similarity,
+        regression.huber,
+        regression.log_cosh,
+        regression.mean_absolute_error,
+        regression.mean_absolute_percentage_error,
+        regression.mean_squared_error,
+        regression.mean_squared_logarithmic_error,
+        regression.quantile,
+        crossentropy.binary_crossentropy,
+        crossentropy.categorical_crossentropy,
+        crossentropy.sparse_categorical_crossentropy,
+        focal.binary_focal_crossentropy,
+        focal.categorical_focal_crossentropy,
+        divergence.kl_divergence,
+        divergence.poisson,
+        margin.categorical_hinge,
+        margin.hinge,
+        margin.squared_hinge,
+        overlap.dice,
+        overlap.tversky,
+    )
 }
 
 

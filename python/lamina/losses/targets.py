@@ -5,7 +5,24 @@ A trailing axis of 1 may be missing or too many, and nothing else is ever broadc
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from lamina._typing import Array, Shape
+
+
+@dataclass(frozen=True)
+class TargetRule:
+    """What targets may be.
+
+    Args:
+        labels: Integer labels, rather than rows like the predictions.
+        ignore_class: A label that needs to be no class.
+        missing: NaN, which counts nowhere.
+    """
+
+    labels: bool
+    ignore_class: int | None = None
+    missing: bool = False
 
 
 def align_values(y: Array, shape: Shape, name: str = "y_true") -> Array:

@@ -11,7 +11,7 @@ from lamina._arrays import floating_array, real_array
 from lamina._typing import Array, Config
 from lamina.config import floatx
 from lamina.losses.targets import align_labels, align_values
-from lamina.metrics.metric import METRICS
+from lamina.metrics.metric import register
 from lamina.metrics.reduction import MeanMetricWrapper
 
 
@@ -60,15 +60,47 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     return _flags(target == prediction.argmax(axis=-1))
 
 
-@METRICS.register()
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
+    """1 for each row whose target's class is among the k largest predictions."""
+    prediction = _predictions(y_pred)
+    target = align_values(real_array(y_true, "y_true"), prediction.shape)
+    return _flags(_core.metric_values(_top_k("top_k", k), target, prediction))
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> Array:
+    """1 for each row whose label is among the k largest predictions.
+
+    With `from_sorted_ids`, predictions are class indices, the best first.
+    """
+    prediction = _predictions(y_pred)
+    target = align_labels(real_array(y_true, "y_true"), prediction.shape)
+    metric = _top_k("sparse_top_k", k, sorted_ids=bool(from_sorted_ids))
+    return _flags(_core.metric_values(metric, target, prediction))
+
+
+def _top_k(kind: str, k: Any, **settings: Any) -> _core.Metric:
+    return _core.Metric(f"{kind}_categorical_accuracy", k=_checked_k(k), **settings)
+
+
+def _checked_k(k: Any) -> int:
+    return _checks.integer("top_k_categorical_accuracy", "k", k, low=1)
+
+
+@register()
 class Accuracy(MeanMetricWrapper):
-    """How often predictions equal targets (on its own; see the three forms for models)."""
+    """How often predictions equal targets; for probabilities see the other forms."""
 
     def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
         super().__init__(accuracy, name, dtype)
 
+    def specification(self) -> _core.Metric:
+        """What the core needs to compute it."""
+        return _core.Metric("accuracy")
 
-@METRICS.register("binary_accuracy")
+
+@register()
 class BinaryAccuracy(MeanMetricWrapper):
     """How often predictions above a threshold equal targets of 0 and 1.
 
@@ -101,7 +133,7 @@ class BinaryAccuracy(MeanMetricWrapper):
         return {**super().get_config(), "threshold": self.threshold}
 
 
-@METRICS.register("categorical_accuracy")
+@register()
 class CategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is the one-hot target's class."""
 
@@ -113,7 +145,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
         return _core.Metric("categorical_accuracy")
 
 
-@METRICS.register("sparse_categorical_accuracy")
+@register()
 class SparseCategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is at the integer label."""
 
@@ -124,6 +156,69 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
         """What the core needs to compute it."""
         return _core.Metric("sparse_categorical_accuracy")
 
-    def takes_labels(self) -> bool:
-        """Whether targets are integer labels: yes."""
-        return True
+
+@register()
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the one-hot target's class is among the k largest predictions.
+
+    Args:
+        k: How many predictions count.
+        name: The key in logs.
+        dtype: See `Metric`.
+    """
+
+    def __init__(
+        self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None
+    ) -> None:
+        self.k = _checked_k(k)
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=self.k)
+
+    def specification(self) -> _core.Metric:
+        """What the core needs to compute it."""
+        return _top_k("top_k", self.k)
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {**super().get_config(), "k": self.k}
+
+
+@register()
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the integer label is among the k largest predictions.
+
+    Args:
+        k: How many predictions count.
+        name: The key in logs.
+        dtype: See `Metric`.
+        from_sorted_ids: Whether predictions are class indices, the best first.
+    """
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        self.k = _checked_k(k)
+        self.from_sorted_ids = _checks.boolean(
+            "SparseTopKCategoricalAccuracy", "from_sorted_ids", from_sorted_ids
+        )
+        super().__init__(
+            sparse_top_k_categorical_accuracy,
+            name,
+            dtype,
+            k=self.k,
+            from_sorted_ids=self.from_sorted_ids,
+        )
+
+    def specification(self) -> _core.Metric:
+        """What the core needs to compute it."""
+        return _top_k("sparse_top_k", self.k, sorted_ids=self.from_sorted_ids)
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        config = {**super().get_config(), "k": self.k}
+        if self.from_sorted_ids:
+            config["from_sorted_ids"] = True
+        return config

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lamina import _core
-from lamina._names import auto_name
-from lamina._typing import Config
+from lamina._names import auto_name, snake_case
+from lamina._typing import Array, Config
 from lamina.config import floatx, standardize_dtype
 from lamina.saving.serialization import Family
 
 METRICS = Family("metric", "metrics")
 
 Self = TypeVar("Self", bound="Metric")
+Class = TypeVar("Class", bound="type")
+
+
+def register(*aliases: str) -> Callable[[Class], Class]:
+    """Decorates a metric: it is known by its class's name, that name in snake case, and aliases."""
+
+    def add(cls: Class) -> Class:
+        METRICS.register(snake_case(cls.__name__), *aliases)(cls)
+        return cls
+
+    return add
 
 
 class Metric:
     """The base of all metrics.
 
     `update_state` adds a batch, `result` tells, `reset_state` starts again. In a compiled model
-    the core keeps the sums instead.
+    the core keeps the state, and `result` and `variables` read it there: after `fit` or
+    `evaluate` they tell what was reported last. `update_state` and `reset_state` end that.
 
     Args:
-        dtype: Kept for compatibility; sums are kept in double, exactly.
+        dtype: The type that predictions are compared and computed in; sums are kept in double.
         name: The key in logs.
     """
+
+    #: How a compiled model's state of this metric is read: its result, and its variables.
+    _model: tuple[Callable[[], Any], Callable[[], list[Array]]] | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
@@ -32,8 +48,13 @@ class Metric:
 
     @property
     def dtype(self) -> str:
-        """The type of the result."""
+        """The type that predictions are compared and computed in."""
         return self._dtype
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state."""
+        return []
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Adds a batch."""
@@ -41,7 +62,7 @@ class Metric:
             f"Metrics must implement `update_state`. Received: {type(self).__name__}"
         )
 
-    def result(self) -> float:
+    def result(self) -> Any:
         """The value over all batches since the last reset."""
         raise NotImplementedError(
             f"Metrics must implement `result`. Received: {type(self).__name__}"
@@ -53,7 +74,7 @@ class Metric:
             f"Metrics must implement `reset_state`. Received: {type(self).__name__}"
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> float:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
         self.update_state(*args, **kwargs)
         return self.result()
@@ -61,18 +82,13 @@ class Metric:
     def specification(self) -> _core.Metric:
         """What the core needs to compute it; NotImplementedError where it cannot."""
         raise NotImplementedError(
-            "A model can report these metrics: accuracy in its three forms, mean squared, root "
-            "mean squared and mean absolute error; others can be used on their own. "
-            f"Received: {type(self).__name__}"
+            "A model reports lamina's own metrics of targets and predictions; metrics of your own, "
+            f"Mean and Sum can be used on their own. Received: {type(self).__name__}"
         )
 
     def takes_labels(self) -> bool:
         """Whether targets are integer labels rather than rows like the predictions."""
-        return False
-
-    def from_mean(self, mean: float) -> float:
-        """The metric's value from the mean that the core keeps."""
-        return mean
+        return self.specification().takes_labels
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
@@ -82,6 +98,9 @@ class Metric:
     def from_config(cls: type[Self], config: Config) -> Self:
         """The metric that `get_config` described."""
         return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_model"}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

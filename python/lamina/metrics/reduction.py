@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lamina import _core
 from lamina._arrays import floating_array
 from lamina._reduce import exact_sum, weights_like
-from lamina._typing import Array
-from lamina.metrics.metric import METRICS, Metric
+from lamina._typing import Array, Config
+from lamina.losses.loss import Loss
+from lamina.metrics.metric import Metric, register
 
 
 class _Accumulator(Metric):
@@ -22,27 +24,38 @@ class _Accumulator(Metric):
         self.total = 0.0
         self.count = 0.0
 
-    def _add(self, values: Array, sample_weight: Any) -> None:
-        if sample_weight is None:
+    def _add(self, values: Array, sample_weight: Any, counted: Array | None = None) -> None:
+        self._model = None
+        if sample_weight is None and counted is None:
             total, count = exact_sum(values), float(values.size)
         else:
-            weights = weights_like(sample_weight, values).astype(np.float64)
-            total, count = exact_sum(values.astype(np.float64) * weights), exact_sum(weights)
+            shares = np.ones(values.shape) if counted is None else counted.astype(np.float64)
+            if sample_weight is not None:
+                shares = shares * weights_like(sample_weight, values).astype(np.float64)
+            total, count = exact_sum(values.astype(np.float64) * shares), exact_sum(shares)
         self.total += total
         self.count += count
 
     def reset_state(self) -> None:
+        """Forgets all batches."""
+        self._model = None
         self.total = self.count = 0.0
 
     @property
-    def variables(self) -> list[float]:
+    def variables(self) -> list[Any]:
         """The state: total and count."""
+        if self._model is not None:
+            return self._model[1]()
         return [self.total, self.count]
 
 
-@METRICS.register("mean")
+@register()
 class Mean(_Accumulator):
     """The weighted mean of values.
+
+    Args:
+        name: The key in logs.
+        dtype: See `Metric`.
 
     Example:
         >>> mean = lamina.metrics.Mean()
@@ -60,12 +73,19 @@ class Mean(_Accumulator):
 
     def result(self) -> float:
         """The value over all batches since the last reset."""
+        if self._model is not None:
+            return float(self._model[0]())
         return self.total / self.count if self.count != 0.0 else 0.0
 
 
-@METRICS.register("sum")
+@register()
 class Sum(_Accumulator):
-    """The weighted sum of values."""
+    """The weighted sum of values.
+
+    Args:
+        name: The key in logs.
+        dtype: See `Metric`.
+    """
 
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)
@@ -107,7 +127,44 @@ class MeanMetricWrapper(_Accumulator):
 
     def result(self) -> float:
         """The value over all batches since the last reset."""
-        return self.from_mean(self.total / self.count if self.count != 0.0 else 0.0)
+        if self._model is not None:
+            return float(self._model[0]())
+        return self._finish(self.total / self.count if self.count != 0.0 else 0.0)
+
+    def _finish(self, mean: float) -> float:
+        return mean
+
+
+class LossMetric(MeanMetricWrapper):
+    """The mean of a loss's values for each row."""
+
+    #: Whether the metric is minus the loss.
+    _negated = False
+
+    def __init__(self, loss: Loss, name: str | None, dtype: Any) -> None:
+        super().__init__(self._values, name, dtype)
+        self._loss = loss
+
+    def _values(self, y_true: Any, y_pred: Any) -> Array:
+        values = np.asarray(self._loss.call(y_true, y_pred))
+        return -values if self._negated else values
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch of targets and predictions, weighted by `sample_weight`."""
+        values = self._values(y_true, y_pred)
+        self._add(values, sample_weight, self._loss.counted(y_true, values))
+
+    def specification(self) -> _core.Metric:
+        """What the core needs to compute it."""
+        return _core.Metric("loss", loss=self._loss.specification(), negated=self._negated)
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        loss = self._loss.get_config()
+        return {
+            **super().get_config(),
+            **{key: value for key, value in loss.items() if key not in ("name", "reduction")},
+        }
 
 
 def square_root(mean: float) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina import losses
 from lamina._checks import unknown_name
 from lamina._typing import Shape
-from lamina.losses import regression as loss_functions
-from lamina.metrics import accuracy
+from lamina.metrics import accuracy, correlation, probabilistic, regression
 from lamina.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -19,12 +19,28 @@ from lamina.saving.serialization import custom_object_scope, serialize_keras_obj
 #: The names whose meaning depends on the shapes of targets and predictions.
 ACCURACY_NAMES = ("accuracy", "acc")
 
-_FUNCTIONS = {
-    loss_functions.mean_squared_error: "mean_squared_error",
-    loss_functions.mean_absolute_error: "mean_absolute_error",
-    accuracy.binary_accuracy: "binary_accuracy",
-    accuracy.categorical_accuracy: "categorical_accuracy",
-    accuracy.sparse_categorical_accuracy: "sparse_categorical_accuracy",
+#: Functions and the metric that is their mean.
+_FUNCTIONS: dict[Any, type[Metric]] = {
+    accuracy.binary_accuracy: accuracy.BinaryAccuracy,
+    accuracy.categorical_accuracy: accuracy.CategoricalAccuracy,
+    accuracy.sparse_categorical_accuracy: accuracy.SparseCategoricalAccuracy,
+    accuracy.top_k_categorical_accuracy: accuracy.TopKCategoricalAccuracy,
+    accuracy.sparse_top_k_categorical_accuracy: accuracy.SparseTopKCategoricalAccuracy,
+    correlation.pearson_correlation: correlation.PearsonCorrelation,
+    correlation.concordance_correlation: correlation.ConcordanceCorrelation,
+    losses.mean_squared_error: regression.MeanSquaredError,
+    losses.mean_absolute_error: regression.MeanAbsoluteError,
+    losses.mean_absolute_percentage_error: regression.MeanAbsolutePercentageError,
+    losses.mean_squared_logarithmic_error: regression.MeanSquaredLogarithmicError,
+    losses.log_cosh: regression.LogCoshError,
+    losses.binary_crossentropy: probabilistic.BinaryCrossentropy,
+    losses.categorical_crossentropy: probabilistic.CategoricalCrossentropy,
+    losses.sparse_categorical_crossentropy: probabilistic.SparseCategoricalCrossentropy,
+    losses.kl_divergence: probabilistic.KLDivergence,
+    losses.poisson: probabilistic.Poisson,
+    losses.hinge: probabilistic.Hinge,
+    losses.squared_hinge: probabilistic.SquaredHinge,
+    losses.categorical_hinge: probabilistic.CategoricalHinge,
 }
 
 
@@ -45,10 +61,11 @@ def get(identifier: Any) -> Metric:
         return identifier()
     if isinstance(identifier, str):
         try:
-            metric = METRICS.create({"class_name": identifier})
+            METRICS.find(identifier)
         except ValueError:
             names = [*METRICS._classes, *METRICS._aliases, *ACCURACY_NAMES]
             raise unknown_name("metric", identifier, names) from None
+        metric = METRICS.create({"class_name": identifier})
         metric.name = identifier
         assert isinstance(metric, Metric)
         return metric
@@ -58,8 +75,9 @@ def get(identifier: Any) -> Metric:
             raise ValueError(f"A metric is needed. Received: {created!r}")
         return created
     if callable(identifier):
-        if identifier in _FUNCTIONS:
-            return get(_FUNCTIONS[identifier])
+        known = _FUNCTIONS.get(identifier)
+        if known is not None:
+            return known(name=identifier.__name__)
         raise NotImplementedError(
             "Metric functions of your own are not supported in `compile` yet: wrap them in "
             f"lamina.metrics.MeanMetricWrapper and use them on their own. Received: {identifier!r}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from lamina import _core, losses, metrics, optimizers
+from lamina import _checks, _core, losses, metrics, optimizers
+from lamina._checks import unknown_name
 from lamina._typing import Config, Shape
 from lamina.callbacks.callback import Logs
+from lamina.losses.targets import TargetRule
+from lamina.metrics.counted import number_or_array
 from lamina.metrics.resolve import ACCURACY_NAMES, accuracy_for
 from lamina.optimizers.optimizer import Optimizer
 from lamina.variable import Variable
@@ -16,41 +20,84 @@ class Compiled:
     """The arguments of `compile`, resolved as far as they can be without the model's shapes.
 
     Args:
-        optimizer, loss, metrics: As for `Sequential.compile`.
+        optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets: As for
+            `Sequential.compile`.
 
     Raises:
         ValueError, TypeError, NotImplementedError: For what cannot train a model.
     """
 
-    def __init__(self, optimizer: Any, loss: Any, metric_list: Any) -> None:
+    def __init__(
+        self,
+        optimizer: Any,
+        loss: Any,
+        metric_list: Any,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        missing_targets: str = "error",
+    ) -> None:
         self.optimizer: Optimizer = optimizers.get(optimizer)
+        loss = _only("loss", loss)
+        self.loss_weight = _loss_weight(_only("loss_weights", loss_weights))
+        if missing_targets not in ("error", "ignore"):
+            raise unknown_name("`missing_targets`", missing_targets, ("error", "ignore"))
+        self.missing_targets = missing_targets
         self.loss = None if loss is None else losses.get(loss)
         if self.loss is not None:
             self.loss.specification()
-            if self.loss.reduction not in ("sum_over_batch_size", "mean"):
+            if self.loss.reduction not in _REDUCTIONS:
                 raise NotImplementedError(
-                    "compile: a loss trains with reduction='sum_over_batch_size' only. "
+                    "compile: a loss trains as one number; with reduction='none' it can be called. "
                     f"Received: reduction={self.loss.reduction!r}"
                 )
+        unweighted = _flat("metrics", metric_list)
+        weighted = _flat("weighted_metrics", weighted_metrics)
+        self._weighted_from = len(unweighted)
         self.metrics: list[str | metrics.Metric] = []
-        for identifier in _flat(metric_list):
+        for identifier in (*unweighted, *weighted):
             if isinstance(identifier, str) and identifier in ACCURACY_NAMES:
                 self.metrics.append(identifier)
             else:
                 self.metrics.append(metrics.get(identifier))
-        for metric in self.metrics:
+        for place, metric in enumerate(self.metrics):
             if not isinstance(metric, str):
+                if any(metric is other for other in self.metrics[:place]):
+                    raise ValueError(
+                        "compile: a metric object can be given only once. "
+                        f"Received: metric '{metric.name}' twice"
+                    )
                 metric.specification()
                 self._require_same_targets(metric)
-        self.names = ["loss", *(m if isinstance(m, str) else m.name for m in self.metrics)]
-        if len(set(self.names)) != len(self.names):
-            raise ValueError(
-                "compile: metrics must have different names, and none may be called 'loss'. "
-                f"Received: {self.names[1:]}"
-            )
+        self.names = ["loss", *self._unique_names()]
         self._resolved: list[metrics.Metric] = []
         #: After how many batches callbacks with hooks for batches are called.
         self.steps_per_execution = 1
+        #: How many numbers each metric's result has; 0 for a single one.
+        self._sizes: list[int] = []
+
+    def _unique_names(self) -> list[str]:
+        """The keys in logs: a name that is there already gets a number, as Keras gives it."""
+        names: list[str] = []
+        counts = {"loss": 0}
+        for place, metric in enumerate(self.metrics):
+            own = metric if isinstance(metric, str) else metric.name
+            if own == "loss":
+                raise ValueError("compile: no metric may be called 'loss'. Received: metric 'loss'")
+            name = own
+            if name in counts and place >= self._weighted_from:
+                name = f"weighted_{name}"
+            if name in counts:
+                counts[name] += 1
+                name = f"{name}_{counts[name] - 1}"
+            else:
+                counts[name] = 1
+            if name in names:
+                raise ValueError(
+                    "compile: metrics must have different names. "
+                    f"Received: two metrics that are called '{name}'"
+                )
+            names.append(name)
+        return names
 
     def _require_same_targets(self, metric: metrics.Metric) -> None:
         if self.loss is not None and metric.takes_labels() != self.loss.takes_labels():
@@ -60,6 +107,12 @@ class Compiled:
                 f"loss takes {kinds[self.loss.takes_labels()]}. "
                 f"Received: loss '{self.loss.name}' and metric '{metric.name}'"
             )
+
+    @property
+    def targets(self) -> TargetRule:
+        """What targets may be."""
+        ignored = getattr(self.loss, "ignore_class", None) if self.labels else None
+        return TargetRule(self.labels, ignored, self.missing_targets == "ignore")
 
     @property
     def labels(self) -> bool:
@@ -81,18 +134,47 @@ class Compiled:
         resolved = [
             accuracy_for(m, output, self.labels) if isinstance(m, str) else m for m in self.metrics
         ]
+        specifications = [metric.specification() for metric in resolved]
+        for specification in specifications[self._weighted_from :]:
+            specification.weighted = True
         network.compile(
             self.loss.specification(),
             self.optimizer.specification(weights),
-            [metric.specification() for metric in resolved],
+            specifications,
+            reduction=_REDUCTIONS[self.loss.reduction or ""],
+            loss_weight=self.loss_weight,
+            skip_missing=self.missing_targets == "ignore",
         )
         self._resolved = resolved
+        self._sizes = [s.result_size(output[-1]) for s in specifications]
+        start = 1
+        for place, (metric, size) in enumerate(zip(resolved, self._sizes, strict=True)):
+            metric._model = _reader(network, place, start, size)
+            start += max(size, 1)
         self.optimizer.bind(network, weights)
 
-    def values(self, means: list[float]) -> list[float]:
-        """The core's means as the metrics' values: loss first."""
-        rest = zip(self._resolved, means[1:], strict=True)
-        return [means[0], *(metric.from_mean(mean) for metric, mean in rest)]
+    def release_metrics(self, successor: Compiled) -> None:
+        """The model is compiled anew: metrics that it no longer has are on their own again."""
+        for metric in self._resolved:
+            if not any(metric is other for other in successor._resolved):
+                metric._model = None
+
+    def objects(self, network: _core.Network | None) -> list[metrics.Metric]:
+        """The mean of the loss and the metrics, reading the model's state."""
+        if network is None or self.loss is None:
+            return []
+        loss = metrics.Mean(name="loss")
+        loss._model = (lambda: network.metric_values()[0], list)
+        return [loss, *self._resolved]
+
+    def values(self, numbers: list[float]) -> list[Any]:
+        """The core's numbers as the values of loss and metrics."""
+        values: list[Any] = [numbers[0]]
+        place = 1
+        for size in self._sizes:
+            values.append(number_or_array(numbers[place : place + max(size, 1)], size))
+            place += max(size, 1)
+        return values
 
     def logs(self, means: list[float]) -> Logs:
         """The values by name, sorted as Keras sorts them."""
@@ -100,24 +182,79 @@ class Compiled:
 
     def get_config(self) -> Config:
         """The arguments of `compile`, as plain data."""
+        serialized = [m if isinstance(m, str) else metrics.serialize(m) for m in self.metrics]
         config: Config = {
             "optimizer": optimizers.serialize(self.optimizer),
             "loss": None if self.loss is None else losses.serialize(self.loss),
-            "metrics": [m if isinstance(m, str) else metrics.serialize(m) for m in self.metrics],
+            "metrics": serialized[: self._weighted_from],
+            "loss_weights": self._given_loss_weight(),
+            "weighted_metrics": serialized[self._weighted_from :],
+            "missing_targets": self.missing_targets,
         }
         if self.steps_per_execution != 1:
             config["steps_per_execution"] = self.steps_per_execution
         return config
 
+    def _given_loss_weight(self) -> float | None:
+        return None if self.loss_weight == 1.0 else self.loss_weight
 
-def _flat(metric_list: Any) -> list[Any]:
+
+#: Keras' reductions that give one number, and the core's names of them.
+_REDUCTIONS = {
+    "sum_over_batch_size": "mean",
+    "mean": "mean",
+    "mean_with_sample_weight": "weighted_mean",
+    "sum": "sum",
+}
+
+
+def _reader(
+    network: _core.Network, place: int, start: int, size: int
+) -> tuple[Callable[[], Any], Callable[[], list[Any]]]:
+    """How the result and the variables of the metric at `place` are read from the model.
+
+    Knows the network alone, so that models and their metrics are no reference cycle.
+    """
+
+    def result() -> Any:
+        return number_or_array(network.metric_values()[start : start + max(size, 1)], size)
+
+    def variables() -> list[Any]:
+        return [value for _, value in network.metric_variables(place)]
+
+    return result, variables
+
+
+def _only(argument: str, value: Any) -> Any:
+    """The one element of a list, tuple or dictionary, as models with one output take it."""
+    if isinstance(value, Mapping) and "class_name" not in value:
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)):
+        return value
+    if len(value) != 1:
+        raise ValueError(
+            f"compile: `{argument}` must have one element, because the model has one output. "
+            f"Received: {argument}={value!r}"
+        )
+    return value[0]
+
+
+def _loss_weight(value: Any) -> float:
+    if value is None:
+        return 1.0
+    return _checks.number("compile", "loss_weights", value, low=0.0, open_high=True)
+
+
+def _flat(argument: str, metric_list: Any) -> list[Any]:
     if metric_list is None:
         return []
-    if not isinstance(metric_list, (list, tuple)):
+    if not isinstance(metric_list, (list, tuple, Mapping)):
         raise ValueError(
-            "compile: `metrics` must be a list of metrics. "
-            f"Received: metrics={metric_list!r} of type {type(metric_list).__name__}"
+            f"compile: `{argument}` must be a list of metrics. "
+            f"Received: {argument}={metric_list!r} of type {type(metric_list).__name__}"
         )
-    if len(metric_list) == 1 and isinstance(metric_list[0], (list, tuple)):
-        return list(metric_list[0])
-    return list(metric_list)
+    elements = metric_list.values() if isinstance(metric_list, Mapping) else metric_list
+    flat: list[Any] = []
+    for element in elements:
+        flat.extend(element if isinstance(element, (list, tuple)) else [element])
+    return flat

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lamina import _checks, _core
 from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import Layer
+from lamina.metrics.metric import Metric
 from lamina.models.compiled import Compiled
 from lamina.models.data import Samples, fit_inputs, input_array, make_samples
 from lamina.optimizers.optimizer import Optimizer
@@ -72,6 +73,7 @@ class Compilable:
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        missing_targets: str = "error",
     ) -> None:
         """Says how to train: the loss, the optimizer and what to report.
 
@@ -79,16 +81,19 @@ class Compilable:
             optimizer: A name or object of `lamina.optimizers`. An optimizer that the model already
                 uses keeps its state.
             loss: A name, object or function of `lamina.losses`.
-            loss_weights: Not supported: None only.
+            loss_weights: A number that the loss is multiplied by (or a list of one).
             metrics: A list of names, objects or functions of `lamina.metrics`; "accuracy" is
-                the form that fits the loss and the output.
-            weighted_metrics: Not supported yet: None only. (Metrics ignore sample weights.)
+                the form that fits the loss and the output. These ignore weights.
+            weighted_metrics: The same, but weighted by `sample_weight` or `class_weight`.
             run_eagerly: Not supported yet: False only.
             steps_per_execution: After how many batches callbacks with hooks for batches are
                 called. Without such callbacks an epoch is one call into the core anyway.
             jit_compile: Any of True, False and "auto": the kernels were compiled when lamina was
                 built, so there is nothing that it could switch on or off.
             auto_scale_loss: True or False: it concerns float16, which lamina does not compute in.
+            missing_targets: What NaN among the targets is: "error", or with "ignore" a target that
+                is not known. It counts neither in the loss nor in metrics: means are over the
+                targets that are there. (lamina's own.)
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
@@ -97,8 +102,6 @@ class Compilable:
         """
         _checks.require_default(
             "compile",
-            loss_weights=loss_weights,
-            weighted_metrics=weighted_metrics or None,
             run_eagerly=run_eagerly,
         )
         steps = _checks.integer("compile", "steps_per_execution", steps_per_execution, low=1)
@@ -108,7 +111,9 @@ class Compilable:
                 f"Received: jit_compile={jit_compile!r}"
             )
         _checks.boolean("compile", "auto_scale_loss", auto_scale_loss)
-        compiled = Compiled(optimizer, loss, metrics)
+        compiled = Compiled(
+            optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
+        )
         compiled.steps_per_execution = steps
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
@@ -136,6 +141,8 @@ class Compilable:
         if old is not None and old is not new:
             old.release()
         new.owner = weakref.ref(self)
+        if self._compiled is not None:
+            self._compiled.release_metrics(compiled)
         self._compiled = compiled
 
     @property
@@ -158,6 +165,14 @@ class Compilable:
         """The names of what `evaluate` returns."""
         return list(self._compiled.names) if self._compiled is not None else []
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """The mean of the loss, and the metrics: what the last epoch, evaluation or batch gave.
+
+        Empty before the model is compiled and built.
+        """
+        return self._compiled.objects(self._network) if self._compiled is not None else []
+
     def get_compile_config(self) -> Config | None:
         """The arguments of `compile` as plain data, or None before it."""
         return self._compiled.get_config() if self._compiled is not None else None
@@ -177,8 +192,11 @@ class Compilable:
         self.compile(
             config["optimizer"],
             config["loss"],
+            loss_weights=config.get("loss_weights"),
             metrics=config["metrics"],
+            weighted_metrics=config.get("weighted_metrics"),
             steps_per_execution=config.get("steps_per_execution", 1),
+            missing_targets=config.get("missing_targets", "error"),
         )
 
     def _require_compiled(self, method: str) -> Compiled:
@@ -218,7 +236,7 @@ class Compilable:
                 "Received: predictions of shape ()"
             )
         samples = make_samples(
-            inputs, y, sample_weight, class_weight, output, compiled.labels, prefix
+            inputs, y, sample_weight, class_weight, output, compiled.targets, prefix
         )
         return samples, sample, output
 

@@ -83,7 +83,8 @@ class Trainer(Inference):
                 the model's seed and of how many epochs it has seen. Of a `PyDataset` the batches
                 are shuffled; other sources decide for themselves.
             class_weight: Weights of classes: a dictionary of integers to numbers.
-            sample_weight: One weight for each sample.
+            sample_weight: One weight for each sample, or for each position of all axes of its
+                prediction but the last.
             initial_epoch: The epoch to start from.
             steps_per_epoch: How many batches make an epoch; None for all. The next epoch goes on
                 where this one stopped.
