@@ -45,6 +45,7 @@ PYBIND11_MODULE(_core, m) {
   init_random(m);
   init_functions(m);
   init_network(m);
+  init_layers(m);
   init_files(m);
   init_bench(m);  // after init_network: it takes a Network
 }

@@ -12,6 +12,7 @@ void init_random(py::module_& m);
 void init_functions(py::module_& m);
 void init_network(py::module_& m);
 void init_files(py::module_& m);
+void init_layers(py::module_& m);
 void init_bench(py::module_& m);
 
 }  // namespace lamina::bindings

@@ -9,6 +9,7 @@
 #include "cpu/gather/kernels.h"
 #include "cpu/gemm/kernels.h"
 #include "cpu/loss/kernels.h"
+#include "cpu/normalization/kernels.h"
 #include "cpu/optimizer/kernels.h"
 #include "cpu/peak/kernels.h"
 #include "cpu/random/kernels.h"
@@ -22,6 +23,7 @@ struct KernelTable {
   const GatherKernels* gather;
   const GemmKernels* gemm;
   const LossKernels* loss;
+  const NormalizationKernels* normalization;
   const OptimizerKernels* optimizer;
   const PeakKernels* peak;
   const RandomKernels* random;

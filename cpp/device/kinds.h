@@ -89,4 +89,23 @@ enum class OptimizerKind : std::uint8_t {
   adam,      // slot 0: m, slot 1: v
 };
 
+/// How a row is normalised (formulas in cpu/normalization/normalization.h).
+enum class RowNormalizationKind : std::uint8_t {
+  standard,       // mean 0, variance 1
+  rms,            // root mean square 1
+  variance_only,  // variance 1, the mean left as it is
+  unit,           // Euclidean norm 1
+};
+
+/// out = ... element by element (cpu/elementwise/elementwise.h).
+enum class CombineKind : std::uint8_t {
+  add,       // a + b
+  multiply,  // a * b
+  choose,    // b > 0 ? a * p + q : r
+  fill,      // p
+};
+
+/// What holds for a parameter after each step (cpu/penalty/penalty.h).
+enum class ConstraintKind : std::uint8_t { max_norm, min_max_norm, non_negative, unit_norm };
+
 }  // namespace lamina

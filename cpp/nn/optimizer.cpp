@@ -69,16 +69,21 @@ void Optimizer::step(const Network& network) {
   UpdateArguments u;
   u.dtype = network.dtype();
   u.kind = settings_.kind;
-  u.n = network.layout().elements();
-  u.parameters = network.values();
-  u.gradients = network.gradients();
-  for (std::size_t i = 0; i < slots_.size(); ++i) u.slots[i] = slots_[i].get();
   u.rate = corrected_rate(iterations_ + 1);
   u.momentum = settings_.momentum;
   u.beta_1 = settings_.beta_1;
   u.beta_2 = settings_.beta_2;
   u.epsilon = settings_.epsilon;
-  network.device().update(u);
+  const auto at = [&](void* flat, std::int64_t offset) {
+    return static_cast<char*>(flat) + static_cast<std::size_t>(offset) * size_of(network.dtype());
+  };
+  for (const ParameterRange& range : network.trained_ranges()) {
+    u.n = range.count;
+    u.parameters = at(network.values(), range.offset);
+    u.gradients = at(network.gradients(), range.offset);
+    for (std::size_t i = 0; i < slots_.size(); ++i) u.slots[i] = at(slots_[i].get(), range.offset);
+    network.device().update(u);
+  }
   ++iterations_;
 }
 

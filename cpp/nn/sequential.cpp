@@ -120,7 +120,13 @@ void Sequential::check(const Samples& samples) const {
 void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
   Device& device = network.device();
   const DType dtype = network.dtype();
-  const Pass pass{device, dtype, rows, training, static_cast<std::uint64_t>(steps_seen_)};
+  double penalty = 0.0;
+  const Pass pass{device,
+                  dtype,
+                  rows,
+                  training,
+                  static_cast<std::uint64_t>(steps_seen_),
+                  network.penalizes() ? &penalty : nullptr};
   const FloatEnvironment environment;
   const std::int64_t columns = network.output_shape().back();
   const std::int64_t loss_rows = rows * positions();
@@ -172,13 +178,18 @@ void Sequential::step(std::int64_t rows, bool training, Monitor& monitor) {
       }
       network.backward(pass, plan_.operations, gradient, activations_, &monitor);
     }
+    if (network.penalizes()) penalty += network.penalties(true);
     monitor.tick();
     const std::unique_lock lock(parameters_lock_);
     optimizer_->step(network);
+    network.constrain();
+    network.commit(pass, activations_);
     ++steps_seen_;
+  } else if (network.penalizes()) {
+    penalty += network.penalties(false);
   }
   metric_sums_.swap(pending_sums_);
-  loss_sums_.total += total;
+  loss_sums_.total += total + penalty * static_cast<double>(loss_rows);
   loss_sums_.count += static_cast<double>(loss_rows);
 }
 
@@ -244,6 +255,32 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
     ++monitor.batches;
     monitor.tick(true);
   }
+}
+
+void Sequential::call_training(const ArrayView& x, void* out) {
+  const Exclusive exclusive(busy_);
+  check_inputs(x, network.input_shape());
+  network.build();
+  if (x.rows == 0) return;
+  network.reserve(activations_, x.rows);
+  batch_.gather_inputs(x, 0, x.rows);
+  // Steps from 2^39 on are calls: they never share random numbers with training.
+  constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
+  const Pass pass{network.device(), network.dtype(), x.rows, true, first_call + calls_seen_};
+  const void* answer =
+      network.forward(pass, batch_.x(), network.operations().size(), false, activations_, nullptr);
+  network.device().copy_to_host(
+      out, answer,
+      static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
+  const std::unique_lock lock(parameters_lock_);
+  network.commit(pass, activations_);
+  ++calls_seen_;
+}
+
+void Sequential::set_trainable(std::int64_t layer, bool trainable) {
+  const Exclusive exclusive(busy_);
+  const std::unique_lock lock(parameters_lock_);
+  network.set_trainable(layer, trainable);
 }
 
 void Sequential::reset_metrics() {

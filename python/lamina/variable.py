@@ -24,6 +24,8 @@ class Variable:
         name: The name within its layer, such as "kernel".
         path: The name within the model.
         trainable: Whether training changes it.
+        regularizer: What the loss contains of it, if anything.
+        constraint: What holds for it after each step, if anything.
 
     Example:
         >>> layer = lamina.layers.Dense(2)
@@ -42,11 +44,17 @@ class Variable:
         name: str,
         path: str | None = None,
         trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> None:
         self.name = name
         self.path = path if path is not None else name
         self.shape = tuple(shape)
         self.trainable = trainable
+        #: Whether it is state that a layer keeps, which no optimizer ever trains.
+        self.is_state = not trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
         self._dtype = dtype
         self._initializer = initializer
         self._value: Array | None = None

@@ -103,11 +103,13 @@ class Compilable:
             )
         network = self._network
         if network is not None and compiled.loss is not None:
-            state = [v.numpy() for v in new.variables] if new is old else []
+            state = {v.path: v.numpy() for v in new.variables} if new is old else {}
             steps = new.iterations if new is old else 0
-            compiled.apply(network, self._output_after(len(self._layers)), self._placed)
-            for variable, value in zip(new.variables, state, strict=False):
-                variable.assign(value)
+            trained = [(place, variable) for place, variable in self._placed if variable.trainable]
+            compiled.apply(network, self._output_after(len(self._layers)), trained)
+            for variable in new.variables:
+                if variable.path in state:
+                    variable.assign(state[variable.path])
             network.iterations = steps
         if old is not None and old is not new:
             old.release()

@@ -142,15 +142,13 @@ class Inference(Compilable):
 
         Args:
             inputs: An array with one row for each sample.
-            training: True is possible only without dropout: there it makes no difference.
+            training: Whether to act as in training: dropout drops, and BatchNormalization takes
+                the batch's statistics and moves its averages.
             mask: Not supported: None only.
 
         Returns:
             As `predict`.
         """
-        if training:
-            for layer in self._layers:
-                layer._require_inference(training)
         if mask is not None:
             raise _checks.unsupported("Sequential.__call__", "mask", mask)
         if isinstance(inputs, Layer):
@@ -159,11 +157,13 @@ class Inference(Compilable):
                 f"Received: layer '{inputs.name}'"
             )
         network = self._network
-        if network is not None:
+        if network is not None and not training:
             array = real_array(inputs, "x")
             if array.ndim and array.shape[0] and array.shape[1:] == self._sample():
                 return network.predict(array, array.shape[0], None)
         array, sample, _ = self._inputs(inputs)
+        if training:
+            return self._ready(sample).call_training(array)
         return self._ready(sample).predict(array, array.shape[0], None)
 
 

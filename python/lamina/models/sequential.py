@@ -30,7 +30,7 @@ class Sequential(Stack):
 
     Args:
         layers: The layers, maybe with an `Input` in front.
-        trainable: True only.
+        trainable: Whether training changes the weights.
         name: The model's name.
 
     Raises:
@@ -59,25 +59,30 @@ class Sequential(Stack):
         return [variable for layer in self._layers for variable in layer.weights]
 
     variables = weights
-    trainable_weights = weights
-    trainable_variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return [variable for variable in self.weights if variable.trainable]
+
+    trainable_variables = trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone: none."""
-        return []
+        """The weights that no optimizer changes: frozen ones, and state such as moving averages."""
+        return [variable for variable in self.weights if not variable.trainable]
 
     non_trainable_variables = non_trainable_weights
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights: always True."""
-        return True
+        """Whether training changes the weights; setting it freezes or thaws all layers."""
+        return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if value is not True:
-            raise _checks.unsupported("Sequential", "trainable", value)
+        self._freeze(not _checks.boolean("Sequential", "trainable", value))
+        self._trainable_changed()
 
     def _require_built(self, what: str) -> None:
         if self._layers and self._input is None:
@@ -152,7 +157,7 @@ class Sequential(Stack):
     def get_config(self) -> Config:
         """Layers and input shape, as plain data."""
         layers: list[Any] = [serialize_layer(layer) for layer in self._layers]
-        config: Config = {"name": self.name, "trainable": True, "dtype": self.dtype}
+        config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
         if self._input is not None:
             layers.insert(0, serialize_layer(self._input))
             config["build_input_shape"] = list(self._input.batch_shape)
@@ -178,6 +183,8 @@ class Sequential(Stack):
         with custom_object_scope(custom_objects):
             for layer in config["layers"]:
                 model.add(deserialize(layer))
+        if config.get("trainable") is False:
+            model._trainable = False  # each layer's own configuration says whether it is frozen
         shape = config.get("build_input_shape")
         if shape is not None and model._input is None and model._layers:
             model.build(shape)

@@ -12,7 +12,7 @@ from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.layers.input_layer import InputLayer
-from lamina.layers.layer import Layer
+from lamina.layers.layer import Layer, variables_of
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
 from lamina.variable import Variable
@@ -28,8 +28,7 @@ class Stack(Trainer):
         name: str | None = None,
     ) -> None:
         super().__init__()
-        if trainable is not True:
-            raise _checks.unsupported("Sequential", "trainable", trainable)
+        self._trainable = _checks.boolean("Sequential", "trainable", trainable)
         self.name = checked_name("Sequential", name, "Sequential")
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
@@ -38,11 +37,19 @@ class Stack(Trainer):
         self._seed = draw_seed(None)
         self._epochs_seen = 0
         self._steps_seen = 0
+        self._calls_seen = 0
         if layers is not None:
             if isinstance(layers, Layer) or not isinstance(layers, Iterable):
                 raise TypeError(f"`layers` must be a list of layers. Received: {layers!r}")
             for layer in layers:
                 self.add(layer)
+        if not self._trainable:
+            self._freeze(True)
+
+    def _freeze(self, frozen: bool) -> None:
+        self._trainable = not frozen
+        for layer in self._layers:
+            layer._freeze(frozen)
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Puts a layer on top.
@@ -255,7 +262,17 @@ class Stack(Trainer):
         if self._network is not None:
             self._epochs_seen = self._network.epochs_seen
             self._steps_seen = self._network.steps_seen
+            self._calls_seen = self._network.calls_seen
             self._network = None
+
+    def _leaves(self) -> list[Layer]:
+        """The layers in the plan, in its order."""
+        return [leaf for layer in self._layers for leaf in layer._leaves()]
+
+    def _trainable_changed(self) -> None:
+        if self._network is not None:
+            for index, leaf in enumerate(self._leaves()):
+                self._network.set_trainable(index, leaf.trainable)
 
     def _plan(self) -> _core.Network:
         """The network: planned, and compiled if the model is."""
@@ -272,22 +289,40 @@ class Stack(Trainer):
                 )
             network = _core.Network(self._input._samples, self.dtype, "cpu", self._seed)
             for layer in self._layers:
-                layer._append_to(network)
-            placed = [
-                (place, self._layers[info.layer]._variables[info.name])
-                for place, info in enumerate(network.parameters())
-            ]
+                layer._plan_into(network)
+            leaves = self._leaves()
+            placed = list(enumerate(variables_of(network, leaves)))
             for place, variable in placed:
                 network.set_parameter(place, variable.current())
+                _attach_rules(variable, network, place)
+            for index, leaf in enumerate(leaves):
+                if not leaf.trainable:
+                    network.set_trainable(index, False)
             network.epochs_seen = self._epochs_seen
             network.steps_seen = self._steps_seen
+            network.calls_seen = self._calls_seen
             if self._compiled is not None:
-                self._compiled.apply(network, self._output_after(len(self._layers)), placed)
+                self._compiled.apply(
+                    network, self._output_after(len(self._layers)), trained_of(placed)
+                )
             for place, variable in placed:
                 _attach(variable, network, place)
             self._placed = placed
             self._network = network
             return network
+
+
+def trained_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
+    """Those that an optimizer trains."""
+    return [(place, variable) for place, variable in placed if variable.trainable]
+
+
+def _attach_rules(variable: Variable, network: _core.Network, place: int) -> None:
+    """Tells the network of a variable's penalty and constraint."""
+    if variable.regularizer is not None:
+        network.add_penalty(place, *variable.regularizer.factors())
+    if variable.constraint is not None:
+        network.add_constraint(place, **variable.constraint.specification(variable.shape))
 
 
 def _attach(variable: Variable, network: _core.Network, place: int) -> None:

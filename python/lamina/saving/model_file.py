@@ -102,7 +102,9 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
         "epochs_seen": network.epochs_seen if network is not None else model._epochs_seen,
         "steps_seen": network.steps_seen if network is not None else model._steps_seen,
         "layer_seeds": {
-            layer.name: layer.seed for layer in model._layers if hasattr(layer, "seed")
+            f"{layer._prefix}{layer.name}": layer.seed
+            for layer in model._leaves()
+            if hasattr(layer, "seed")
         },
     }
     compile_config = model.get_compile_config()
@@ -112,6 +114,8 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
         if optimizer is not None and optimizer.built and network is not None:
             state["iterations"] = optimizer.iterations
             for place, variable in model._placed:
+                if variable.is_state:
+                    continue
                 for slot, name in enumerate(network.slot_names()):
                     tensors[_slot_key(name, variable)] = network.get_slot(slot, place)
     metadata["state"] = json.dumps(state)
@@ -167,7 +171,9 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
         "state", "steps_seen", state.get("steps_seen"), low=0, high=most
     )
     seeds = state.get("layer_seeds")
-    wanted = {layer.name: layer for layer in model._layers if hasattr(layer, "seed")}
+    wanted = {
+        f"{layer._prefix}{layer.name}": layer for layer in model._leaves() if hasattr(layer, "seed")
+    }
     if not isinstance(seeds, dict) or set(seeds) != set(wanted):
         raise FileFormatError(
             f"The file's layer seeds must be of {sorted(wanted)}. Received: {shorten(seeds)}"
@@ -184,6 +190,7 @@ def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Arra
     expected = {
         _slot_key(name, variable): (slot, place, variable)
         for place, variable in model._placed
+        if not variable.is_state
         for slot, name in enumerate(names)
     }
     values = _matched(slots, {key: entry[2] for key, entry in expected.items()})
