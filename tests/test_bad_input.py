@@ -148,7 +148,7 @@ STRUCTURE: list[Case] = [
     (lambda m: m.add(lamina.Input((3,))), ValueError, "already been configured"),
     (lambda m: m.add(layers.Dense(1, dtype="float64")), ValueError, "float64"),
     (lambda m: m.add(layers.Dense(2**46)), ValueError, "memory can hold"),
-    (lambda m: m.add(layers.Softmax(axis=2)), NotImplementedError, "axis=2"),
+    (lambda m: m.add(layers.Softmax(axis=2)), ValueError, "axis 2 is out of bounds"),
     (lambda m: m.add(layers.Layer()), NotImplementedError, "Layers of your own"),
     (lambda m: m.add(_model()), NotImplementedError, "as a layer"),
     (lambda m: lamina.Sequential([m.layers[0]]), ValueError, "belongs to model"),

@@ -7,7 +7,7 @@
 
 namespace lamina {
 
-/// Element-wise functions, and softmax and log_softmax over the last axis.
+/// Element-wise functions, and softmax, log_softmax and sparsemax over the last axis.
 enum class ActivationKind : std::uint8_t {
   linear,
   relu,
@@ -26,8 +26,19 @@ enum class ActivationKind : std::uint8_t {
   gelu_tanh,  // the tanh approximation
   mish,
   exponential,
+  threshold,
+  sparse_plus,
+  sparse_sigmoid,
+  squareplus,
+  hard_tanh,
+  hard_silu,
+  hard_shrink,
+  soft_shrink,
+  tanh_shrink,
+  log_sigmoid,
   softmax,
   log_softmax,
+  sparsemax,
 };
 
 /// relu's maximum when there is none.
@@ -37,6 +48,9 @@ inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 ///   relu        a = negative slope, b = maximum (infinity: none), c = threshold
 ///   leaky_relu  a = negative slope
 ///   elu, celu   a = alpha
+///   threshold   a = threshold, b = the value below it
+///   squareplus  a = smoothness
+///   hard_shrink, soft_shrink  a = threshold
 ///   others      none
 struct Activation {
   ActivationKind kind = ActivationKind::linear;
