@@ -297,6 +297,8 @@ double bound(const Activation& f, double x) {
     }
     case ActivationKind::gelu:  // the gate is denormal before the product is
       return x < -12.8 ? 16.0 : 2.0;
+    case ActivationKind::squareplus:  // a root, a difference and a quotient
+      return 3.0;
     case ActivationKind::tanh_shrink:  // a difference
       return 3.0 + 8.0 / (x * x);
     default:

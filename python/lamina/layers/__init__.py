@@ -13,6 +13,7 @@ from lamina.layers.layer_normalization import GroupNormalization, LayerNormaliza
 from lamina.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from lamina.layers.prelu import PReLU
 from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
+from lamina.layers.residual import Residual
 from lamina.layers.resolve import deserialize, serialize
 from lamina.layers.rms_normalization import RMSNormalization, UnitNormalization
 
@@ -41,6 +42,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "Residual",
     "Softmax",
     "SpatialDropout1D",
     "UnitNormalization",

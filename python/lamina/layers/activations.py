@@ -144,7 +144,7 @@ class Softmax(_Parametric):
         **options: See `Layer`.
     """
 
-    def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
+    def __init__(self, axis: Any = -1, **options: Unpack[LayerOptions]) -> None:
         if isinstance(axis, (list, tuple)):
             if len(axis) != 1:
                 raise NotImplementedError(f"Softmax: one axis is supported. Received: axis={axis}")

@@ -154,7 +154,11 @@ class Compilable:
             )
         self.compile(config["optimizer"], config["loss"], metrics=config["metrics"])
 
+    def _require_free(self, what: str) -> None:
+        raise NotImplementedError
+
     def _require_compiled(self, method: str) -> Compiled:
+        self._require_free("train and evaluate")
         if self._compiled is None:
             raise RuntimeError(
                 f"You must call `compile()` before using the model: {method} needs a loss and an "

@@ -19,6 +19,19 @@ _BATCH = 32
 class Inference(Compilable):
     """A model that can evaluate and predict."""
 
+    # What Stack defines.
+
+    @property
+    def dtype(self) -> str:
+        """The floating-point type that the model computes in."""
+        raise NotImplementedError
+
+    def _model_around(self) -> Any:
+        raise NotImplementedError
+
+    def _call_inside(self, x: Array, dtype: str, training: bool) -> Array:
+        raise NotImplementedError
+
     # Evaluating.
 
     def evaluate(
@@ -125,10 +138,14 @@ class Inference(Compilable):
             inputs = inputs[: _checks.integer("predict", "steps", steps, low=1) * size]
         count = -(-inputs.shape[0] // size)
         callback_list = CallbackList(callbacks, self, {"verbose": verbose, "steps": count})
-        network = self._ready(sample)
+        inside = self._model_around() is not None
+        network = None if inside else self._ready(sample)
         callback_list.call("on_predict_begin", {})
         bar = ProgressBar(count, mode, lambda means: {})
-        result = network.predict(inputs, size, None)
+        if network is None:
+            result = self._call_inside(inputs, self.dtype, False)
+        else:
+            result = network.predict(inputs, size, None)
         bar.finish({})
         callback_list.call("on_predict_end", {})
         return result
@@ -162,6 +179,8 @@ class Inference(Compilable):
             if array.ndim and array.shape[0] and array.shape[1:] == self._sample():
                 return network.predict(array, array.shape[0], None)
         array, sample, _ = self._inputs(inputs)
+        if self._model_around() is not None:
+            return self._call_inside(array, self.dtype, bool(training))
         if training:
             return self._ready(sample).call_training(array)
         return self._ready(sample).predict(array, array.shape[0], None)

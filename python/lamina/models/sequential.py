@@ -9,7 +9,7 @@ from typing import Any
 from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._typing import Array, BatchShape, Config
-from lamina.layers.layer import Layer, set_weights
+from lamina.layers.layer import LAYERS, Layer, set_weights
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
 from lamina.models import summary
@@ -21,6 +21,7 @@ from lamina.variable import Variable
 _CONFIG_KEYS = {"name", "trainable", "dtype", "layers", "build_input_shape"}
 
 
+@LAYERS.register()
 class Sequential(Stack):
     """A stack of layers, one after the other.
 
@@ -56,7 +57,7 @@ class Sequential(Stack):
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; ValueError before building."""
         self._require_built("weights")
-        return [variable for layer in self._layers for variable in layer.weights]
+        return [variable for leaf in self._leaves() for variable in leaf.weights]
 
     variables = weights
 
@@ -142,6 +143,9 @@ class Sequential(Stack):
         line_length: int | None = None,
         positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Prints a table of the layers.
 
@@ -149,8 +153,17 @@ class Sequential(Stack):
             line_length: The width of the table.
             positions: Where the columns end, as shares of the width.
             print_fn: What to call with the text instead of `print`.
+            expand_nested: Whether to list the layers of models and blocks inside too.
+            show_trainable: Whether to say which layers are trained.
+            layer_range: Names of the first and the last layer to list, or patterns of them.
+
+        Raises:
+            ValueError: If columns are too narrow, or `layer_range` names no layers.
         """
-        (print_fn or print)(summary.render(self, line_length, positions))
+        text = summary.render(
+            self, line_length, positions, expand_nested, show_trainable, layer_range
+        )
+        (print_fn or print)(text)
 
     # Configuration and files.
 

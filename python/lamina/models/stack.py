@@ -13,12 +13,13 @@ from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer, variables_of
+from lamina.models.nesting import Nestable
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
 from lamina.variable import Variable
 
 
-class Stack(Trainer):
+class Stack(Nestable, Trainer):
     """Layers one after the other, and how they become a network; see `Sequential`."""
 
     def __init__(
@@ -27,7 +28,8 @@ class Stack(Trainer):
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
-        super().__init__()
+        Nestable.__init__(self)
+        Trainer.__init__(self)
         self._trainable = _checks.boolean("Sequential", "trainable", trainable)
         self.name = checked_name("Sequential", name, "Sequential")
         self._layers: list[Layer] = []
@@ -63,12 +65,13 @@ class Stack(Trainer):
             ValueError: If its name is taken, it belongs to another model, or it cannot take
                 what the layer before it gives. The model is unchanged then.
         """
-        if isinstance(layer, Stack):
-            raise NotImplementedError(
-                "A model as a layer of another one is not supported yet: add its layers one by "
-                f"one. Received: model '{layer.name}'"
+        self._require_free("change")
+        if layer is self or (isinstance(layer, Stack) and not layer._layers):
+            raise ValueError(
+                "A model in a model needs layers, and cannot be in itself. "
+                f"Received: model '{layer.name}'"
             )
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, (Layer, Stack)):
             raise TypeError(
                 "Only instances of `lamina.layers.Layer` can be added to a Sequential model. "
                 f"Received: {layer!r} (of type {type(layer).__name__})"
@@ -76,7 +79,7 @@ class Stack(Trainer):
         if isinstance(layer, InputLayer):
             self._add_input(layer)
             return
-        if type(layer)._append_to is Layer._append_to:
+        if isinstance(layer, Layer) and type(layer)._append_to is Layer._append_to:
             layer._append_to(_core.Network((1,)))  # raises: a class of the caller's own
         if any(layer is other for other in self._layers):
             raise ValueError(
@@ -108,8 +111,11 @@ class Stack(Trainer):
                 layer._build(tuple(first_input))
                 self._input = InputLayer(shape=first_input)
             self._forget_network()
+            if isinstance(layer, Stack):
+                layer._take_back()
             layer._owner = weakref.ref(self)
             self._layers.append(layer)
+            layer._set_prefix("")
 
     def _add_input(self, layer: InputLayer) -> None:
         if self._input is not None:
@@ -130,14 +136,17 @@ class Stack(Trainer):
         Raises:
             IndexError: If there is none.
         """
+        self._require_free("change")
         if not self._layers:
             raise IndexError(f"Model '{self.name}' has no layers to pop.")
         with self._lock:
             self._forget_network()
             layer = self._layers.pop()
-            for variable in layer.weights:
-                variable.detach()
+            for leaf in layer._leaves():
+                for variable in leaf.weights:
+                    variable.detach()
             layer._owner = None
+            layer._set_prefix("")
         return layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -265,12 +274,22 @@ class Stack(Trainer):
             self._calls_seen = self._network.calls_seen
             self._network = None
 
+    def _take_back(self) -> None:
+        """Leaves the network: the variables hold their own values again."""
+        self._forget_network()
+        for leaf in self._leaves():
+            for variable in leaf.weights:
+                variable.detach()
+
     def _leaves(self) -> list[Layer]:
         """The layers in the plan, in its order."""
         return [leaf for layer in self._layers for leaf in layer._leaves()]
 
     def _trainable_changed(self) -> None:
-        if self._network is not None:
+        around = self._model_around()
+        if around is not None:
+            around._trainable_changed()
+        elif self._network is not None:
             for index, leaf in enumerate(self._leaves()):
                 self._network.set_trainable(index, leaf.trainable)
 
