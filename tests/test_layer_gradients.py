@@ -48,6 +48,13 @@ LAYERS: list[tuple[type[Any], dict[str, Any], tuple[int, ...]]] = [
     (layers.Permute, {"dims": (2, 1)}, MATRIX),
     (layers.RepeatVector, {"n": 3}, VECTOR),
     (layers.Identity, {}, VECTOR),
+    (layers.Rescaling, {"scale": 0.5, "offset": [1.0, 2.0, 3.0, 4.0]}, MATRIX),
+    (
+        layers.Normalization,
+        {"mean": [1.0, 2.0, 3.0, 4.0], "variance": [4.0, 1.0, 0.5, 9.0]},
+        MATRIX,
+    ),
+    (layers.Normalization, {"mean": 1.0, "variance": 4.0, "invert": True}, VECTOR),
 ]
 
 

@@ -6,6 +6,7 @@
 
 #include "bindings/arrays.h"
 #include "core/error.h"
+#include "numerics/orthogonal.h"
 
 namespace lamina::bindings {
 
@@ -64,6 +65,49 @@ void init_layers(py::module_& m) {
       },
       py::arg("x"), py::arg("l1"), py::arg("l2"), "l1 * sum |x| + l2 * sum x^2.");
   m.def(
+      "column_moments",
+      [](const py::array& x) {
+        const Shape shape = shape_of(x);
+        if (computing_dtype(x, "x") != DType::float64 || shape.size() != 2 || shape[0] == 0) {
+          throw ValueError("[column_moments] a float64 matrix with rows is needed");
+        }
+        const py::array dense = py::array::ensure(x, py::array::c_style);
+        py::array mean = make_array(DType::float64, {shape[1]}),
+                  variance = make_array(DType::float64, {shape[1]});
+        py::array y = make_array(DType::float64, shape);
+        ColumnNormalization c;
+        c.dtype = DType::float64;
+        c.rows = shape[0];
+        c.columns = shape[1];
+        c.epsilon = 1.0;
+        c.batch_statistics = true;
+        c.x = dense.data();
+        c.mean = mean.mutable_data();
+        c.variance = variance.mutable_data();
+        c.y = y.mutable_data();
+        {
+          const py::gil_scoped_release release;
+          device("cpu").normalize_columns(c);
+        }
+        return py::make_tuple(mean, variance);
+      },
+      py::arg("x"), "The mean and variance of each column.");
+  m.def(
+      "orthonormalize",
+      [](const py::array& rows) {
+        const Shape shape = shape_of(rows);
+        if (computing_dtype(rows, "rows") != DType::float64 || shape.size() != 2 || shape[0] > shape[1]) {
+          throw ValueError(
+              "[orthonormalize] a float64 matrix with at least as many columns as rows is needed");
+        }
+        py::array out = rows.attr("copy")("C");
+        auto* to = static_cast<double*>(out.mutable_data());
+        const py::gil_scoped_release release;
+        numerics::orthonormalize(shape[0], shape[1], to);
+        return out;
+      },
+      py::arg("rows"), "A copy whose rows are orthonormal.");
+  m.def(
       "constrain",
       [](const py::array& w, const std::string& kind, std::int64_t outer, std::int64_t reduced,
          std::int64_t inner, double low, double high, double rate, double epsilon) {
@@ -112,6 +156,12 @@ void bind_layers(py::class_<Sequential>& network) {
           "add_reshape", [](Sequential& s, const Shape& shape) { s.network.add_reshape(shape); },
           py::arg("shape"))
       .def("add_identity", [](Sequential& s) { s.network.add_identity(); })
+      .def(
+          "add_rescale",
+          [](Sequential& s, bool divide, const std::vector<double>& a, const std::vector<double>& b) {
+            s.network.add_rescale(divide, a, b);
+          },
+          py::arg("divide"), py::arg("a"), py::arg("b"))
       .def(
           "add_permute",
           [](Sequential& s, const std::vector<std::int64_t>& order) { s.network.add_permute(order); },

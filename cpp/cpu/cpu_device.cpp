@@ -95,6 +95,10 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::combine(arguments);
   }
+  void rescale(const RescaleArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::rescale(arguments);
+  }
   void prelu(const PreluArguments& arguments) override {
     const FloatEnvironment environment;
     cpu::prelu(arguments);

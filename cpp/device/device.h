@@ -62,6 +62,7 @@ class Device {
   /// moving = moving * momentum + current * (1 - momentum).
   virtual void blend_moving(DType, std::int64_t n, double momentum, const void* current, void* moving) = 0;
   virtual void combine(const CombineArguments&) = 0;
+  virtual void rescale(const RescaleArguments&) = 0;
   virtual void prelu(const PreluArguments&) = 0;
   virtual void prelu_backward(const PreluArguments&) = 0;
   virtual void rearrange(const RearrangeArguments&) = 0;

@@ -119,6 +119,14 @@ enum class CombineKind : std::uint8_t {
   fill,      // p
 };
 
+/// y of x and two constants of its column (cpu/elementwise/elementwise.h).
+enum class RescaleKind : std::uint8_t {
+  multiply_add,     // x * a + b
+  subtract_divide,  // (x - a) / b
+  times,            // x * a
+  over,             // x / b
+};
+
 /// What holds for a parameter after each step (cpu/penalty/penalty.h).
 enum class ConstraintKind : std::uint8_t { max_norm, min_max_norm, non_negative, unit_norm };
 

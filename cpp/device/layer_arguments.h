@@ -58,6 +58,17 @@ struct CombineArguments {
   double p = 0.0, q = 0.0, r = 0.0;
 };
 
+/// Over [rows, columns]; y may be x.
+struct RescaleArguments {
+  DType dtype = DType::float32;
+  RescaleKind kind = RescaleKind::multiply_add;
+  std::int64_t rows = 0, columns = 0;
+  const void* x = nullptr;
+  const void* a = nullptr;  ///< [columns]
+  const void* b = nullptr;  ///< [columns]
+  void* y = nullptr;
+};
+
 /// y = x > 0 ? x : alpha[j] * x over [rows, columns].
 struct PreluArguments {
   DType dtype = DType::float32;

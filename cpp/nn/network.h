@@ -38,6 +38,8 @@ class Network {
   void add_flatten();
   void add_reshape(const Shape& shape);  ///< with as many elements
   void add_identity();
+  /// y = x * a + b, or with `divide` (x - a) / b; a number of each for every element of a sample.
+  void add_rescale(bool divide, const std::vector<double>& a, const std::vector<double>& b);
   /// Axes of a sample count from 0: axis i of the result is axis order[i] of the input.
   void add_permute(const std::vector<std::int64_t>& order);
   void add_repeat(std::int64_t n);  ///< [features] to [n, features]

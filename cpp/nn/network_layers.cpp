@@ -8,6 +8,7 @@
 #include "nn/noise.h"
 #include "nn/prelu.h"
 #include "nn/rearrange.h"
+#include "nn/rescale.h"
 #include "nn/residual.h"
 #include "nn/row_normalization.h"
 
@@ -44,6 +45,13 @@ void Network::add_reshape(const Shape& shape) {
 
 void Network::add_identity() {
   require_unbuilt();
+  end_layer();
+}
+
+void Network::add_rescale(bool divide, const std::vector<double>& a, const std::vector<double>& b) {
+  require_unbuilt();
+  const RescaleKind kind = divide ? RescaleKind::subtract_divide : RescaleKind::multiply_add;
+  append(std::make_unique<Rescale>(current_, kind, a, b, dtype_, device_));
   end_layer();
 }
 

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'Network', 'Optimizer', 'ParameterInfo', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_values', 'numerics_version', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'save_safetensors', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -108,6 +108,8 @@ class Network:
     def add_prelu(self, shared: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def add_repeat(self, n: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_rescale(self, divide: bool, a: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], b: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
     def add_reshape(self, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
         ...
@@ -260,6 +262,10 @@ def build_info() -> dict[str, str]:
     """
     How this module was built.
     """
+def column_moments(x: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """
+    The mean and variance of each column.
+    """
 def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.SupportsIndex, reduced: typing.SupportsInt | typing.SupportsIndex, inner: typing.SupportsInt | typing.SupportsIndex, low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex) -> numpy.ndarray:
     """
     A copy for which the constraint holds.
@@ -299,6 +305,10 @@ def load_safetensors(path: os.PathLike | str | bytes) -> tuple:
 def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The loss of each row: an array shaped like the prediction without its last axis.
+    """
+def orthonormalize(rows: numpy.ndarray) -> numpy.ndarray:
+    """
+    A copy whose rows are orthonormal.
     """
 def penalty(x: numpy.ndarray, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> float:
     """

@@ -55,6 +55,8 @@ class Variable:
         self.is_state = not trainable
         self.regularizer = regularizer
         self.constraint = constraint
+        #: Called after an assignment, where a plan holds a copy of the value.
+        self.on_change: Callable[[], None] | None = None
         self._dtype = dtype
         self._initializer = initializer
         self._value: Array | None = None
@@ -114,10 +116,13 @@ class Variable:
             ValueError: If the shape differs; nothing has changed then.
         """
         array = self.checked(value, copy=self._write is None)
+        changed = self.on_change is not None and not np.array_equal(array, self.current())
         if self._write is not None:
             self._write(array)
         else:
             self._value = array
+        if changed and self.on_change is not None:
+            self.on_change()
         return self
 
     def checked(self, value: Any, copy: bool = False) -> Array:

@@ -52,6 +52,11 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "reshape": (lambda k: k.layers.Reshape((2, -1)), VECTOR),
     "permute": (lambda k: k.layers.Permute((2, 1)), MATRIX),
     "repeat": (lambda k: k.layers.RepeatVector(3), VECTOR),
+    "rescaling": (lambda k: k.layers.Rescaling(0.5, offset=1.0), VECTOR),
+    "normalization": (
+        lambda k: k.layers.Normalization(mean=[1.0, 2.0, 3.0, 4.0], variance=[4.0, 1.0, 2.0, 9.0]),
+        MATRIX,
+    ),
     "identity": (lambda k: k.layers.Identity(), VECTOR),
     "penalties": (
         lambda k: k.layers.Dense(

@@ -46,8 +46,8 @@ void combine_as(const CombineArguments& c) {
   });
 }
 
-template <class T, class Body>
-void over_rows(const PreluArguments& p, const Body& body) {
+template <class Arguments, class Body>
+void over_rows(const Arguments& p, const Body& body) {
   const std::int64_t block = std::max<std::int64_t>(1, kTaskElements / std::max<std::int64_t>(1, p.columns));
   in_parts(p.rows, block, 0.3 * static_cast<double>(p.columns), [&](std::int64_t first, std::int64_t rows) {
     for (std::int64_t r = first; r < first + rows; ++r) body(r * p.columns);
@@ -55,9 +55,32 @@ void over_rows(const PreluArguments& p, const Body& body) {
 }
 
 template <class T>
+void rescale_as(const RescaleArguments& r) {
+  const T *a = static_cast<const T*>(r.a), *b = static_cast<const T*>(r.b);
+  over_rows(r, [&](std::int64_t at) {
+    const T* x = static_cast<const T*>(r.x) + at;
+    T* y = static_cast<T*>(r.y) + at;
+    switch (r.kind) {
+      case RescaleKind::multiply_add:
+        for (std::int64_t j = 0; j < r.columns; ++j) y[j] = x[j] * a[j] + b[j];
+        return;
+      case RescaleKind::subtract_divide:
+        for (std::int64_t j = 0; j < r.columns; ++j) y[j] = (x[j] - a[j]) / b[j];
+        return;
+      case RescaleKind::times:
+        for (std::int64_t j = 0; j < r.columns; ++j) y[j] = x[j] * a[j];
+        return;
+      case RescaleKind::over:
+        for (std::int64_t j = 0; j < r.columns; ++j) y[j] = x[j] / b[j];
+        return;
+    }
+  });
+}
+
+template <class T>
 void prelu_as(const PreluArguments& p) {
   const T* alpha = static_cast<const T*>(p.alpha);
-  over_rows<T>(p, [&](std::int64_t at) {
+  over_rows(p, [&](std::int64_t at) {
     const T* x = static_cast<const T*>(p.x) + at;
     T* y = static_cast<T*>(p.y) + at;
     for (std::int64_t j = 0; j < p.columns; ++j) {
@@ -70,7 +93,7 @@ void prelu_as(const PreluArguments& p) {
 template <class T>
 void prelu_backward_as(const PreluArguments& p) {
   const T* alpha = static_cast<const T*>(p.alpha);
-  over_rows<T>(p, [&](std::int64_t at) {
+  over_rows(p, [&](std::int64_t at) {
     const T *x = static_cast<const T*>(p.x) + at, *dy = static_cast<const T*>(p.dy) + at;
     if (p.products != nullptr) {
       T* products = static_cast<T*>(p.products) + at;
@@ -93,6 +116,9 @@ void prelu_backward_as(const PreluArguments& p) {
 
 void combine(const CombineArguments& c) {
   c.dtype == DType::float32 ? combine_as<float>(c) : combine_as<double>(c);
+}
+void rescale(const RescaleArguments& r) {
+  r.dtype == DType::float32 ? rescale_as<float>(r) : rescale_as<double>(r);
 }
 void prelu(const PreluArguments& p) { p.dtype == DType::float32 ? prelu_as<float>(p) : prelu_as<double>(p); }
 void prelu_backward(const PreluArguments& p) {

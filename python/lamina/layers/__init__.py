@@ -12,6 +12,12 @@ from lamina.layers.layer import Layer
 from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
 from lamina.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from lamina.layers.prelu import PReLU
+from lamina.layers.preprocessing import (
+    CategoryEncoding,
+    Discretization,
+    Normalization,
+    Rescaling,
+)
 from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
 from lamina.layers.residual import Residual
 from lamina.layers.resolve import deserialize, serialize
@@ -23,7 +29,9 @@ __all__ = [
     "ActivityRegularization",
     "AlphaDropout",
     "BatchNormalization",
+    "CategoryEncoding",
     "Dense",
+    "Discretization",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -36,11 +44,13 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
     "Residual",
     "Softmax",

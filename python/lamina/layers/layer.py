@@ -160,6 +160,12 @@ class Layer:
         for variable in self._variables.values():
             variable.trainable = not (frozen or variable.is_state)
 
+    def _plan_changed(self) -> None:
+        """The plan of the model that it is in does not fit any more."""
+        owner = self._owner() if self._owner is not None else None
+        if owner is not None:
+            owner._plan_changed()
+
     def _trainable_changed(self) -> None:
         owner = self._owner() if self._owner is not None else None
         if owner is not None:

@@ -13,6 +13,7 @@ from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer, variables_of
+from lamina.layers.preprocessing.encoding import DataLayer
 from lamina.models.nesting import Nestable
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
@@ -71,10 +72,15 @@ class Stack(Nestable, Trainer):
                 "A model in a model needs layers, and cannot be in itself. "
                 f"Received: model '{layer.name}'"
             )
-        if not isinstance(layer, (Layer, Stack)):
+        if not isinstance(layer, (Layer, Stack, DataLayer)):
             raise TypeError(
                 "Only instances of `lamina.layers.Layer` can be added to a Sequential model. "
                 f"Received: {layer!r} (of type {type(layer).__name__})"
+            )
+        if isinstance(layer, DataLayer):
+            raise NotImplementedError(
+                f"{type(layer).__name__} prepares data and is no part of a model: call it on the "
+                f"data, and give the model what it returns. Received: layer '{layer.name}'"
             )
         if isinstance(layer, InputLayer):
             self._add_input(layer)
@@ -284,6 +290,13 @@ class Stack(Nestable, Trainer):
     def _leaves(self) -> list[Layer]:
         """The layers in the plan, in its order."""
         return [leaf for layer in self._layers for leaf in layer._leaves()]
+
+    def _plan_changed(self) -> None:
+        around = self._model_around()
+        if around is not None:
+            around._plan_changed()
+        else:
+            self._forget_network()
 
     def _trainable_changed(self) -> None:
         around = self._model_around()
