@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lamina.bench import threads
 from lamina.bench.cases import SECTIONS, Case, all_cases
 from lamina.bench.cli import main
 from lamina.bench.contenders import ALIASES, REGISTRY, choose
@@ -41,7 +42,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
         *("--quick", "--seconds", "0.002", "--rounds", "2", "--threads", "1", "--compare", "numpy"),
         *(
             "--filter",
-            "64x64x4|tanh|crossentropy 256|adam mnist|data|/rl-policy",
+            "64x64x4|tanh|crossentropy 256|adam mnist|data|/rl-policy|build",
             "--json",
             str(file),
         ),
@@ -92,6 +93,9 @@ def test_listing_measures_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         ["--filter", "("],
         ["--compare", "abacus"],
         ["--threads", "0"],
+        ["--threads", "1,1"],
+        ["--threads", "1,two"],
+        ["--threads", "1,2", "--compare", "numpy"],
         ["--rounds", "-1"],
         ["--seconds", "nan"],
         ["--json", "/no/such/folder/result.json"],
@@ -282,3 +286,32 @@ def test_the_hand_written_onnx_graph(tmp_path: Path) -> None:
         if i < len(weights) - 1:
             expected = np.tanh(expected)
     np.testing.assert_allclose(session.run(["y"], {"x": x})[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_numbers_of_threads_are_compared(tmp_path: Path) -> None:
+    file = tmp_path / "threads.json"
+    done = bench(
+        *("--quick", "--seconds", "0.002", "--rounds", "2", "--threads", "1,2"),
+        *("--filter", "step/(rl-policy|sgd-one)|predict/rl-policy 1 row", "--json", str(file)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ratio" in done.stdout
+    assert "2 threads: slower than 1 thread in" in done.stdout
+    results = json.loads(file.read_text("utf-8"))["results"]
+    assert len(results) == 4
+    for result in results:
+        assert set(result["contenders"]) == {"1 thread", "2 threads"}
+
+
+def test_a_summary_of_threads() -> None:
+    def result(label: str, one: tuple[float, ...], two: tuple[float, ...]) -> Result:
+        return Result(Case("step", label), {"1 thread": Times(one), "2 threads": Times(two)})
+
+    results = [
+        result("a", (2.0, 2.1), (1.0, 1.1)),
+        result("b", (1.0, 1.2), (1.1, 1.3)),  # within the noise
+        result("c", (1.0, 1.1), (2.0, 2.2)),
+    ]
+    (line,) = threads.summary(results, [1, 2])[1:]
+    assert line.startswith("2 threads: slower than 1 thread in 1 of 3 works; largest ratio 2.00")
+    assert line.endswith("(step/c)")

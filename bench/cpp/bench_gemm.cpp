@@ -3,6 +3,8 @@
 //
 //   bench_gemm [threads [seconds per shape [filter]]]
 //
+// A filter that fits no line of the table is a shape of its own, such as 64x112x3072NN.
+//
 // Rounds of peak and product alternate. Shown are the median share of the rounds and, for
 // a machine that is busy with other work, the fastest round over the fastest peak.
 #include <algorithm>
@@ -20,6 +22,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "cpu/dispatch.h"
@@ -127,17 +130,18 @@ struct Shape {
 
 template <class T>
 struct Case {
-  std::vector<T> a, b, c;
+  lamina::Buffer a, b, c;
   GemmArguments g;
 
   explicit Case(const Shape& s)
-      : a(static_cast<std::size_t>(s.m * s.k)),
-        b(static_cast<std::size_t>(s.k * s.n)),
-        c(static_cast<std::size_t>(s.m * s.n)) {
+      : a(static_cast<std::size_t>(s.m * s.k) * sizeof(T)),
+        b(static_cast<std::size_t>(s.k * s.n) * sizeof(T)),
+        c(static_cast<std::size_t>(s.m * s.n) * sizeof(T)) {
     std::uint32_t state = 1;
-    for (std::vector<T>* v : {&a, &b}) {
-      for (T& x : *v)
-        x = static_cast<T>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) * T(1e-9);
+    for (const lamina::Buffer* v : {&a, &b}) {
+      for (std::size_t i = 0; i < v->bytes() / sizeof(T); ++i)
+        v->as<T>()[i] =
+            static_cast<T>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) * T(1e-9);
     }
     g.dtype = sizeof(T) == 4 ? lamina::DType::float32 : lamina::DType::float64;
     g.m = s.m, g.n = s.n, g.k = s.k;
@@ -207,10 +211,21 @@ int main(int argc, char** argv) {
   const std::string filter = argc > 3 ? argv[3] : "";
   const std::string isa = lamina::cpu::kernels().isa;
   std::printf("%s, %d thread(s)\n", isa.c_str(), lamina::threads::count());
+  bool any = false;
   for (const Shape& s : kShapes) {
     const std::string name = lamina::text(s.m, "x", s.n, "x", s.k, s.form, s.is_double ? "f64" : "f32");
     if (name.find(filter) == std::string::npos) continue;
     s.is_double ? bench<double>(s, isa, span) : bench<float>(s, isa, span);
+    any = true;
+  }
+  if (!any) {  // a shape that is not in the table
+    long long m = 0, n = 0, k = 0;
+    char form[3] = "NN";
+    if (std::sscanf(filter.c_str(), "%lldx%lldx%lld%2[NT]", &m, &n, &k, form) < 3 || m < 1 || n < 1 || k < 1) {
+      std::fprintf(stderr, "no such shape: %s\n", filter.c_str());
+      return 2;
+    }
+    bench<float>({m, n, k, form, false}, isa, span);
   }
   return 0;
 }

@@ -64,10 +64,35 @@ ArrayView view_rows(const py::array& array, const std::string& name) {
   return view;
 }
 
+namespace {
+
+/// NumPy lays it out and allocates nothing but the array.
+py::array new_array(DType dtype, const Py_intptr_t* extents, std::size_t rank) {
+  const auto& numpy = py::detail::npy_api::get();
+  const int type =
+      dtype == DType::float32 ? py::detail::npy_api::NPY_FLOAT_ : py::detail::npy_api::NPY_DOUBLE_;
+  PyObject* const descriptor = numpy.PyArray_DescrFromType_(type);  // the call below takes it over
+  PyObject* const array = numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, descriptor, static_cast<int>(rank),
+                                                      extents, nullptr, nullptr, 0, nullptr);
+  if (array == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::array>(array);
+}
+
+}  // namespace
+
 py::array make_array(DType dtype, const Shape& shape) {
-  const std::vector<py::ssize_t> extents(shape.begin(), shape.end());
-  return dtype == DType::float32 ? py::array(py::array_t<float>(extents))
-                                 : py::array(py::array_t<double>(extents));
+  const std::vector<Py_intptr_t> extents(shape.begin(), shape.end());
+  return new_array(dtype, extents.data(), extents.size());
+}
+
+py::array make_rows(DType dtype, std::int64_t rows, const Shape& row_shape) {
+  if (row_shape.size() == 1) {
+    const Py_intptr_t extents[] = {static_cast<Py_intptr_t>(rows), static_cast<Py_intptr_t>(row_shape[0])};
+    return new_array(dtype, extents, 2);
+  }
+  std::vector<Py_intptr_t> extents{static_cast<Py_intptr_t>(rows)};
+  extents.insert(extents.end(), row_shape.begin(), row_shape.end());
+  return new_array(dtype, extents.data(), extents.size());
 }
 
 py::array dense_copy(const py::object& value, DType dtype, const Shape& shape, const std::string& name) {

@@ -19,6 +19,8 @@ ArrayView view_rows(const py::array& array, const std::string& name);
 
 /// A new C-ordered array.
 py::array make_array(DType dtype, const Shape& shape);
+/// The same with shape (rows, *row_shape).
+py::array make_rows(DType dtype, std::int64_t rows, const Shape& row_shape);
 
 /// `value` as a C-ordered array of `dtype`; ValueError unless it has exactly `shape`.
 py::array dense_copy(const py::object& value, DType dtype, const Shape& shape, const std::string& name);

@@ -8,6 +8,7 @@
 #include "bindings/arrays.h"
 #include "bindings/bind_layers.h"
 #include "bindings/module.h"
+#include "bindings/quick_calls.h"
 #include "core/error.h"
 #include "device/names.h"
 #include "nn/sequential.h"
@@ -21,18 +22,26 @@ using nn::Samples;
 using nn::Sequential;
 
 /// Looks for signals, and now and then calls the user's poll between batches.
-Monitor make_monitor(const py::object& poll, const Sequential& model) {
+class Check final : public Monitor::Check {
+ public:
+  Check(const py::object& poll, const Sequential& model) : poll_(poll), model_(model) {
+    if (!poll_.is_none()) last_ = Clock::now();
+  }
+  void operator()(std::int64_t batches, bool between) override {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (!between || poll_.is_none() || Clock::now() - last_ < kInterval) return;
+    poll_(batches, model_.metric_values());
+    last_ = Clock::now();
+  }
+
+ private:
   using Clock = Monitor::Clock;
-  constexpr std::chrono::milliseconds poll_interval{100};
-  return Monitor(
-      [poll, &model, poll_interval, last = Clock::now()](std::int64_t batches, bool between) mutable {
-        const py::gil_scoped_acquire acquire;
-        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        if (!between || poll.is_none() || Clock::now() - last < poll_interval) return;
-        poll(batches, model.metric_values());
-        last = Clock::now();
-      });
-}
+  static constexpr std::chrono::milliseconds kInterval{100};
+  const py::object& poll_;
+  const Sequential& model_;
+  Clock::time_point last_{};
+};
 
 Samples make_samples(const py::array& x, const py::array& y, const std::optional<py::array>& weights) {
   Samples samples;
@@ -46,7 +55,8 @@ std::vector<double> train(Sequential& model, const py::array& x, const py::array
                           const std::optional<py::array>& weights, std::int64_t batch_size, bool shuffle,
                           const py::object& poll) {
   const Samples samples = make_samples(x, y, weights);
-  Monitor monitor = make_monitor(poll, model);
+  Check check(poll, model);
+  Monitor monitor(check);
   const py::gil_scoped_release release;
   model.train_epoch(samples, batch_size, shuffle, monitor);
   return model.metric_values();
@@ -55,7 +65,9 @@ std::vector<double> train(Sequential& model, const py::array& x, const py::array
 std::vector<double> train_on_batch(Sequential& model, const py::array& x, const py::array& y,
                                    const std::optional<py::array>& weights, bool fresh) {
   const Samples samples = make_samples(x, y, weights);
-  Monitor monitor = make_monitor(py::none(), model);
+  const py::none silent;
+  Check check(silent, model);
+  Monitor monitor(check);
   const py::gil_scoped_release release;
   model.train_step(samples, fresh, monitor);
   return model.metric_values();
@@ -65,7 +77,8 @@ std::vector<double> evaluate(Sequential& model, const py::array& x, const py::ar
                              const std::optional<py::array>& weights, std::int64_t batch_size,
                              const py::object& poll, bool fresh) {
   const Samples samples = make_samples(x, y, weights);
-  Monitor monitor = make_monitor(poll, model);
+  Check check(poll, model);
+  Monitor monitor(check);
   const py::gil_scoped_release release;
   model.evaluate(samples, batch_size, fresh, monitor);
   return model.metric_values();
@@ -82,12 +95,10 @@ py::array predict(Sequential& model, const py::array& x, std::int64_t batch_size
   model.network.build();
   const ArrayView view = view_rows(x, "x");
   nn::check_inputs(view, model.network.input_shape());
-  Shape shape{view.rows};
-  shape.insert(shape.end(), model.network.output_shape().begin(), model.network.output_shape().end());
-  element_count(shape);
-  py::array out = make_array(model.network.dtype(), shape);
+  py::array out = make_rows(model.network.dtype(), view.rows, model.network.output_shape());
   void* to = out.mutable_data();
-  Monitor monitor = make_monitor(poll, model);
+  Check check(poll, model);
+  Monitor monitor(check);
   const py::gil_scoped_release release;
   model.predict(view, to, monitor);
   return out;
@@ -174,7 +185,7 @@ void init_network(py::module_& m) {
       .def(
           "get_gradient",
           [](Sequential& s, std::int64_t i) {
-            s.network.build();
+            s.network.build_gradients();
             return read(s, s.network.gradients(), i);
           },
           py::arg("i"), "The gradient of the last training step.")
@@ -223,6 +234,7 @@ void init_network(py::module_& m) {
       .def("test_on_batch", &test_on_batch, py::arg("x"), py::arg("y"), py::arg("sample_weight"),
            py::arg("fresh") = false)
       .def("predict", &predict, py::arg("x"), py::arg("batch_size"), py::arg("poll"));
+  add_quick_calls(network);
 
   m.def(
       "has_nan",

@@ -1,6 +1,8 @@
 // The extension module: one init function for each area, and the exceptions.
 #include "bindings/module.h"
 
+#include <pybind11/numpy.h>
+
 #include <cerrno>
 
 #include "core/error.h"
@@ -40,6 +42,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "lamina's compiled core. Use the lamina package; this module is its private part.";
   m.attr("__version__") = LAMINA_VERSION;
   m.attr("numerics_version") = lamina::numerics::kVersion;
+  pybind11::detail::npy_api::get();  // looked up now, not by the first model
   init_exceptions(m);
   init_config(m);
   init_random(m);

@@ -1,10 +1,17 @@
 #include "core/buffer.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
+#endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#if defined(_WIN32)
+#include <malloc.h>
 #endif
 
 namespace lamina {
@@ -38,13 +45,42 @@ std::size_t machine_memory() {
 #endif
 }
 
+/// Products walk down columns of large matrices: with the usual pages of 4 KiB each row is on a page of
+/// its own, and finding it costs more than reading it. Where the system gives large pages to whoever
+/// asks, buffers that fill some ask for them.
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+
+void* allocate(std::size_t bytes) {
+#if defined(_WIN32)
+  return _aligned_malloc(bytes, kAlignment);
+#else
+  const bool large = bytes >= kLargePage;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, large ? kLargePage : kAlignment, bytes) != 0) return nullptr;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  // Advice: a system that does not take it goes on with small pages. Only whole large pages, so that
+  // the buffer takes no more memory than it has bytes.
+  if (large) madvise(memory, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
+#endif
+  return memory;
+#endif
+}
+
 }  // namespace
 
 Buffer::Buffer(std::size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   if (bytes > machine_memory()) throw OutOfMemory(bytes);
-  data_ = ::operator new(bytes, std::align_val_t{kAlignment}, std::nothrow);
+  data_ = allocate(bytes);
   if (data_ == nullptr) throw OutOfMemory(bytes);
+}
+
+void Buffer::free(void* memory) noexcept {
+#if defined(_WIN32)
+  _aligned_free(memory);
+#else
+  std::free(memory);
+#endif
 }
 
 }  // namespace lamina

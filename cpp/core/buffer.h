@@ -27,9 +27,7 @@ class Buffer {
 
   /// Gives the memory to the caller, who passes it to free().
   void* release() { return std::exchange(data_, nullptr); }
-  static void free(void* memory) noexcept {
-    if (memory != nullptr) ::operator delete(memory, std::align_val_t{kAlignment});
-  }
+  static void free(void* memory) noexcept;
 
   void* data() const { return data_; }
   template <class T>

@@ -145,11 +145,16 @@ void set_count(int n) {
 }
 
 int worthwhile(double cost, std::int64_t tasks) {
-  // Waking a worker costs about 5 us and waiting for the last one as much again, so each
-  // thread is to have at least this much to do.
-  constexpr double kNanosecondsPerThread = 16'000.0;
-  if (!(cost >= 2.0 * kNanosecondsPerThread)) return 1;
-  const double wanted = std::min(cost / kNanosecondsPerThread, static_cast<double>(kMaxThreads));
+  // What each thread is to have at least. To wake a worker costs tens of microseconds, and waiting for
+  // the last one as much again; one that still looks for work, as between the operations of a step, is
+  // there at once. How many threads share the work never changes its result.
+  constexpr double kAsleep = 20'000.0, kAwake = 3'000.0;
+  if (!(cost >= 2.0 * kAwake)) return 1;
+  const Team* team = current_team.load(std::memory_order_acquire);
+  const bool awake = team != nullptr && team->pool.awake() > 0;
+  const double least = awake ? kAwake : kAsleep;
+  if (!(cost >= 2.0 * least)) return 1;
+  const double wanted = std::min(cost / least, static_cast<double>(kMaxThreads));
   return static_cast<int>(std::clamp<std::int64_t>(std::min<std::int64_t>(count(), static_cast<int>(wanted)),
                                                    1, std::max<std::int64_t>(tasks, 1)));
 }

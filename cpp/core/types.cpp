@@ -36,25 +36,10 @@ DType dtype_from_name(std::string_view name) {
   throw ValueError(text("[dtype] lamina computes in 'float32' or 'float64'. Received: '", name, "'"));
 }
 
-std::int64_t element_count(const Shape& shape) {
-  constexpr std::int64_t most = std::int64_t{1} << 47;
-  std::int64_t count = 1;
-  bool empty = false;
-  for (const std::int64_t extent : shape) {
-    if (extent < 0)
-      throw ValueError(text("[shape] extents cannot be negative. Received: ", to_string(shape)));
-    if (extent == 0) {
-      empty = true;
-    } else if (count > most / extent) {
-      throw ValueError(text("[shape] more elements than memory can hold. Received: ", to_string(shape)));
-    } else {
-      count *= extent;
-    }
-  }
-  return empty ? 0 : count;
-}
+namespace {
 
-std::string to_string(const Shape& shape) {
+template <class List>
+std::string listed(const List& shape) {
   std::string out = "(";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i > 0) out += ", ";
@@ -62,5 +47,38 @@ std::string to_string(const Shape& shape) {
   }
   return out + (shape.size() == 1 ? ",)" : ")");
 }
+
+template <class List>
+std::int64_t checked_count(const List& shape) {
+  constexpr std::int64_t most = std::int64_t{1} << 47;
+  std::int64_t count = 1;
+  bool empty = false;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0) throw ValueError(text("[shape] extents cannot be negative. Received: ", listed(shape)));
+    if (extent == 0) {
+      empty = true;
+    } else if (count > most / extent) {
+      throw ValueError(text("[shape] more elements than memory can hold. Received: ", listed(shape)));
+    } else {
+      count *= extent;
+    }
+  }
+  return empty ? 0 : count;
+}
+
+}  // namespace
+
+std::int64_t element_count(const Shape& shape) { return checked_count(shape); }
+template <std::same_as<Extents> E>
+std::int64_t element_count(const E& extents) {
+  return checked_count(extents);
+}
+template std::int64_t element_count(const Extents&);
+std::string to_string(const Shape& shape) { return listed(shape); }
+template <std::same_as<Extents> E>
+std::string to_string(const E& extents) {
+  return listed(extents);
+}
+template std::string to_string(const Extents&);
 
 }  // namespace lamina

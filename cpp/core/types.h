@@ -1,11 +1,14 @@
 // Element types and shapes.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/extents.h"
 
 namespace lamina {
 
@@ -41,7 +44,12 @@ using Shape = std::vector<std::int64_t>;
 /// The number of elements of `shape`; ValueError when an extent is negative or the
 /// product exceeds what memory can ever hold (2^47 elements).
 std::int64_t element_count(const Shape& shape);
+/// The same for borrowed extents. (A template, so that a braced list means a Shape.)
+template <std::same_as<Extents> E>
+std::int64_t element_count(const E& extents);
 /// "(3, 4)", "(5,)", "()".
 std::string to_string(const Shape& shape);
+template <std::same_as<Extents> E>
+std::string to_string(const E& extents);
 
 }  // namespace lamina

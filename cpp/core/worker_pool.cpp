@@ -18,8 +18,10 @@ namespace lamina::threads::detail {
 
 namespace {
 
-/// Longer than the gap between two layers of a step, shorter than anyone would notice.
-constexpr int kSpinNanoseconds = 30'000;
+/// Longer than the gap between two steps of a training loop in Python: a worker that sleeps takes
+/// tens of microseconds to wake, in a virtual machine up to a hundred. While it looks for work it
+/// gives way to whoever else wants the processor.
+constexpr int kSpinNanoseconds = 1'000'000;
 /// How many workers a node of the waking tree wakes.
 constexpr int kFanOut = 4;
 
@@ -35,7 +37,7 @@ void pause() {
 
 /// Whether ready() became true within the time.
 template <class Ready>
-bool spin(Ready& ready, int nanoseconds) {
+bool spin(const Ready& ready, int nanoseconds) {
   if (ready()) return true;
   if (nanoseconds <= 0) return false;
   const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(nanoseconds);
@@ -71,8 +73,7 @@ class SignalsBlocked {
 }  // namespace
 
 template <class Ready>
-void Gate::wait(Ready ready, int spin_nanoseconds) {
-  if (spin(ready, spin_nanoseconds)) return;
+void Gate::wait(Ready ready) {
   std::unique_lock<std::mutex> lock(mutex_);
   // Ordered against wake(): either the waker sees `asleep_`, or this sees its change.
   asleep_.store(true, std::memory_order_seq_cst);
@@ -125,9 +126,12 @@ void WorkerPool::wake_children(int node, int workers) {
 
 void WorkerPool::serve(Worker& me) {
   WorkerPool& pool = *me.pool;
+  const auto has_job = [&me] { return me.job.load(std::memory_order_seq_cst) != nullptr; };
   for (;;) {
-    me.gate.wait([&me] { return me.job.load(std::memory_order_seq_cst) != nullptr; },
-                 pool.may_spin_.load(std::memory_order_relaxed) ? kSpinNanoseconds : 0);
+    pool.awake_.fetch_add(1, std::memory_order_relaxed);
+    const bool found = spin(has_job, pool.may_spin_.load(std::memory_order_relaxed) ? kSpinNanoseconds : 0);
+    pool.awake_.fetch_sub(1, std::memory_order_relaxed);
+    if (!found) me.gate.wait(has_job);
     const Job* job = me.job.exchange(nullptr, std::memory_order_acq_rel);
     if (job == nullptr) continue;  // called off
     pool.wake_children(me.index + 1, job->workers);
@@ -152,8 +156,8 @@ void WorkerPool::run(int workers, Work work, void* context, bool may_spin) {
     if (workers_[i]->job.exchange(nullptr, std::memory_order_acq_rel) != nullptr) ++called_off;
   }
   unfinished_.fetch_sub(called_off, std::memory_order_acq_rel);
-  done_.wait([this] { return unfinished_.load(std::memory_order_seq_cst) == 0; },
-             may_spin ? kSpinNanoseconds : 0);
+  const auto finished = [this] { return unfinished_.load(std::memory_order_seq_cst) == 0; };
+  if (!spin(finished, may_spin ? kSpinNanoseconds : 0)) done_.wait(finished);
 }
 
 }  // namespace lamina::threads::detail

@@ -12,9 +12,9 @@ namespace lamina::threads::detail {
 /// Where one thread waits until a condition holds that other threads bring about.
 class Gate {
  public:
-  /// Returns once ready() is true; spins for at most `spin_nanoseconds` before it sleeps.
+  /// Sleeps until ready() is true.
   template <class Ready>
-  void wait(Ready ready, int spin_nanoseconds);
+  void wait(Ready ready);
   /// To be called after a (sequentially consistent) change that makes a ready() true.
   void wake() {
     if (!asleep_.load(std::memory_order_seq_cst)) return;
@@ -43,6 +43,8 @@ class WorkerPool {
   /// to do among whoever comes. `work` must not throw. For one caller at a time.
   /// When the system gives no more threads, there are fewer workers.
   void run(int workers, Work work, void* context, bool may_spin);
+  /// How many workers look for work right now: they begin within a microsecond.
+  int awake() const { return awake_.load(std::memory_order_relaxed); }
 
  private:
   struct Job {
@@ -67,6 +69,7 @@ class WorkerPool {
   std::unique_ptr<Worker> workers_[kMaxWorkers];
   int started_ = 0;
   std::atomic<bool> may_spin_{true};
+  std::atomic<int> awake_{0};
   alignas(64) std::atomic<int> unfinished_{0};  ///< workers that have the job and have not returned
   Gate done_;
 };

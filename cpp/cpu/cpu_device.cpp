@@ -5,6 +5,7 @@
 
 #include "core/buffer.h"
 #include "core/float_environment.h"
+#include "core/threads.h"
 #include "cpu/activation/activation.h"
 #include "cpu/dispatch.h"
 #include "cpu/elementwise/elementwise.h"
@@ -40,6 +41,14 @@ class CpuDevice final : public Device {
   void copy_from_host(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
   void copy_to_host(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
   void synchronize() override {}
+
+  int concurrency(double cost, std::int64_t most) override {
+    constexpr double nanoseconds = 0.03;  // a multiply-add
+    return threads::worthwhile(nanoseconds * cost, most);
+  }
+  void run_concurrently(int n, const std::function<void(int)>& run) override {
+    threads::parallel_for(n, [&run](std::int64_t i) { run(static_cast<int>(i)); }, n);
+  }
 
   void gemm(const GemmArguments& arguments) override {
     const FloatEnvironment environment;

@@ -134,9 +134,9 @@ struct ArrayView {
   const void* data = nullptr;
   ElementType type = ElementType::float32;
   std::int64_t rows = 0;
-  std::int64_t row_stride = 0;        ///< bytes
-  Shape row_shape;                    ///< without the rows
-  std::vector<std::int64_t> strides;  ///< bytes, one for each extent of row_shape
+  std::int64_t row_stride = 0;  ///< bytes
+  Extents row_shape;            ///< without the rows
+  Extents strides;              ///< bytes, one for each extent of row_shape
 };
 
 /// Copies rows into a dense [rows, element_count(row_shape)] matrix of `dtype`.

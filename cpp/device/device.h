@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,13 @@ class Device {
   virtual void copy_from_host(void* to, const void* from, std::size_t bytes) = 0;
   virtual void copy_to_host(void* to, const void* from, std::size_t bytes) = 0;
   virtual void synchronize() = 0;  ///< waits until all calls so far have taken effect
+
+  /// How many sequences of calls this device can run at a time, for work of about `cost`
+  /// (multiply-adds) in at most `most` parts.
+  virtual int concurrency(double cost, std::int64_t most) = 0;
+  /// Calls run(i) once for each i in [0, n), for n of concurrency(), at the same time where that helps.
+  /// Calls of this device made inside run(i) stay in order with each other.
+  virtual void run_concurrently(int n, const std::function<void(int)>& run) = 0;
 
   // Products and element-wise functions.
   virtual void gemm(const GemmArguments&) = 0;

@@ -1,8 +1,19 @@
 #include "nn/dense.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace lamina::nn {
+
+namespace {
+
+/// Of a block of columns: the widest tile of one row.
+constexpr std::int64_t kBlockBytes = 1024;
+
+std::int64_t columns_a_block(DType dtype) { return kBlockBytes / static_cast<std::int64_t>(size_of(dtype)); }
+
+}  // namespace
 
 Dense::Dense(Shape input, std::int64_t units, bool use_bias)
     : Layer(std::move(input)), inputs_(0), units_(units), positions_(1), use_bias_(use_bias) {
@@ -25,7 +36,63 @@ bool Dense::absorb(const Activation& activation) {
   return true;
 }
 
+std::int64_t Dense::column_blocks(DType dtype) const {
+  const std::int64_t columns = columns_a_block(dtype);
+  return (units_ + columns - 1) / columns;
+}
+
+std::size_t Dense::kernel_bytes(DType dtype) const {
+  return static_cast<std::size_t>(inputs_ * units_) * size_of(dtype);
+}
+
+void Dense::copy_in_blocks(Device& device, DType dtype, const void* kernel, void* blocks) const {
+  const auto item = static_cast<std::int64_t>(size_of(dtype));
+  char* to = static_cast<char*>(blocks);
+  for (std::int64_t first = 0; first < units_; first += columns_a_block(dtype)) {
+    const std::int64_t bytes = std::min(columns_a_block(dtype), units_ - first) * item;
+    const char* from = static_cast<const char*>(kernel) + first * item;
+    for (std::int64_t i = 0; i < inputs_; ++i, from += units_ * item, to += bytes) {
+      device.copy(to, from, static_cast<std::size_t>(bytes));
+    }
+  }
+}
+
+void Dense::multiply_blocks(const Pass& pass, const ForwardArguments& f) const {
+  const auto item = static_cast<std::int64_t>(size_of(pass.dtype));
+  const std::int64_t columns = columns_a_block(pass.dtype), blocks = column_blocks(pass.dtype);
+  const auto multiply = [&](std::int64_t block) {
+    const std::int64_t first = block * columns;
+    GemmArguments product;
+    product.dtype = pass.dtype;
+    product.m = rows(pass);
+    product.n = std::min(columns, units_ - first);
+    product.k = inputs_;
+    product.a = f.x;
+    product.a_row = inputs_;
+    product.b = static_cast<const char*>(f.kernel_blocks) + first * inputs_ * item;
+    product.b_row = product.n;
+    product.c = static_cast<char*>(f.y) + first * item;
+    product.c_row = units_;
+    if (use_bias_) product.bias = static_cast<const char*>((*f.parameters)[1]) + first * item;
+    product.activation = ending_;
+    pass.device.gemm(product);
+  };
+  // Reading the kernel takes longer than multiplying: a byte about as long as a multiply-add.
+  const int threads = pass.device.concurrency(static_cast<double>(kernel_bytes(pass.dtype)), blocks);
+  if (threads <= 1) {
+    for (std::int64_t block = 0; block < blocks; ++block) multiply(block);
+    return;
+  }
+  // A thread takes the same blocks each time.
+  pass.device.run_concurrently(threads, [&](int thread) {
+    for (std::int64_t block = thread * blocks / threads; block < (thread + 1) * blocks / threads; ++block) {
+      multiply(block);
+    }
+  });
+}
+
 void Dense::forward(const Pass& pass, const ForwardArguments& f, bool without_ending) const {
+  if (f.kernel_blocks != nullptr && !without_ending) return multiply_blocks(pass, f);
   GemmArguments product;
   product.dtype = pass.dtype;
   product.m = rows(pass);

@@ -15,7 +15,13 @@ class Dense final : public Layer {
   void forward(const Pass&, const ForwardArguments&, bool without_ending) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
 
+  // The kernel in blocks of columns (see kernel_blocks.h): block after block, each [inputs, columns].
+  std::int64_t column_blocks(DType dtype) const;
+  std::size_t kernel_bytes(DType dtype) const;
+  void copy_in_blocks(Device&, DType, const void* kernel, void* blocks) const;
+
  private:
+  void multiply_blocks(const Pass&, const ForwardArguments&) const;
   std::int64_t rows(const Pass& pass) const { return pass.batch * positions_; }
 
   std::int64_t inputs_;  ///< extent of the last axis

@@ -42,7 +42,8 @@ struct ForwardArguments {
   void* y = nullptr;               ///< [batch, output elements]
   void* pre_activation = nullptr;  ///< like y, or null: what went into ending()
   const ParameterPointers* parameters = nullptr;
-  void* workspace = nullptr;  ///< Layer::workspace() elements, kept for backward; null in inference
+  void* workspace = nullptr;            ///< Layer::workspace() elements, kept for backward; null in inference
+  const void* kernel_blocks = nullptr;  ///< Dense: its kernel once more, as kernel_blocks.h says; or null
 };
 
 struct BackwardArguments {

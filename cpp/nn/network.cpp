@@ -20,10 +20,11 @@ std::size_t bytes_of(std::int64_t batch, std::int64_t elements, DType dtype) {
 
 }  // namespace
 
-/// Two buffers that a block of rows passes between.
+/// Two buffers for each thread that a block of rows passes between.
 struct Network::Scratch {
-  Device::Memory halves[2];
-  std::int64_t rows = 0;
+  Device::Memory memory;
+  std::int64_t rows = 0;  ///< of one buffer
+  int threads = 0;
 };
 
 Network::Network(Shape input, DType dtype, Device& device) : dtype_(dtype), device_(device) {
@@ -55,6 +56,20 @@ void Network::append(std::unique_ptr<Layer> operation) {
     layout_.add(layers(), operations_.size(), parameter);
   penalizes_ = penalizes_ || operation->penalizes();
   current_ = operation->output_shape();
+  place(std::move(operation));
+}
+
+void Network::place(std::unique_ptr<Layer> operation) {
+  if (open_.empty()) {
+    const Shape& output = operation->output_shape();
+    auto work = static_cast<double>(element_count(output));
+    const double positions = output.empty() ? 1.0 : work / static_cast<double>(output.back());
+    for (const Parameter& parameter : operation->parameters()) {
+      work += positions * static_cast<double>(element_count(parameter.shape));
+    }
+    works_.push_back(work);
+    work_ += work;
+  }
   open_operations().push_back(std::move(operation));
 }
 
@@ -100,14 +115,19 @@ void Network::build() {
   layout_.place();
   trained_ranges_ = layout_.trained_ranges();
   Device::Memory values = device_.make(flat_bytes());
-  Device::Memory gradients = device_.make(flat_bytes());
   device_.fill_zero(values.get(), flat_bytes());
-  device_.fill_zero(gradients.get(), flat_bytes());
   value_pointers_ = layout_.pointers(values.get(), dtype_, operations_.size());
-  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
   values_ = std::move(values);
-  gradients_ = std::move(gradients);
   built_ = true;
+}
+
+void Network::build_gradients() {
+  build();
+  if (gradients_ != nullptr || flat_bytes() == 0) return;
+  Device::Memory gradients = device_.make(flat_bytes());
+  device_.fill_zero(gradients.get(), flat_bytes());
+  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
+  gradients_ = std::move(gradients);
 }
 
 const Shape& Network::output_shape(std::int64_t i) const {
@@ -120,9 +140,11 @@ const Shape& Network::output_shape(std::int64_t i) const {
 
 void Network::reserve(Activations& activations, std::int64_t batch) const {
   if (activations.batch >= batch && activations.slots.size() == operations_.size()) return;
+  activations = Activations();  // first, so that the old and the new are never there together
   Activations grown;
   grown.batch = batch;
-  std::int64_t widest = element_count(input_shape());
+  // Gradients are those of outputs: nobody asks for that of the network's input.
+  std::int64_t widest = operations_.empty() ? element_count(input_shape()) : 0;
   for (const auto& operation : operations_) {
     const std::int64_t width = element_count(operation->output_shape());
     widest = std::max(widest, width);
@@ -145,7 +167,7 @@ void* Network::forward(const Pass& pass, const void* x, std::size_t count, bool 
                        Activations& activations, Monitor* monitor) const {
   const void* input = x;
   for (std::size_t i = 0; i < count; ++i) {
-    if (monitor != nullptr) monitor->tick();
+    if (monitor != nullptr) monitor->tick(static_cast<double>(pass.batch) * works_[i]);
     const Layer& operation = *operations_[i];
     activations.inputs[i] = input;
     if (operation.skipped(pass)) continue;
@@ -175,7 +197,7 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
   std::size_t first = 0;
   while (first < count && !operations_[first]->trains()) ++first;
   for (std::size_t i = count; i-- > first;) {
-    if (monitor != nullptr) monitor->tick();
+    if (monitor != nullptr) monitor->tick(2.0 * static_cast<double>(pass.batch) * works_[i]);
     void* other = gradient == activations.gradients[0].get() ? activations.gradients[1].get()
                                                              : activations.gradients[0].get();
     BackwardArguments b;
@@ -192,13 +214,37 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
   }
 }
 
-std::int64_t Network::rows_a_block() const {
-  constexpr std::int64_t cache_bytes = 512 * 1024;
+std::int64_t Network::widest_output() const {
   std::int64_t widest = 1;
   for (const auto& operation : operations_)
     widest = std::max(widest, element_count(operation->output_shape()));
-  const std::int64_t rows = cache_bytes / (widest * static_cast<std::int64_t>(size_of(dtype_)));
-  return std::clamp<std::int64_t>(rows / 64 * 64, 64, 8192);
+  return widest;
+}
+
+std::int64_t Network::rows_a_block() const {
+  // Small enough that a block's activations stay near, large enough that reading the weights again for
+  // each block costs little.
+  constexpr std::int64_t cache_bytes = 128 * 1024;
+  const std::int64_t rows = cache_bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_)));
+  return std::clamp<std::int64_t>(rows / 64 * 64, 256, 1024);
+}
+
+void Network::infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2],
+                          void* out, const KernelBlocks* blocks) const {
+  const Pass pass{device_, dtype_, rows, false, 0};
+  const void* input = x;
+  int half = 0;
+  for (std::size_t i = 0; i < operations; ++i) {
+    if (operations_[i]->training_only()) continue;
+    ForwardArguments f;
+    f.x = input;
+    f.y = i + 1 == operations ? out : halves[half];
+    f.parameters = &value_pointers_[i];
+    if (blocks != nullptr) f.kernel_blocks = blocks->kernels[i].get();
+    operations_[i]->forward(pass, f, false);
+    input = f.y;
+    half ^= 1;
+  }
 }
 
 void Network::infer(const void* x, std::int64_t rows, void* out) const {
@@ -212,31 +258,47 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
     return;
   }
 
+  // Blocks go through all layers one by one, each on a thread: what a layer wrote is still near when the
+  // next one reads it. Fewer rows than that go through together, each layer on all threads.
   const std::int64_t block = std::min(rows, rows_a_block());
+  const std::int64_t blocks = (rows + block - 1) / block;
+  const double cost = static_cast<double>(rows) * static_cast<double>(layout_.elements());
+  const int threads = blocks < 2 ? 1 : device_.concurrency(cost, blocks);
+
+  const std::int64_t half = block * widest_output();
   std::unique_ptr<Scratch> scratch(idle_scratch_.exchange(nullptr));
-  if (scratch == nullptr || scratch->rows < block) {
-    std::int64_t widest = 1;
-    for (const auto& operation : operations_)
-      widest = std::max(widest, element_count(operation->output_shape()));
-    scratch = std::make_unique<Scratch>();
-    scratch->rows = block;
-    for (Device::Memory& half : scratch->halves) half = device_.make(bytes_of(block, widest, dtype_));
+  if (scratch == nullptr || scratch->rows < block || scratch->threads < threads) {
+    auto larger = std::make_unique<Scratch>();
+    larger->rows = std::max(block, scratch == nullptr ? 0 : scratch->rows);
+    larger->threads = std::max(threads, scratch == nullptr ? 0 : scratch->threads);
+    scratch.reset();
+    larger->memory = device_.make(bytes_of(2 * larger->threads * larger->rows, widest_output(), dtype_));
+    scratch = std::move(larger);
   }
 
-  for (std::int64_t start = 0; start < rows; start += block) {
-    const Pass pass{device_, dtype_, std::min(block, rows - start), false, 0};
-    const void* input = static_cast<const char*>(x) + start * inputs * item;
-    int half = 0;
-    for (std::size_t i = 0; i < last; ++i) {
-      if (operations_[i]->training_only()) continue;
-      ForwardArguments f;
-      f.x = input;
-      f.y = i + 1 == last ? static_cast<char*>(out) + start * outputs * item : scratch->halves[half].get();
-      f.parameters = &value_pointers_[i];
-      operations_[i]->forward(pass, f, false);
-      input = f.y;
-      half ^= 1;
-    }
+  constexpr std::int64_t few_rows = 8;
+  constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
+  std::shared_ptr<const KernelBlocks> kernel_blocks;
+  if (rows <= few_rows && flat_bytes() > near_bytes) {
+    kernel_blocks = kernel_blocks_.find(version_.load(std::memory_order_relaxed), device_, dtype_,
+                                        operations_, value_pointers_);
+  }
+
+  const auto run_block = [&](std::int64_t i, int thread) {
+    char* const mine = static_cast<char*>(scratch->memory.get()) + 2 * thread * half * item;
+    void* const halves[2] = {mine, mine + half * item};
+    const std::int64_t start = i * block;
+    infer_block(static_cast<const char*>(x) + start * inputs * item, std::min(block, rows - start), last,
+                halves, static_cast<char*>(out) + start * outputs * item, kernel_blocks.get());
+  };
+  if (threads <= 1) {
+    for (std::int64_t i = 0; i < blocks; ++i) run_block(i, 0);
+  } else {
+    std::atomic<std::int64_t> next{0};
+    device_.run_concurrently(threads, [&](int thread) {
+      for (std::int64_t i = 0; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;)
+        run_block(i, thread);
+    });
   }
   delete idle_scratch_.exchange(scratch.release());
 }

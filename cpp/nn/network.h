@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "nn/kernel_blocks.h"
 #include "nn/layer.h"
 #include "nn/monitor.h"
 #include "nn/parameters.h"
@@ -72,6 +73,8 @@ class Network {
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
+  /// The same for their gradients, which only training needs.
+  void build_gradients();
 
   DType dtype() const { return dtype_; }
   Device& device() const { return device_; }
@@ -95,11 +98,17 @@ class Network {
   void commit(const Pass&, const Activations&) const;
 
   const ParameterLayout& layout() const { return layout_; }
-  void* values() const { return values_.get(); }
+  /// Whoever asks may change them: copies of parameters are made anew after it.
+  void* values() const {
+    version_.fetch_add(1, std::memory_order_relaxed);
+    return values_.get();
+  }
   void* gradients() const { return gradients_.get(); }
   std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
 
   const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
+  /// About the multiplications that one sample's answer takes.
+  double work() const { return work_; }
 
   /// Runs operations [0, count) on x and keeps what backward needs. With `without_ending`
   /// the last of them leaves out its ending function. Returns that operation's output (x
@@ -109,7 +118,7 @@ class Network {
   /// From the gradient of operation count-1's output, with respect to its ending's input,
   /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
   void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*) const;
-  /// Makes `activations` hold `batch` samples for training. Strong guarantee.
+  /// Makes `activations` hold `batch` samples for training; on failure it holds none.
   void reserve(Activations& activations, std::int64_t batch) const;
   /// The function that ended operation `i`, with what its derivative needs.
   Below ending_of(std::size_t i, const Activations&) const;
@@ -117,7 +126,7 @@ class Network {
   /// out[rows, output] = the network's answer in inference; x and out are dense. Safe to
   /// call from several threads while nobody changes the parameters.
   void infer(const void* x, std::int64_t rows, void* out) const;
-  /// Rows that infer() takes at a time: what fits a core's second-level cache.
+  /// Rows that go through all layers together: their activations fit a core's near caches.
   std::int64_t rows_a_block() const;
 
  private:
@@ -133,8 +142,13 @@ class Network {
   Operations& open_operations();
   void end_layer() { shapes_.push_back(current_); }
   void append(std::unique_ptr<Layer> operation);
+  /// Puts an operation whose parameters are laid out where the next one goes.
+  void place(std::unique_ptr<Layer> operation);
   void activate(const Activation&);
   std::size_t checked_parameter(std::int64_t parameter) const;
+  std::int64_t widest_output() const;
+  void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2], void* out,
+                   const KernelBlocks* blocks) const;
 
   DType dtype_;
   Device& device_;
@@ -146,10 +160,15 @@ class Network {
   bool penalizes_ = false;
   Penalties penalties_;
   std::vector<ParameterRange> trained_ranges_;
+  std::vector<double> works_;  ///< of each operation, and their sum
+  double work_ = 0.0;
   bool built_ = false;
   ParameterLayout layout_;
   Device::Memory values_, gradients_;
   std::vector<ParameterPointers> value_pointers_, gradient_pointers_;
+
+  mutable std::atomic<std::uint64_t> version_{1};
+  mutable KernelBlocksCache kernel_blocks_;
 
   struct Scratch;
   mutable std::atomic<Scratch*> idle_scratch_{nullptr};  ///< kept between calls of infer

@@ -191,7 +191,7 @@ void Network::end_residual() {
       std::make_unique<Residual>(std::move(finished.input), finished.output, std::move(finished.body),
                                  current_, std::move(finished.shortcut));
   current_ = residual->output_shape();
-  open_operations().push_back(std::move(residual));  // its parameters are laid out already
+  place(std::move(residual));
 }
 
 void Network::add_penalty(std::int64_t parameter, const ParameterPenalty& penalty) {

@@ -28,7 +28,7 @@ void grow(Device& device, Device::Memory& memory, std::size_t& capacity, std::si
 }  // namespace
 
 void check_inputs(const ArrayView& x, const Shape& input) {
-  if (x.row_shape != input) {
+  if (!(x.row_shape == input)) {
     throw ValueError(text("[x] the model takes samples of shape ", to_string(input),
                           ". Received: samples of shape ", to_string(x.row_shape)));
   }

@@ -44,6 +44,8 @@ class Batch {
   const void* x() const { return x_; }
   const void* y() const { return y_; }
   const void* weights() const { return weights_; }  ///< [rows * positions] or null
+  /// What is kept for the next batch.
+  std::size_t bytes() const { return x_capacity_ + y_capacity_ + weights_capacity_; }
 
  private:
   const void* take(const ArrayView& source, DType dtype, const std::int64_t* order, std::int64_t first,

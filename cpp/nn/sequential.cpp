@@ -87,7 +87,7 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   if (takes_labels(objective.loss.kind) && output.back() > std::int64_t{1} << 31) {
     throw ValueError("[compile] sparse labels reach at most 2^31 - 1");
   }
-  network.build();
+  network.build_gradients();
   auto optimizer = std::make_unique<Optimizer>(settings, network);
   std::vector<MetricSums> sums(objective.metrics.size()), pending(objective.metrics.size());
   Objective copy = objective;
@@ -203,7 +203,7 @@ void Sequential::run(const Samples& samples, const std::int64_t* order, std::int
     batch_.gather(samples, target_form_, positions(), order, first, count);
     step(count, training, monitor);
     ++monitor.batches;
-    monitor.tick(true);
+    monitor.tick(0, true);
   }
 }
 
@@ -241,20 +241,25 @@ void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool 
 
 void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const {
   check_inputs(x, network.input_shape());
-  const std::int64_t block = network.rows_a_block();
+  constexpr std::int64_t blocks_between_ticks = 16;
+  const std::int64_t block = blocks_between_ticks * network.rows_a_block();
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
   const std::int64_t outputs = element_count(network.output_shape()) * item;
-  Batch inputs(network.device(), network.dtype());
+  // Converted inputs are kept for the next call, unless they are many.
+  const std::size_t most_kept = std::max(std::size_t{4} << 20, network.flat_bytes());
+  std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
+  if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
   for (std::int64_t first = 0; first < x.rows; first += block) {
     const std::int64_t rows = std::min(block, x.rows - first);
-    inputs.gather_inputs(x, first, rows);
+    inputs->gather_inputs(x, first, rows);
     {
       const std::shared_lock lock(parameters_lock_);
-      network.infer(inputs.x(), rows, static_cast<char*>(out) + first * outputs);
+      network.infer(inputs->x(), rows, static_cast<char*>(out) + first * outputs);
     }
     ++monitor.batches;
-    monitor.tick(true);
+    monitor.tick(static_cast<double>(rows) * network.work(), true);
   }
+  if (inputs->bytes() <= most_kept) delete idle_batch_.exchange(inputs.release());
 }
 
 void Sequential::call_training(const ArrayView& x, void* out) {
@@ -289,10 +294,14 @@ void Sequential::reset_metrics() {
 }
 
 std::vector<double> Sequential::metric_values() const {
-  const auto mean = [](const MetricSums& sums) { return sums.count == 0.0 ? 0.0 : sums.total / sums.count; };
-  std::vector<double> values{mean(loss_sums_)};
-  for (const MetricSums& sums : metric_sums_) values.push_back(mean(sums));
+  std::vector<double> values(metric_count());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = metric_value(i);
   return values;
+}
+
+double Sequential::metric_value(std::size_t i) const {
+  const MetricSums& sums = i == 0 ? loss_sums_ : metric_sums_[i - 1];
+  return sums.count == 0.0 ? 0.0 : sums.total / sums.count;
 }
 
 void Sequential::read(const void* flat, std::size_t parameter, void* to_host) const {
@@ -308,6 +317,7 @@ void Sequential::write(void* flat, std::size_t parameter, const void* from_host)
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
   const std::unique_lock lock(parameters_lock_);
+  network.values();  // a prediction may have copied the old ones since `flat` was asked for
   network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                   from_host, static_cast<std::size_t>(p.count) * item);
 }

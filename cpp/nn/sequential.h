@@ -26,12 +26,16 @@ class Sequential {
   Sequential(Shape input, DType dtype, Device& device, std::uint64_t seed)
       : network(std::move(input), dtype, device), seed_(seed), activations_(), batch_(device, dtype) {}
 
+  ~Sequential() { delete idle_batch_.load(); }
+
   Network network;
 
   /// Sets the loss, metrics and a fresh optimizer. ValueError when they do not fit the
   /// network's output or each other; nothing has changed then.
   void compile(const Objective& objective, const OptimizerSettings& settings);
   bool compiled() const { return optimizer_ != nullptr; }
+  /// What the loss expects of the targets.
+  TargetForm target_form() const { return target_form_; }
   /// StateError before compile().
   Optimizer& optimizer();
 
@@ -55,6 +59,8 @@ class Sequential {
   void reset_metrics();
   /// The means since the last reset: the loss, then each metric; 0 before any sample.
   std::vector<double> metric_values() const;
+  std::size_t metric_count() const { return 1 + metric_sums_.size(); }
+  double metric_value(std::size_t i) const;
 
   /// Copies of one parameter, its gradient or an optimizer slot, dense, in the network's dtype.
   void read(const void* flat, std::size_t parameter, void* to_host) const;
@@ -96,7 +102,8 @@ class Sequential {
   MetricSums loss_sums_;
   std::vector<MetricSums> metric_sums_, pending_sums_;
   mutable std::shared_mutex parameters_lock_;  ///< held to change or read parameters, never for a whole step
-  std::atomic<bool> busy_{false};              ///< a training or evaluation is running
+  mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
+  std::atomic<bool> busy_{false};                    ///< a training or evaluation is running
 };
 
 }  // namespace lamina::nn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +13,8 @@ MOST_ELEMENTS = 2**47
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for a name that is not known, with the nearest one that is."""
+    import difflib  # takes a millisecond to load, and is for errors only
+
     names = sorted(set(known))
     near = difflib.get_close_matches(str(name), names, n=1)
     if not near:

@@ -167,6 +167,14 @@ class Network:
         """
         What a step changes of the flat buffers: offsets and counts.
         """
+    def try_predict(self, x: typing.Any) -> numpy.ndarray | None:
+        """
+        The answers to an array that fits as it is. None where predict() is to be called.
+        """
+    def try_train_on_batch(self, x: typing.Any, y: typing.Any) -> float | list[float] | None:
+        """
+        One step on arrays that fit as they are: the mean loss, with metrics a list of means. None, and nothing done, where train_on_batch() is to be called.
+        """
     @property
     def calls_seen(self) -> int:
         """

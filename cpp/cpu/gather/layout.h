@@ -15,10 +15,14 @@ namespace lamina::cpu {
 class Layout {
  public:
   struct Axis {
-    std::int64_t extent = 1;
-    std::int64_t stride = 0;
+    std::int64_t extent;
+    std::int64_t stride;
   };
 
+  Layout(const Layout& other) : axes_(other.axes_), count_(other.count_), element_size_(other.element_size_) {
+    std::copy_n(other.axis_.begin(), axes_, axis_.begin());
+  }
+  Layout& operator=(const Layout&) = delete;
   explicit Layout(std::size_t element_size) : element_size_(static_cast<std::int64_t>(element_size)) {}
 
   /// The layout of one row of `array`.
@@ -52,7 +56,9 @@ class Layout {
   /// The same elements in the order that suits memory best: largest strides outermost.
   Layout in_memory_order() const {
     Layout sorted(static_cast<std::size_t>(element_size_));
-    std::array<Axis, kMaxAxes> axis = axis_;
+    if (axes_ < 2) return *this;
+    std::array<Axis, kMaxAxes> axis;
+    std::copy_n(axis_.begin(), axes_, axis.begin());
     for (int n = axes_; n > 0; --n) {
       int largest = 0;
       for (int i = 1; i < n; ++i) {
@@ -75,7 +81,7 @@ class Layout {
 
  private:
   static constexpr int kMaxAxes = 64;
-  std::array<Axis, kMaxAxes> axis_{};
+  std::array<Axis, kMaxAxes> axis_;  // the first axes_ are set
   int axes_ = 0;
   std::int64_t count_ = 1;
   std::int64_t element_size_;

@@ -130,6 +130,21 @@ struct Workspace {
   }
 };
 
+/// Brings a block of A near: tiles read it in short pieces of many rows, which prefetchers of the
+/// processor do not follow.
+template <class T>
+void touch_a(const ProductSize& size, std::int64_t rows, std::int64_t depth, const T* a) {
+#if defined(__GNUC__)
+  constexpr std::int64_t line = 64 / sizeof(T);
+  const bool by_rows = size.a_column == 1;
+  const std::int64_t lines = by_rows ? rows : depth, stride = by_rows ? size.a_row : size.a_column;
+  const std::int64_t length = by_rows ? depth : rows;
+  for (std::int64_t i = 0; i < lines; ++i) {
+    for (std::int64_t j = 0; j < length; j += line) __builtin_prefetch(a + i * stride + j, 0, 2);
+  }
+#endif
+}
+
 template <class T>
 void multiply_range(const Product<T>& product, const Range& range) {
   const GemmFunctions<T>& f = functions<T>();
@@ -180,6 +195,7 @@ void multiply_range(const Product<T>& product, const Range& range) {
         block.chunk_index = l / size.chunk;
         const std::int64_t length = block.end - l;
         block.a = a + i * size.a_row + l * size.a_column;
+        if (plan.touch_a && j == 0) touch_a(size, block.rows, length, block.a);
         if (plan.pack_a) {
           T* packed = work.a + (plan.keep_a ? i * depth + l * block.rows : 0);
           if (!plan.keep_a || j == 0) {

@@ -9,17 +9,27 @@ namespace lamina::cpu {
 namespace {
 
 // Sizes that suit the caches of today's machines; they need not be exact.
-constexpr std::int64_t kPieceDepth = 512;        // a panel of B and a strip of A stay near
+constexpr std::int64_t kPieceDepth = 1024;       // a panel of B and a strip of A stay near
 constexpr std::int64_t kCachedBytes = 1 << 20;   // an operand that stays near by itself
 constexpr std::int64_t kPackedBytes = 4 << 20;   // what is packed once and kept
 constexpr std::int64_t kBlockBytes = 512 << 10;  // a block of packed A
+constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have driven out of the near caches
+constexpr std::int64_t kLineBytes = 64;
+constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
 constexpr std::int64_t kBlockColumns = 1024;
 constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not stored directly
+constexpr std::int64_t kPartialProducts = 1 << 20;
 
 // Costs in the time of one multiply-add of vectors.
-constexpr double kCopy = 0.25;       // an element copied
-constexpr double kTransposed = 0.5;  // an element copied and transposed
+constexpr double kCopy = 0.25;                 // an element copied
+constexpr double kTransposed = 0.5;            // an element copied and transposed
+constexpr double kNearElement = 0.1;           // an element read for the first time from a near cache
+constexpr double kFarElement = 0.8;            // or from a far one
+constexpr double kPanelRow = 0.35;             // an element of A read again
+constexpr double kJoined = 4.0;                // a vector of a partial product stored, read and added
+constexpr double kNanosecondsPerByte = 0.026;  // an operand that streams from the last cache
+constexpr double kFewTasks = 0.08;             // the share that is lost if each thread has one task
 
 std::int64_t pieces(std::int64_t total, std::int64_t each) { return (total + each - 1) / each; }
 
@@ -64,23 +74,75 @@ bool far_apart(std::int64_t stride, std::int64_t element_bytes) {
   return bytes >= 4096 || (bytes >= 1024 && bytes % 1024 == 0);
 }
 
-/// The grid of tasks that is done first, if each thread takes the next task when it is free.
-void choose_grid(Plan& plan, const KernelTraits& kernels, std::int64_t tasks) {
+/// What a task costs beside its multiplications, in multiply-adds for each of the depth's steps.
+struct Overheads {
+  double row_of_a = 0.0;     // for each row
+  double row_a_panel = 0.0;  // for each row and panel: reading A again
+  double vector_of_b = 0.0;  // for each vector of B
+  double of(double rows, double vectors, double panels) const {
+    return rows * (vectors + row_of_a + row_a_panel * panels) + vector_of_b * vectors;
+  }
+};
+
+Overheads overheads_of(const Plan& plan, const KernelTraits& kernels) {
   const ProductSize& size = plan.size;
+  const bool far_a = size.m * size.k * size.element_bytes > kCachedBytes;
+  const bool far_b = size.n * size.k * size.element_bytes > kCachedBytes;
+  Overheads o;
+  o.row_of_a = (far_a ? kFarElement : kNearElement) + (plan.pack_a ? kCopy : 0.0);
+  o.row_a_panel = kPanelRow;
+  o.vector_of_b = static_cast<double>(kernels.lanes) *
+                  ((far_b ? kFarElement : kNearElement) + (plan.pack_b ? kCopy : 0.0));
+  return o;
+}
+
+/// The cut of C into a grid, or of the depth into pieces, that is done first when each thread takes the
+/// next task as it becomes free: every task reads its rows of A and its columns of B for itself.
+void choose_tasks(Plan& plan, const KernelTraits& kernels, int most_a_thread) {
+  const ProductSize& size = plan.size;
+  const Overheads overheads = overheads_of(plan, kernels);
   const std::int64_t vectors = pieces(size.n, kernels.lanes);
-  const double pack_a = plan.pack_a ? kCopy : 0.0, pack_b = plan.pack_b ? kCopy : 0.0;
+  const auto panels = [&](std::int64_t width) {
+    return static_cast<double>(pieces(width, plan.shape.panel));
+  };
   double best = 0.0;
-  for (std::int64_t across = 1; across <= std::min(vectors, tasks); ++across) {
-    const std::int64_t down = std::min(pieces(tasks, across), size.m);
-    const double rows = static_cast<double>(pieces(size.m, down));
-    const double width = static_cast<double>(pieces(vectors, across));
-    const double rounds = static_cast<double>(pieces(across * down, plan.threads));
-    const double cost =
-        rounds * (rows * width + rows * pack_a + width * static_cast<double>(kernels.lanes) * pack_b);
-    if (best == 0.0 || cost < best) {
-      best = cost;
-      plan.row_tasks = down;
-      plan.column_tasks = across;
+  const auto better = [&](double cost, int each) {
+    cost *= 1.0 + kFewTasks / each;  // a thread held up elsewhere delays less when tasks are many
+    if (best != 0.0 && cost >= best) return false;
+    best = cost;
+    return true;
+  };
+
+  for (int each = 1; each <= most_a_thread; each *= 2) {
+    const std::int64_t tasks = std::int64_t{plan.threads} * each;
+    for (std::int64_t across = 1; across <= std::min(vectors, tasks); ++across) {
+      const std::int64_t down = std::min(pieces(tasks, across), size.m);
+      const std::int64_t rows = pieces(size.m, down), width = pieces(vectors, across);
+      const auto rounds = static_cast<double>(pieces(across * down, plan.threads));
+      const double steps = static_cast<double>(size.k);
+      if (better(rounds * steps *
+                     overheads.of(static_cast<double>(rows), static_cast<double>(width), panels(width)),
+                 each)) {
+        plan.row_tasks = down;
+        plan.column_tasks = across;
+      }
+    }
+  }
+
+  // Pieces of the depth read nothing twice, but leave as many partial products.
+  const std::int64_t chunks = pieces(size.k, size.chunk);
+  const double all = overheads.of(static_cast<double>(size.m), static_cast<double>(vectors), panels(vectors));
+  for (std::int64_t group = 1; group < chunks; group *= 2) {
+    const std::int64_t tasks = pieces(chunks, group);
+    if (tasks < plan.threads || tasks * size.m * size.n * size.element_bytes > kPartialProducts) continue;
+    const double rounds = static_cast<double>(pieces(tasks, plan.threads));
+    const double steps =
+        std::min(rounds * static_cast<double>(group * size.chunk), static_cast<double>(size.k));
+    const double join = static_cast<double>(tasks * size.m * vectors) * kJoined;
+    if (better(steps * all + join, static_cast<int>(std::min(rounds, 4.0)))) {
+      plan.row_tasks = plan.column_tasks = 1;
+      plan.depth_per_task = group * size.chunk;
+      plan.depth_tasks = tasks;
     }
   }
 }
@@ -101,14 +163,18 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.shape = kernels.shape(size.m, size.n);
   const std::int64_t panels = pieces(vectors, plan.shape.panel);
   // A is read once for each panel. Its rows may lie apart at no cost; scattered columns cost, and
-  // columns far apart do where panels are narrow.
+  // so do columns far apart, which evict each other from the first cache.
   const bool a_scattered = size.a_row != 1 && size.a_column != 1;
   const bool a_apart = size.a_column != 1 && far_apart(size.a_column, size.element_bytes);
-  plan.pack_a =
-      size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || (a_apart && plan.shape.panel == 1));
+  plan.touch_a = size.m * size.k * size.element_bytes > kFarBytes && (size.a_row == 1 || size.a_column == 1);
+  plan.pack_a = size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || a_apart);
+  // B is read once for each strip: in place, if its rows are near each other or few strips use them.
+  const std::int64_t b_row_bytes = size.b_row * size.element_bytes;
+  const bool b_apart =
+      size.n * size.k * size.element_bytes > kCachedBytes && far_apart(size.b_row, size.element_bytes);
+  const bool b_misaligned = b_row_bytes % kLineBytes != 0 && size.m > kStripsToAlign * plan.shape.strip;
   plan.pack_b_first = !readable(size);
-  plan.pack_b = plan.pack_b_first || (size.n * size.k * size.element_bytes > kCachedBytes &&
-                                      far_apart(size.b_row, size.element_bytes));  // if many rows use it
+  plan.pack_b = plan.pack_b_first || b_apart || b_misaligned;
 
   // Threads, and what each takes.
   const double work = multiplications(size, kernels.lanes);
@@ -116,20 +182,13 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   if (may_use_threads) {
     const std::int64_t chunks = pieces(size.k, size.chunk);
     const std::int64_t outputs = pieces(size.m, plan.shape.strip) * vectors;
-    const double cost = work * kernels.nanoseconds;
+    // Few rows leave the processor waiting for B.
+    const auto bytes_of_b = static_cast<double>(size.n * size.k * size.element_bytes);
+    const double cost = std::max(work * kernels.nanoseconds, bytes_of_b * kNanosecondsPerByte);
     plan.threads = threads::worthwhile(cost, outputs * chunks);
     if (plan.threads > 1) {
-      // Large products in more tasks than threads, so that a thread held up elsewhere delays little.
       const double milliseconds = cost * 1e-6 / plan.threads;
-      const std::int64_t each = milliseconds > 1.0 ? 4 : milliseconds > 0.2 ? 2 : 1;
-      const std::int64_t tasks = plan.threads * each;
-      choose_grid(plan, kernels, std::min(tasks, outputs));
-      if (outputs < plan.threads && chunks > 1) {
-        std::int64_t group = 1;
-        while (pieces(chunks, 2 * group) * outputs >= plan.threads) group *= 2;
-        plan.depth_per_task = group * size.chunk;
-        plan.depth_tasks = pieces(size.k, plan.depth_per_task);
-      }
+      choose_tasks(plan, kernels, milliseconds > 1.0 ? 4 : milliseconds > 0.2 ? 2 : 1);
     }
   }
 

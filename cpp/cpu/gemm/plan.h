@@ -28,6 +28,7 @@ struct Plan {
   ProductSize size;
   bool swapped = false;
   bool pack_a = false, pack_b = false;
+  bool touch_a = false;                 ///< brought near before it is read
   bool pack_b_first = false;            ///< before it is used, not while its first rows are multiplied
   bool keep_a = false, keep_b = false;  ///< packed once for all blocks of a task, not for each
   GemmShape shape{1, 1};

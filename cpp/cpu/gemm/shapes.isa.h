@@ -74,8 +74,11 @@ GemmShape shape(std::int64_t rows, std::int64_t columns) {
   const std::int64_t vectors = (columns - 1) / VectorOf<T>::Type::lanes + 1;
   const std::int64_t strip = rows < kMaxRows ? rows : kMaxRows;
   const std::int64_t panel = kMaxVectors[strip];
-  // One panel a little wider, with lower strips, rather than two narrow ones: loads per multiplication.
-  if (strip >= 4 && vectors == panel + 1 && vectors <= kWidest) return {strip_of(vectors), vectors};
+  // A panel a little wider, with lower strips, rather than narrow ones: loads per multiplication.
+  if (strip >= 4 && vectors > panel && vectors % panel == 1 && panel < kWidest &&
+      (vectors == panel + 1 || strip_of(panel + 1) > 4)) {
+    return {strip_of(panel + 1), panel + 1};
+  }
   return {strip, panel};
 }
 

@@ -104,6 +104,10 @@ void tile(const Tile<typename V::Scalar>& t) {
           V::load(b + v * V::lanes).store(packed + v * V::lanes);
         }
         packed += kVectors * V::lanes;
+      } else if constexpr (kRows >= 4) {
+        // A panel is longer than the first cache; smaller tiles have no time to spare for this.
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) prefetch(b + kAhead * b_row + v * V::lanes);
       }
       if constexpr (kRows <= kVectors) {
         V av[kRows];

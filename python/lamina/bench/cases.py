@@ -16,6 +16,7 @@ SECTIONS = {
     "step": "Training, one step on a batch in memory",
     "fit": "Training, one step as part of a shuffled epoch",
     "predict": "Prediction",
+    "start": "Starting",
 }
 
 
@@ -211,6 +212,15 @@ def _predict_cases() -> list[Case]:
     return cases
 
 
+def _start_cases() -> list[Case]:
+    return [
+        Case("start", "import, beside numpy", {"what": "import"}, slow=True),
+        Case("start", "build and compile five layers", {"what": "build", "work": "mnist-mlp"}),
+        Case("start", "first step rl-policy", {"what": "first", "work": "rl-policy"}),
+        Case("start", "first step mnist-mlp", {"what": "first", "work": "mnist-mlp"}, slow=True),
+    ]
+
+
 def all_cases() -> list[Case]:
     """Every case, in the order of the table."""
     return [
@@ -221,4 +231,5 @@ def all_cases() -> list[Case]:
         *_data_cases(),
         *_training_cases(),
         *_predict_cases(),
+        *_start_cases(),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lamina.bench import threads as threads_mode
 from lamina.bench.cases import Case, all_cases
 from lamina.bench.contenders import ALIASES, REGISTRY, choose
 from lamina.bench.limits import Limits, best_of
@@ -31,7 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--compare", default="", metavar="LIST", help=f"those installed of: {peers}")
     add("--filter", default="", metavar="REGEX", help="only cases whose name matches; see --list")
     add("--list", action="store_true", help="print the names of the cases and stop")
-    add("--threads", type=int, default=None, metavar="N", help="default: one for each usable CPU")
+    add(
+        "--threads",
+        type=_counts,
+        default=None,
+        metavar="N[,N...]",
+        help="default: one for each usable CPU; several numbers, as in 1,2, compare them instead",
+    )
     add("--rounds", type=int, default=None, metavar="N", help="default: 5; with --quick 3")
     add("--seconds", type=float, default=None, metavar="S", help="of one contender's round")
     add("--json", type=Path, default=None, metavar="FILE", help="write everything measured")
@@ -41,8 +48,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _counts(text: str) -> list[int]:
+    try:
+        counts = [int(word) for word in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
+        raise argparse.ArgumentTypeError(
+            f"must be a positive number, or several different ones. Received: {text}"
+        )
+    return counts
+
+
 def _positive(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    for name in ("threads", "rounds", "seconds"):
+    for name in ("rounds", "seconds"):
         value = getattr(options, name)
         if value is not None and not value > 0:
             parser.error(f"--{name} must be positive. Received: {value}")
@@ -86,8 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     _positive(parser, options)
+    several = options.threads is not None and len(options.threads) > 1
+    if several and (options.compare or options.plot is not None):
+        parser.error("--threads with several numbers goes with neither --compare nor --plot")
     try:
-        cases = _selected(options.filter, options.quick)
+        pattern = options.filter or (threads_mode.DEFAULT if several else "")
+        cases = _selected(pattern, options.quick)
         peers, remarks = choose(options.compare, options.slow)
     except (re.error, ValueError) as error:
         parser.error(str(error))
@@ -103,14 +126,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not path.parent.is_dir():
             parser.error(f"there is no folder {path.parent}. Received: {path}")
 
-    threads = options.threads or usable_cpus()
+    threads = options.threads[0] if options.threads else usable_cpus()
     rounds = options.rounds or (3 if options.quick else 5)
     seconds = options.seconds or (0.01 if options.quick else 0.1)
     try:
+        if several:
+            return _compare_threads(options, cases, rounds, seconds)
         return _run(options, cases, peers, remarks, threads, rounds, seconds)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
+
+
+def _compare_threads(
+    options: argparse.Namespace, cases: Sequence[Case], rounds: int, seconds: float
+) -> int:
+    counts: list[int] = options.threads
+    machine = describe_machine()
+    with Worker("lamina", counts[0]) as worker:
+        lamina, measured = worker.ask("describe"), worker.ask("limits", seconds=0.01, quick=True)
+    print(
+        f"lamina {lamina['version']}, {lamina['isa']}, {machine['cpus']} CPUs: "
+        f"{machine['processor']}"
+    )
+    results, remarks = threads_mode.compare(
+        cases,
+        counts,
+        rounds,
+        seconds,
+        8 if options.quick else 1,
+        lambda line: print(line, flush=True),
+    )
+    for line in [*threads_mode.summary(results, counts), *(f"note: {r}" for r in remarks)]:
+        print(line)
+    if options.json is not None:
+        settings = {"threads": counts, "rounds": rounds, "seconds": seconds}
+        write_json(
+            options.json,
+            document(results, Limits(measured), machine, lamina, {}, settings, remarks),
+        )
+    return 0 if any(result.times for result in results) else 1
 
 
 def _run(

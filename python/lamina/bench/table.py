@@ -84,12 +84,16 @@ class Table:
         else:
             low, high = ours.spread
             spread = f"{duration(low)} - {duration(high)}"
-            if limit.kind == "compute":
-                speed = rate(case.flops / ours.median, "FLOP/s")
+            text += f"{duration(ours.median):>9}  {spread:<17}"
+            if limit.seconds == 0.0:  # nothing to hold it against
+                text += f"{'':20}"
             else:
-                speed = rate(case.bytes / ours.median, "B/s")
-            share = f"{100 * limit.seconds / ours.median:.0f} %"
-            text += f"{duration(ours.median):>9}  {spread:<17}{speed:>13}{share:>7}"
+                if limit.kind == "compute":
+                    speed = rate(case.flops / ours.median, "FLOP/s")
+                else:
+                    speed = rate(case.bytes / ours.median, "B/s")
+                share = f"{100 * limit.seconds / ours.median:.0f} %"
+                text += f"{speed:>13}{share:>7}"
         for peer in self._peers:
             theirs = times.get(peer)
             if theirs is None:

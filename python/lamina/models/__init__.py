@@ -1,7 +1,26 @@
 """Models."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lamina._lazy import LazyModule
 from lamina.models.cloning import clone_model, model_from_json
 from lamina.models.sequential import Sequential
-from lamina.saving.model_file import load_model, save_model
+
+if TYPE_CHECKING:
+    from lamina.saving.model_file import load_model, save_model
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+_LATE = {"load_model", "save_model"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(LazyModule("lamina.saving.model_file"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

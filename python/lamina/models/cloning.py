@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +63,8 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     Raises:
         ValueError: If it is not the JSON of a Sequential model.
     """
+    import json
+
     try:
         data = json.loads(json_string)
     except (ValueError, RecursionError) as error:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lamina import _checks, _core
-from lamina._arrays import NATIVE
 from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import Layer
 from lamina.models.compiled import Compiled
@@ -49,6 +46,9 @@ class Compilable:
         raise NotImplementedError
 
     def _sample(self) -> Shape:
+        raise NotImplementedError
+
+    def _is_small(self) -> bool:
         raise NotImplementedError
 
     # Compiling.
@@ -111,6 +111,13 @@ class Compilable:
                 if variable.path in state:
                     variable.assign(state[variable.path])
             network.iterations = steps
+        elif network is None and compiled.loss is not None and self._is_small():
+            before, self._compiled = self._compiled, compiled
+            try:
+                self._plan()
+            except BaseException:
+                self._compiled = before
+                raise
         if old is not None and old is not new:
             old.release()
         new.owner = weakref.ref(self)
@@ -187,17 +194,6 @@ class Compilable:
             )
         samples = make_samples(inputs, y, sample_weight, class_weight, output, compiled.labels)
         return samples, sample, output
-
-    def _takes_as_they_are(self, compiled: Compiled, x: Any, y: Any) -> bool:
-        """Whether these arrays need no conversion: then the core's own checks of them suffice."""
-        network = self._network
-        if network is None or type(x) is not np.ndarray or type(y) is not np.ndarray:
-            return False
-        if x.dtype not in NATIVE or y.dtype not in NATIVE or x.ndim == 0 or len(x) == 0:
-            return False
-        output = self._output_after(len(self._layers))
-        target = output[:-1] if compiled.labels else output
-        return len(output) > 0 and x.shape[1:] == self._sample() and y.shape == (len(x), *target)
 
     def _ready(self, sample: Shape) -> _core.Network:
         network = self._network

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from lamina.losses.loss import bad_label
 from lamina.losses.targets import align_labels, align_values
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Inputs, targets and maybe weights: views of the user's arrays, never copies."""
 
     x: Array

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array
@@ -133,6 +135,10 @@ class Inference(Compilable):
         """
         size = batch_size_of("predict", batch_size)
         mode = resolve_verbose(verbose, quiet=True)
+        if mode == 0 and steps is None and not callbacks and self._network is not None:
+            quick = self._network.try_predict(x)  # None: the longer way is to be taken
+            if quick is not None:
+                return quick
         inputs, sample, _ = self._inputs(x)
         if steps is not None:
             inputs = inputs[: _checks.integer("predict", "steps", steps, low=1) * size]
@@ -166,6 +172,11 @@ class Inference(Compilable):
         Returns:
             As `predict`.
         """
+        network = self._network
+        if network is not None and not training and mask is None:
+            result = network.try_predict(inputs)  # None: the longer way is to be taken
+            if result is not None:
+                return result
         if mask is not None:
             raise _checks.unsupported("Sequential.__call__", "mask", mask)
         if isinstance(inputs, Layer):
@@ -173,11 +184,10 @@ class Inference(Compilable):
                 "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "
                 f"Received: layer '{inputs.name}'"
             )
-        network = self._network
-        if network is not None and not training:
-            array = real_array(inputs, "x")
-            if array.ndim and array.shape[0] and array.shape[1:] == self._sample():
-                return network.predict(array, array.shape[0], None)
+        if network is not None and not training and not isinstance(inputs, np.ndarray):
+            result = network.try_predict(real_array(inputs, "x"))
+            if result is not None:
+                return result
         array, sample, _ = self._inputs(inputs)
         if self._model_around() is not None:
             return self._call_inside(array, self.dtype, bool(training))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina import _checks
 from lamina._checks import unknown_name
+from lamina._lazy import LazyModule
 from lamina._typing import Array, BatchShape, Config
 from lamina.layers.layer import LAYERS, Layer, set_weights
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
 from lamina.models import summary
 from lamina.models.stack import Stack
-from lamina.saving import model_file
 from lamina.saving.serialization import custom_object_scope, shorten
 from lamina.variable import Variable
+
+if TYPE_CHECKING:
+    from lamina.saving import model_file
+else:
+    model_file = LazyModule("lamina.saving.model_file")
 
 _CONFIG_KEYS = {"name", "trainable", "dtype", "layers", "build_input_shape"}
 
@@ -205,6 +209,8 @@ class Sequential(Stack):
 
     def to_json(self, **options: Any) -> str:
         """The configuration as JSON; `options` go to `json.dumps`."""
+        import json
+
         return json.dumps(
             {"module": "lamina", "class_name": "Sequential", "config": self.get_config()},
             **options,

@@ -217,6 +217,10 @@ class Stack(Nestable, Trainer):
             shape = layer._shape_after(shape)
         return sample, shape
 
+    def _is_small(self) -> bool:
+        """Whether planning takes next to no time, and so need not wait for the first batch."""
+        return self.built and sum(v.size for layer in self._layers for v in layer.weights) <= 2**16
+
     def _sample(self) -> Shape:
         assert self._input is not None
         return self._input._samples
@@ -324,9 +328,10 @@ class Stack(Nestable, Trainer):
                 layer._plan_into(network)
             leaves = self._leaves()
             placed = list(enumerate(variables_of(network, leaves)))
-            for place, variable in placed:
+            for place, variable in placed:  # each array is given up before there are gradients
                 network.set_parameter(place, variable.current())
                 _attach_rules(variable, network, place)
+                _attach(variable, network, place)
             for index, leaf in enumerate(leaves):
                 if not leaf.trainable:
                     network.set_trainable(index, False)
@@ -337,8 +342,6 @@ class Stack(Nestable, Trainer):
                 self._compiled.apply(
                     network, self._output_after(len(self._layers)), trained_of(placed)
                 )
-            for place, variable in placed:
-                _attach(variable, network, place)
             self._placed = placed
             self._network = network
             return network

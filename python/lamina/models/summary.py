@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +40,8 @@ def render(
     for layer in _chosen(model.layers, layer_range):
         rows.extend(_rows(layer, model.batch_size, expand_nested, show_trainable, 0))
     if line_length is None:
+        import shutil  # loads all kinds of compression
+
         line_length = min(88, max(40, shutil.get_terminal_size().columns - 4))
     shares = positions or (_POSITIONS_TRAINABLE if show_trainable else _POSITIONS)
     places = [int(p * line_length) for p in shares]

@@ -212,18 +212,21 @@ class Trainer(Inference):
         Raises:
             As `fit`.
         """
-        compiled = self._require_compiled("train_on_batch")
         network = self._network
+        compiled = self._compiled
         if (
             network is not None
+            and compiled is not None
+            and compiled.loss is not None
             and sample_weight is None
             and class_weight is None
-            and self._takes_as_they_are(compiled, x, y)
         ):
-            try:
-                return answer(compiled, network.train_on_batch(x, y, None, True), return_dict)
-            except ValueError:  # nothing has changed; the longer way says what was wrong
-                network = None
+            result = network.try_train_on_batch(x, y)  # None: the longer way is to be taken
+            if isinstance(result, float):
+                return {"loss": result} if return_dict else result
+            if result is not None:
+                return answer(compiled, result, return_dict)
+        compiled = self._require_compiled("train_on_batch")
         samples, sample, _ = self._prepare(compiled, x, y, sample_weight, class_weight)
         network = self._ready(sample)
         means = network.train_on_batch(samples.x, samples.y, samples.weights, True)

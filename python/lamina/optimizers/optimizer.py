@@ -75,6 +75,7 @@ class Optimizer:
         #: The model that compiled it, if any.
         self.owner: weakref.ref[Any] | None = None
         self._network: _core.Network | None = None
+        self._weights: list[tuple[int, Variable]] = []
         self._variables: list[Variable] = []
         self._learning_rate = self._checked_rate(learning_rate)
 
@@ -119,6 +120,8 @@ class Optimizer:
     @property
     def variables(self) -> list[Variable]:
         """Its state, for each weight of the model: Adam's momentum and velocity, for example."""
+        if self._network is not None and not self._variables:
+            self._variables = self._slot_variables(self._network)
         return list(self._variables)
 
     def bind(self, network: _core.Network, weights: list[tuple[int, Variable]]) -> None:
@@ -129,8 +132,12 @@ class Optimizer:
             weights: The model's variables with their places in the network.
         """
         self._network = network
-        self._variables = []
-        for place, weight in weights:
+        self._weights = weights
+        self._variables = []  # made when they are asked for: a model's first step should not wait
+
+    def _slot_variables(self, network: _core.Network) -> list[Variable]:
+        variables = []
+        for place, weight in self._weights:
             for slot, slot_name in enumerate(network.slot_names()):
                 variable = Variable(
                     _nothing,
@@ -141,7 +148,8 @@ class Optimizer:
                     trainable=False,
                 )
                 _attach_slot(variable, network, slot, place)
-                self._variables.append(variable)
+                variables.append(variable)
+        return variables
 
     def release(self) -> None:
         """Leaves its network: another optimizer is in charge. The state stays behind."""
@@ -149,6 +157,7 @@ class Optimizer:
             self._learning_rate = self._network.learning_rate
         self.owner = None
         self._network = None
+        self._weights = []
         self._variables = []
 
     def get_config(self) -> Config:

@@ -1,7 +1,11 @@
 """Saving and loading: safetensors files that hold data only, never code."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from lamina._core import FileFormatError
-from lamina.saving.model_file import load_model, load_weights, save_model, save_weights
+from lamina._lazy import LazyModule
 from lamina.saving.serialization import (
     CustomObjectScope,
     custom_object_scope,
@@ -12,6 +16,9 @@ from lamina.saving.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+
+if TYPE_CHECKING:
+    from lamina.saving.model_file import load_model, load_weights, save_model, save_weights
 
 __all__ = [
     "CustomObjectScope",
@@ -28,3 +35,15 @@ __all__ = [
     "save_weights",
     "serialize_keras_object",
 ]
+
+_LATE = {"load_model", "load_weights", "save_model", "save_weights"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(LazyModule("lamina.saving.model_file"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

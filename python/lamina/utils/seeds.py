@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 
 from lamina import _checks
@@ -27,6 +25,8 @@ def set_random_seed(seed: int) -> None:
         >>> lamina.utils.set_random_seed(42)
     """
     number = _checks.integer("set_random_seed", "seed", seed, low=0, high=2**32 - 1)
+    import random
+
     random.seed(number)
     np.random.seed(number)  # noqa: NPY002 - the generator that Keras users' code draws from
     seed_global_generator(number)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.metadata
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -74,6 +79,64 @@ class Loop:
         return self._once / self._units
 
 
+class Once:
+    """Times what can be done once only with a thing: the first step of a model.
+
+    Args:
+        make: Makes the thing; not timed.
+        use: Does the work.
+    """
+
+    def __init__(self, make: Callable[[], Any], use: Callable[[Any], object]) -> None:
+        self._make = make
+        self._use = use
+
+    def round(self, seconds: float) -> float:
+        """See `Timed`: the median of at least three."""
+        times: list[float] = []
+        end = time.perf_counter() + seconds
+        while len(times) < 3 or time.perf_counter() < end:
+            thing = self._make()
+            start = time.perf_counter()
+            self._use(thing)
+            times.append(time.perf_counter() - start)
+        return statistics.median(times)
+
+
+class Import:
+    """Times an import: a new interpreter with NumPy and it, less one with NumPy alone.
+
+    Args:
+        names: What to import, separated by commas.
+    """
+
+    def __init__(self, names: str) -> None:
+        self._names = names
+        # As an installed package: what was compiled once is kept.
+        self._environment = dict(os.environ)
+        if self._environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+            self._cache = tempfile.TemporaryDirectory()
+            self._environment["PYTHONPYCACHEPREFIX"] = self._cache.name
+        self._run("import numpy")
+        self._run(f"import numpy, {names}")  # writes what Python compiles once
+
+    def _run(self, program: str) -> float:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, env=self._environment
+        )
+        return time.perf_counter() - start
+
+    def round(self, seconds: float) -> float:
+        """See `Timed`: the median of at least three pairs."""
+        differences: list[float] = []
+        end = time.perf_counter() + seconds
+        while len(differences) < 3 or time.perf_counter() < end:
+            alone = self._run("import numpy")
+            differences.append(self._run(f"import numpy, {self._names}") - alone)
+        return statistics.median(differences)
+
+
 class Contender(ABC):
     """A library, in a process of its own.
 
@@ -83,6 +146,8 @@ class Contender(ABC):
 
     #: The packages whose versions are reported.
     packages: tuple[str, ...] = ()
+    #: What a program that trains with it imports; "" if that is NumPy alone.
+    imports: str = ""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -118,11 +183,29 @@ class Contender(ABC):
             if parameters["path"] == "core":
                 return self.predict_core(work, x)
             return self.predict(work, x)
+        if section == "start":
+            return self._start(str(parameters["what"]), parameters)
         return self.kernel(section, parameters)
+
+    def _start(self, what: str, parameters: dict[str, Any]) -> Timed | None:
+        if what == "import":
+            return Import(self.imports) if self.imports else None
+        work = WORKS[parameters["work"]]
+        model = self.fresh_model(work)
+        if model is None:
+            return None
+        if what == "build":
+            return Loop(model)
+        data = make_data(work, 1)
+        return Once(model, lambda fresh: fresh.train_on_batch(data.x, data.y))
 
     @abstractmethod
     def kernel(self, section: str, parameters: dict[str, Any]) -> Timed | None:
         """A single kernel; see `prepare`."""
+
+    def fresh_model(self, work: Work) -> Callable[[], Any] | None:
+        """What builds and compiles a model that has `train_on_batch`."""
+        return None
 
     def step(self, work: Work, data: Data) -> Timed | None:
         """Training steps, one batch of `data` after the other."""

@@ -22,6 +22,7 @@ class JaxJit(Contender):
     """See the module."""
 
     packages = ("jax", "jaxlib")
+    imports = "jax, jax.numpy"
 
     def kernel(self, section: str, parameters: dict[str, Any]) -> Timed | None:
         """Products and forward activations."""

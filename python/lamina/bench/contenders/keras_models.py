@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable
 from typing import Any
 
 from lamina.bench.contenders.contender import Contender, Loop, Timed, load
@@ -15,6 +16,7 @@ class KerasModels(Contender):
     """See the module."""
 
     packages = ("keras",)
+    imports = "keras"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -51,6 +53,10 @@ class KerasModels(Contender):
             loss = keras.losses.MeanSquaredError()
         model.compile(optimizer=kind(work.learning_rate), loss=loss)
         return model
+
+    def fresh_model(self, work: Work) -> Callable[[], Any]:
+        """The model with its loss and optimizer."""
+        return lambda: self._model(work)
 
     def step(self, work: Work, data: Data) -> Timed | None:
         """``train_on_batch``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class LaminaModels(Contender):
     """See the module."""
 
     packages = ("numpy",)
+    imports = "lamina"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -80,6 +82,10 @@ class LaminaModels(Contender):
             loss = lamina.losses.MeanSquaredError()
         model.compile(optimizer=optimizer, loss=loss)
         return model
+
+    def fresh_model(self, work: Work) -> Callable[[], Any]:
+        """The model with its loss and optimizer."""
+        return lambda: self._model(work)
 
     def step(self, work: Work, data: Data) -> Timed | None:
         """``train_on_batch`` on slices of NumPy arrays."""

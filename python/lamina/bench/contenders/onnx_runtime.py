@@ -15,6 +15,7 @@ class OnnxRuntime(Contender):
     """See the module."""
 
     packages = ("onnxruntime",)
+    imports = "onnxruntime"
 
     def kernel(self, section: str, parameters: dict[str, Any]) -> Timed | None:
         """Not reachable by themselves."""

@@ -17,6 +17,7 @@ class ScikitLearn(Contender):
     """See the module."""
 
     packages = ("scikit-learn",)
+    imports = "sklearn.neural_network"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)

@@ -16,6 +16,7 @@ class TorchEager(Contender):
     """See the module."""
 
     packages = ("torch",)
+    imports = "torch"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)

@@ -1,0 +1,174 @@
+#include "bindings/quick_calls.h"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+
+#include "bindings/arrays.h"
+#include "nn/sequential.h"
+
+namespace lamina::bindings {
+
+namespace {
+
+using nn::Monitor;
+using nn::Samples;
+using nn::Sequential;
+
+/// Work (in multiplications) that is over before another thread could make use of the interpreter.
+constexpr double kBrief = 2e5;
+
+/// The network in an instance of the Network class (the method descriptor has checked that it is
+/// one), or null before __init__.
+Sequential* network_of(PyObject* self) {
+  auto* const instance = reinterpret_cast<py::detail::instance*>(self);
+  if (!instance->simple_layout || !instance->simple_holder_constructed) return nullptr;
+  return static_cast<Sequential*>(instance->simple_value_holder[0]);
+}
+
+bool is_array(PyObject* object) {
+  return Py_TYPE(object) == py::detail::npy_api::get().PyArray_Type_;  // subclasses go the long way
+}
+
+ArrayView view_of(PyObject* object, const char* name) {
+  return view_rows(py::reinterpret_borrow<py::array>(object), name);
+}
+
+bool same(const Extents& extents, const std::int64_t* begin, const std::int64_t* end) {
+  return std::equal(extents.begin(), extents.end(), begin, end);
+}
+
+/// Runs `body` without the interpreter lock, unless that takes longer than the body.
+template <class Body>
+void run(double work, const Body& body) {
+  if (work < kBrief) return body();
+  const py::gil_scoped_release release;
+  body();
+}
+
+PyObject* none() {
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+
+/// Signals, in a step that takes long.
+class Signals final : public Monitor::Check {
+ public:
+  void operator()(std::int64_t, bool) override {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+};
+
+/// Calls body(monitor), and turns what it throws into Python's terms: Ctrl-C stays what it is; for
+/// all else nothing has changed, and the ordinary method will say what is wrong.
+template <class Body>
+PyObject* guarded(double work, const Body& body) {
+  try {
+    if (work < kBrief) {
+      Monitor silent;
+      return body(silent);
+    }
+    Signals signals;
+    Monitor monitor(signals);
+    return body(monitor);
+  } catch (py::error_already_set& error) {
+    error.restore();
+    return nullptr;
+  } catch (const std::exception&) {
+    return none();
+  }
+}
+
+PyObject* means_of(const Sequential& model) {
+  const std::size_t count = model.metric_count();
+  if (count == 1) return PyFloat_FromDouble(model.metric_value(0));
+  PyObject* const list = PyList_New(static_cast<Py_ssize_t>(count));
+  for (std::size_t i = 0; list != nullptr && i < count; ++i) {
+    PyObject* const mean = PyFloat_FromDouble(model.metric_value(i));
+    if (mean == nullptr) {
+      Py_DECREF(list);
+      return nullptr;
+    }
+    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), mean);
+  }
+  return list;
+}
+
+PyObject* try_train_on_batch(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "try_train_on_batch() takes exactly two arguments: x and y");
+    return nullptr;
+  }
+  Sequential* const model = network_of(self);
+  if (model == nullptr || !model->compiled() || !is_array(arguments[0]) || !is_array(arguments[1])) {
+    return none();
+  }
+  // The work is not known before the arrays are; a look at the first axis is enough.
+  const py::handle first(arguments[0]);
+  const auto* const proxy = py::detail::array_proxy(first.ptr());
+  const double work =
+      proxy->nd < 1 ? 0.0 : 3.0 * model->network.work() * static_cast<double>(proxy->dimensions[0]);
+  return guarded(work, [&](Monitor& monitor) {
+    Samples samples;
+    samples.x = view_of(arguments[0], "x");
+    samples.y = view_of(arguments[1], "y");
+    const Shape& output = model->network.output_shape();
+    const std::int64_t* const end =
+        output.data() + output.size() - (model->target_form() == nn::TargetForm::labels ? 1 : 0);
+    if (samples.x.rows == 0 || samples.y.rows != samples.x.rows ||
+        !same(samples.y.row_shape, output.data(), end)) {
+      return none();
+    }
+    run(work, [&] { model->train_step(samples, true, monitor); });
+    return means_of(*model);
+  });
+}
+
+PyObject* try_predict(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 1) {
+    PyErr_SetString(PyExc_TypeError, "try_predict() takes exactly one argument: x");
+    return nullptr;
+  }
+  const Sequential* const model = network_of(self);
+  if (model == nullptr || !model->network.built() || !is_array(arguments[0])) return none();
+  const auto* const proxy = py::detail::array_proxy(arguments[0]);
+  const double work = proxy->nd < 1 ? 0.0 : model->network.work() * static_cast<double>(proxy->dimensions[0]);
+  return guarded(work, [&](Monitor& monitor) {
+    const ArrayView view = view_of(arguments[0], "x");
+    const Shape& input = model->network.input_shape();
+    if (view.rows == 0 || !same(view.row_shape, input.data(), input.data() + input.size())) return none();
+    py::array out = make_rows(model->network.dtype(), view.rows, model->network.output_shape());
+    void* const to = out.mutable_data();
+    run(work, [&] { model->predict(view, to, monitor); });
+    return out.release().ptr();
+  });
+}
+
+/// A function of METH_FASTCALL, as the table of methods wants it.
+PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef methods[] = {
+    {"try_train_on_batch", as_method(&try_train_on_batch), METH_FASTCALL,
+     "try_train_on_batch(self: lamina._core.Network, x: object, y: object) -> float | list[float] | None\n\n"
+     "One step on arrays that fit as they are: the mean loss, with metrics a list of means. "
+     "None, and nothing done, where train_on_batch() is to be called."},
+    {"try_predict", as_method(&try_predict), METH_FASTCALL,
+     "try_predict(self: lamina._core.Network, x: object) -> numpy.ndarray | None\n\n"
+     "The answers to an array that fits as it is. None where predict() is to be called."},
+};
+
+}  // namespace
+
+void add_quick_calls(const py::object& network_class) {
+  auto* const type = reinterpret_cast<PyTypeObject*>(network_class.ptr());
+  for (PyMethodDef& method : methods) {
+    const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &method));
+    if (!descriptor) throw py::error_already_set();
+    network_class.attr(method.ml_name) = descriptor;
+  }
+}
+
+}  // namespace lamina::bindings
