@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bindings/arrays.h"
+#include "bindings/bind_layers.h"
 #include "bindings/metrics.h"
 #include "bindings/module.h"
 #include "bindings/quick_calls.h"
@@ -137,10 +138,12 @@ void init_network(py::module_& m) {
   py::class_<nn::PlacedParameter>(m, "ParameterInfo", "Which parameter of which layer.")
       .def_readonly("layer", &nn::PlacedParameter::layer)
       .def_readonly("name", &nn::PlacedParameter::name)
+      .def_readonly("trained", &nn::PlacedParameter::trained)
       .def_property_readonly("shape", [](const nn::PlacedParameter& p) { return to_tuple(p.shape); });
 
   py::class_<Sequential> network(m, "Network",
                                  "A stack of layers with its parameters, planned for training.");
+  bind_layers(network);
   network
       .def(py::init([](const Shape& input_shape, const std::string& dtype, const std::string& on,
                        std::uint64_t seed) {
@@ -148,20 +151,6 @@ void init_network(py::module_& m) {
            }),
            py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
            py::arg("seed") = 0)
-      .def(
-          "add_dense",
-          [](Sequential& s, std::int64_t units, bool use_bias, const Activation& f) {
-            s.network.add_dense(units, use_bias, f);
-          },
-          py::arg("units"), py::arg("use_bias"), py::arg("activation"))
-      .def(
-          "add_activation", [](Sequential& s, const Activation& f) { s.network.add_activation(f); },
-          py::arg("activation"))
-      .def(
-          "add_dropout",
-          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
-          py::arg("rate"), py::arg("seed"))
-      .def("add_flatten", [](Sequential& s) { s.network.add_flatten(); })
       .def(
           "output_shape",
           [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },

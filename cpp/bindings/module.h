@@ -16,6 +16,7 @@ void init_network(py::module_& m);
 void init_optimizer(py::module_& m);        // before init_network: it takes settings
 void init_optimizer_state(py::module_& m);  // after init_network: more of its class
 void init_files(py::module_& m);
+void init_layers(py::module_& m);
 void init_bench(py::module_& m);
 
 }  // namespace lamina::bindings

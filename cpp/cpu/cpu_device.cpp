@@ -8,13 +8,17 @@
 #include "core/threads.h"
 #include "cpu/activation/activation.h"
 #include "cpu/dispatch.h"
+#include "cpu/elementwise/elementwise.h"
 #include "cpu/flat/flat.h"
 #include "cpu/gather/gather.h"
 #include "cpu/gemm/gemm.h"
 #include "cpu/loss/loss.h"
 #include "cpu/metric/metric.h"
+#include "cpu/normalization/normalization.h"
 #include "cpu/optimizer/optimizer.h"
+#include "cpu/penalty/penalty.h"
 #include "cpu/random/random.h"
+#include "cpu/rearrange/rearrange.h"
 #include "cpu/reduce/reduce.h"
 
 namespace lamina::cpu {
@@ -100,6 +104,63 @@ class CpuDevice final : public Device {
   bool all_finite(DType dtype, std::int64_t n, const void* x) override {
     const FloatEnvironment environment;
     return cpu::all_finite(dtype, n, x);
+  }
+  void normalize_columns(const ColumnNormalization& arguments) override {
+    const FloatEnvironment environment;
+    cpu::normalize_columns(arguments);
+  }
+  void normalize_columns_backward(const ColumnNormalization& arguments) override {
+    const FloatEnvironment environment;
+    cpu::normalize_columns_backward(arguments);
+  }
+  void normalize_rows(const RowNormalization& arguments) override {
+    const FloatEnvironment environment;
+    cpu::normalize_rows(arguments);
+  }
+  void normalize_rows_backward(const RowNormalization& arguments) override {
+    const FloatEnvironment environment;
+    cpu::normalize_rows_backward(arguments);
+  }
+  void combine(const CombineArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::combine(arguments);
+  }
+  void rescale(const RescaleArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::rescale(arguments);
+  }
+  void prelu(const PreluArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::prelu(arguments);
+  }
+  void prelu_backward(const PreluArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::prelu_backward(arguments);
+  }
+  void rearrange(const RearrangeArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::rearrange(arguments);
+  }
+  void take_rows(const TableArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::take_rows(arguments);
+  }
+  void scatter_rows(const TableArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::scatter_rows(arguments);
+  }
+  double penalty(const PenaltyArguments& arguments) override {
+    const FloatEnvironment environment;
+    return cpu::penalty(arguments);
+  }
+  void constrain(const ConstraintArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::constrain(arguments);
+  }
+  void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current,
+                    void* moving) override {
+    const FloatEnvironment environment;
+    cpu::blend_moving(dtype, n, momentum, current, moving);
   }
   void random(const RandomArguments& arguments) override {
     const FloatEnvironment environment;

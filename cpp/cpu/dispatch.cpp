@@ -6,32 +6,34 @@
 #include "cpu/cpu_features.h"
 
 // One line per instruction set: the tables that each *.isa.cpp defines, and their row.
-#define LAMINA_DECLARE_TABLES(isa)                   \
-  namespace isa {                                    \
-  extern const ActivationKernels activation_kernels; \
-  extern const FlatKernels flat_kernels;             \
-  extern const GatherKernels gather_kernels;         \
-  extern const GemmKernels gemm_kernels;             \
-  extern const LossKernels loss_kernels;             \
-  extern const MetricKernels metric_kernels;         \
-  extern const OptimizerKernels optimizer_kernels;   \
-  extern const RuleKernels rules_kernels;            \
-  extern const PeakKernels peak_kernels;             \
-  extern const RandomKernels random_kernels;         \
-  extern const ReduceKernels reduce_kernels;         \
+#define LAMINA_DECLARE_TABLES(isa)                         \
+  namespace isa {                                          \
+  extern const ActivationKernels activation_kernels;       \
+  extern const FlatKernels flat_kernels;                   \
+  extern const GatherKernels gather_kernels;               \
+  extern const GemmKernels gemm_kernels;                   \
+  extern const LossKernels loss_kernels;                   \
+  extern const MetricKernels metric_kernels;               \
+  extern const NormalizationKernels normalization_kernels; \
+  extern const OptimizerKernels optimizer_kernels;         \
+  extern const RuleKernels rules_kernels;                  \
+  extern const PeakKernels peak_kernels;                   \
+  extern const RandomKernels random_kernels;               \
+  extern const ReduceKernels reduce_kernels;               \
   }
-#define LAMINA_TABLE_ROW(isa) \
-  {#isa,                      \
-   &isa::activation_kernels,  \
-   &isa::flat_kernels,        \
-   &isa::gather_kernels,      \
-   &isa::gemm_kernels,        \
-   &isa::loss_kernels,        \
-   &isa::metric_kernels,      \
-   &isa::optimizer_kernels,   \
-   &isa::rules_kernels,       \
-   &isa::peak_kernels,        \
-   &isa::random_kernels,      \
+#define LAMINA_TABLE_ROW(isa)   \
+  {#isa,                        \
+   &isa::activation_kernels,    \
+   &isa::flat_kernels,          \
+   &isa::gather_kernels,        \
+   &isa::gemm_kernels,          \
+   &isa::loss_kernels,          \
+   &isa::metric_kernels,        \
+   &isa::normalization_kernels, \
+   &isa::optimizer_kernels,     \
+   &isa::rules_kernels,         \
+   &isa::peak_kernels,          \
+   &isa::random_kernels,        \
    &isa::reduce_kernels},
 
 namespace lamina::cpu {

@@ -11,6 +11,7 @@
 #include "cpu/gemm/kernels.h"
 #include "cpu/loss/kernels.h"
 #include "cpu/metric/kernels.h"
+#include "cpu/normalization/kernels.h"
 #include "cpu/optimizer/kernels.h"
 #include "cpu/optimizer/rule_kernels.h"
 #include "cpu/peak/kernels.h"
@@ -27,6 +28,7 @@ struct KernelTable {
   const GemmKernels* gemm;
   const LossKernels* loss;
   const MetricKernels* metric;
+  const NormalizationKernels* normalization;
   const OptimizerKernels* optimizer;
   const RuleKernels* rules;
   const PeakKernels* peak;

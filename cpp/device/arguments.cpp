@@ -15,9 +15,11 @@ namespace {
 
 // Each list is in the order of its enumerators.
 constexpr std::string_view kActivations[] = {
-    "linear",    "relu",         "relu6",       "leaky_relu", "elu",         "selu", "celu",
-    "sigmoid",   "hard_sigmoid", "tanh",        "softplus",   "softsign",    "silu", "gelu",
-    "gelu_tanh", "mish",         "exponential", "softmax",    "log_softmax",
+    "linear",      "relu",           "relu6",        "leaky_relu", "elu",         "selu",
+    "celu",        "sigmoid",        "hard_sigmoid", "tanh",       "softplus",    "softsign",
+    "silu",        "gelu",           "gelu_tanh",    "mish",       "exponential", "threshold",
+    "sparse_plus", "sparse_sigmoid", "squareplus",   "hard_tanh",  "hard_silu",   "hard_shrink",
+    "soft_shrink", "tanh_shrink",    "log_sigmoid",  "softmax",    "log_softmax", "sparsemax",
 };
 constexpr std::string_view kLosses[] = {
     "mean_squared_error",
@@ -81,7 +83,7 @@ constexpr std::string_view kOptimizers[] = {
     "lbfgs",
 };
 
-static_assert(std::size(kActivations) == static_cast<int>(ActivationKind::log_softmax) + 1);
+static_assert(std::size(kActivations) == static_cast<int>(ActivationKind::sparsemax) + 1);
 static_assert(std::size(kLosses) == static_cast<int>(LossKind::tversky) + 1);
 static_assert(std::size(kMetrics) == static_cast<int>(MetricKind::r2) + 1);
 static_assert(std::size(kOptimizers) == static_cast<int>(OptimizerKind::lbfgs) + 1);
@@ -153,6 +155,13 @@ DerivativeFrom derivative_from(const Activation& activation) {
     case ActivationKind::gelu:
     case ActivationKind::gelu_tanh:
     case ActivationKind::mish:
+    case ActivationKind::threshold:
+    case ActivationKind::sparse_plus:
+    case ActivationKind::squareplus:
+    case ActivationKind::hard_silu:
+    case ActivationKind::hard_shrink:
+    case ActivationKind::soft_shrink:
+    case ActivationKind::tanh_shrink:
       output = false;
       break;
     default:
@@ -162,7 +171,8 @@ DerivativeFrom derivative_from(const Activation& activation) {
 }
 
 bool is_elementwise(const Activation& activation) {
-  return activation.kind != ActivationKind::softmax && activation.kind != ActivationKind::log_softmax;
+  return activation.kind != ActivationKind::softmax && activation.kind != ActivationKind::log_softmax &&
+         activation.kind != ActivationKind::sparsemax;
 }
 
 int slot_count(OptimizerKind kind) {

@@ -13,7 +13,7 @@ namespace lamina {
 /// What a derivative is computed from: monotonic functions need only their output.
 enum class DerivativeFrom : std::uint8_t { output, input };
 DerivativeFrom derivative_from(const Activation& activation);
-/// softmax and log_softmax mix a whole row; all others work element by element.
+/// softmax, log_softmax and sparsemax mix a whole row; all others work element by element.
 bool is_elementwise(const Activation& activation);
 
 /// C[m,n] = epilogue(sum over k of A[m,k] * B[k,n]).

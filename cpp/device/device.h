@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "device/arguments.h"
+#include "device/layer_arguments.h"
 
 namespace lamina {
 
@@ -69,6 +70,25 @@ class Device {
   virtual double dot(DType, std::int64_t n, const void* x, const void* y) = 0;
   virtual double largest_magnitude(DType, std::int64_t n, const void* x) = 0;
   virtual bool all_finite(DType, std::int64_t n, const void* x) = 0;
+
+  // Layers.
+  virtual void normalize_columns(const ColumnNormalization&) = 0;
+  virtual void normalize_columns_backward(const ColumnNormalization&) = 0;
+  virtual void normalize_rows(const RowNormalization&) = 0;
+  virtual void normalize_rows_backward(const RowNormalization&) = 0;
+  /// moving = moving * momentum + current * (1 - momentum).
+  virtual void blend_moving(DType, std::int64_t n, double momentum, const void* current, void* moving) = 0;
+  virtual void combine(const CombineArguments&) = 0;
+  virtual void rescale(const RescaleArguments&) = 0;
+  virtual void prelu(const PreluArguments&) = 0;
+  virtual void prelu_backward(const PreluArguments&) = 0;
+  virtual void rearrange(const RearrangeArguments&) = 0;
+  /// ValueError for an index outside of the table.
+  virtual void take_rows(const TableArguments&) = 0;
+  virtual void scatter_rows(const TableArguments&) = 0;
+  /// l1 * sum |w| + l2 * sum w^2, times scale; adds its gradient where one is given.
+  virtual double penalty(const PenaltyArguments&) = 0;
+  virtual void constrain(const ConstraintArguments&) = 0;
 
   // Random numbers.
   virtual void random(const RandomArguments&) = 0;

@@ -7,7 +7,7 @@
 
 namespace lamina {
 
-/// Element-wise functions, and softmax and log_softmax over the last axis.
+/// Element-wise functions, and softmax, log_softmax and sparsemax over the last axis.
 enum class ActivationKind : std::uint8_t {
   linear,
   relu,
@@ -26,8 +26,19 @@ enum class ActivationKind : std::uint8_t {
   gelu_tanh,  // the tanh approximation
   mish,
   exponential,
+  threshold,
+  sparse_plus,
+  sparse_sigmoid,
+  squareplus,
+  hard_tanh,
+  hard_silu,
+  hard_shrink,
+  soft_shrink,
+  tanh_shrink,
+  log_sigmoid,
   softmax,
   log_softmax,
+  sparsemax,
 };
 
 /// relu's maximum when there is none.
@@ -37,6 +48,9 @@ inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 ///   relu        a = negative slope, b = maximum (infinity: none), c = threshold
 ///   leaky_relu  a = negative slope
 ///   elu, celu   a = alpha
+///   threshold   a = threshold, b = the value below it
+///   squareplus  a = smoothness
+///   hard_shrink, soft_shrink  a = threshold
 ///   others      none
 struct Activation {
   ActivationKind kind = ActivationKind::linear;
@@ -169,5 +183,32 @@ enum class FlatKind : std::uint8_t {
   clamp,         // x < -a ? -a : x > a ? a : x
   decay,         // x - (x * a) * b
 };
+
+/// How a row is normalised (formulas in cpu/normalization/normalization.h).
+enum class RowNormalizationKind : std::uint8_t {
+  standard,       // mean 0, variance 1
+  rms,            // root mean square 1
+  variance_only,  // variance 1, the mean left as it is
+  unit,           // Euclidean norm 1
+};
+
+/// out = ... element by element (cpu/elementwise/elementwise.h).
+enum class CombineKind : std::uint8_t {
+  add,       // a + b
+  multiply,  // a * b
+  choose,    // b > 0 ? a * p + q : r
+  fill,      // p
+};
+
+/// y of x and two constants of its column (cpu/elementwise/elementwise.h).
+enum class RescaleKind : std::uint8_t {
+  multiply_add,     // x * a + b
+  subtract_divide,  // (x - a) / b
+  times,            // x * a
+  over,             // x / b
+};
+
+/// What holds for a parameter after each step (cpu/penalty/penalty.h).
+enum class ConstraintKind : std::uint8_t { max_norm, min_max_norm, non_negative, unit_norm };
 
 }  // namespace lamina

@@ -10,19 +10,22 @@
 
 namespace lamina::nn {
 
-/// One trainable array of a layer.
+/// One array of a layer.
 struct Parameter {
   std::string name;  ///< "kernel", "bias"
   Shape shape;
+  bool trained = true;  ///< by the optimizer; false: state that the layer itself keeps (moving averages)
 };
 
 /// What every call of one pass over the network shares.
 struct Pass {
   Device& device;
   DType dtype = DType::float32;
-  std::int64_t batch = 0;  ///< samples
-  bool training = false;   ///< whether dropout drops
-  std::uint64_t step = 0;  ///< the training step, which names the step's random numbers
+  std::int64_t batch = 0;     ///< samples
+  bool training = false;      ///< whether dropout drops
+  std::uint64_t step = 0;     ///< the training step, which names the step's random numbers
+  double* penalty = nullptr;  ///< where layers add to the loss; null when nobody asks
+  double loss_scale = 1.0;    ///< what all gradients are multiplied by until the optimizer takes them
 };
 
 /// A layer's parameters or their gradients, in the order of Layer::parameters().
@@ -40,6 +43,7 @@ struct ForwardArguments {
   void* y = nullptr;               ///< [batch, output elements]
   void* pre_activation = nullptr;  ///< like y, or null: what went into ending()
   const ParameterPointers* parameters = nullptr;
+  void* workspace = nullptr;            ///< Layer::workspace() elements, kept for backward; null in inference
   const void* kernel_blocks = nullptr;  ///< Dense: its kernel once more, as kernel_blocks.h says; or null
 };
 
@@ -51,6 +55,7 @@ struct BackwardArguments {
   Below below;
   const ParameterPointers* parameters = nullptr;
   const ParameterPointers* parameter_gradients = nullptr;
+  void* workspace = nullptr;  ///< as the forward pass left it
 };
 
 class Layer {
@@ -78,6 +83,34 @@ class Layer {
   /// Whether the layer does nothing outside of training.
   virtual bool training_only() const { return false; }
 
+  /// Elements of the pass's dtype that forward() keeps for backward() beside x and y.
+  virtual std::int64_t workspace(std::int64_t) const { return 0; }
+  /// Whether forward() adds to Pass::penalty.
+  virtual bool penalizes() const { return false; }
+  /// Whether runs in a pass that nobody but training or, with a penalty, evaluation needs are skipped.
+  bool skipped(const Pass& pass) const {
+    return training_only() && !pass.training && !(pass.penalty != nullptr && penalizes());
+  }
+  /// Takes over the state that a training pass left in the workspace, when nothing can stop the step
+  /// any more.
+  virtual void commit(const Pass&, const ParameterPointers&, const void*) const {}
+  virtual bool commits() const { return false; }
+
+  /// The place of the user's layer that this is part of.
+  std::int64_t index() const { return index_; }
+  void set_index(std::int64_t index) { index_ = index; }
+  /// Freezes the parts of layer `index`, or thaws them.
+  virtual void set_trainable(std::int64_t index, bool trainable) {
+    if (index == index_) trainable_ = trainable;
+  }
+  /// Whether gradients of parameters are wanted.
+  virtual bool trains() const {
+    for (const Parameter& parameter : parameters_) {
+      if (parameter.trained) return trainable_;
+    }
+    return false;
+  }
+
  protected:
   /// Multiplies a finished input gradient by the derivative of the function below.
   void apply_below(const Pass&, const Below&, void* input_gradient) const;
@@ -86,6 +119,8 @@ class Layer {
   Shape output_shape_;
   std::vector<Parameter> parameters_;
   Activation ending_;
+  std::int64_t index_ = -1;
+  bool trainable_ = true;
 };
 
 }  // namespace lamina::nn

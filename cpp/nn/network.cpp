@@ -35,6 +35,7 @@ Network::Network(Shape input, DType dtype, Device& device) : dtype_(dtype), devi
     }
   }
   element_count(input);
+  current_ = input;
   shapes_.push_back(std::move(input));
 }
 
@@ -44,57 +45,75 @@ void Network::require_unbuilt() const {
   if (built_) throw StateError("[Network] layers cannot be added once the parameters exist");
 }
 
+Network::Operations& Network::open_operations() {
+  if (open_.empty()) return operations_;
+  return open_.back().in_shortcut ? open_.back().shortcut : open_.back().body;
+}
+
 void Network::append(std::unique_ptr<Layer> operation) {
-  const Shape& output = operation->output_shape();
-  auto work = static_cast<double>(element_count(output));
-  const double positions = output.empty() ? 1.0 : work / static_cast<double>(output.back());
-  for (const Parameter& parameter : operation->parameters()) {
-    work += positions * static_cast<double>(element_count(parameter.shape));
+  operation->set_index(layers());
+  for (const Parameter& parameter : operation->parameters())
+    layout_.add(layers(), operations_.size(), parameter);
+  penalizes_ = penalizes_ || operation->penalizes();
+  current_ = operation->output_shape();
+  place(std::move(operation));
+}
+
+void Network::place(std::unique_ptr<Layer> operation) {
+  if (open_.empty()) {
+    const Shape& output = operation->output_shape();
+    auto work = static_cast<double>(element_count(output));
+    const double positions = output.empty() ? 1.0 : work / static_cast<double>(output.back());
+    for (const Parameter& parameter : operation->parameters()) {
+      work += positions * static_cast<double>(element_count(parameter.shape));
+    }
+    works_.push_back(work);
+    work_ += work;
   }
-  works_.push_back(work);
-  work_ += work;
-  operations_.push_back(std::move(operation));
+  open_operations().push_back(std::move(operation));
 }
 
 void Network::activate(const Activation& activation) {
   if (activation.kind == ActivationKind::linear) return;
-  if (!operations_.empty() && operations_.back()->output_shape() == shapes_.back() &&
-      operations_.back()->absorb(activation)) {
+  const Operations& operations = open_operations();
+  if (!operations.empty() && operations.back()->output_shape() == current_ &&
+      operations.back()->absorb(activation)) {
     return;
   }
-  append(std::make_unique<ActivationLayer>(shapes_.back(), activation));
+  append(std::make_unique<ActivationLayer>(current_, activation));
 }
 
 void Network::add_dense(std::int64_t units, bool use_bias, const Activation& activation) {
   require_unbuilt();
-  auto dense = std::make_unique<Dense>(shapes_.back(), units, use_bias);
-  Shape output = dense->output_shape();
-  for (const Parameter& parameter : dense->parameters()) layout_.add(layers(), operations_.size(), parameter);
-  append(std::move(dense));
-  shapes_.push_back(std::move(output));
+  append(std::make_unique<Dense>(current_, units, use_bias));
   activate(activation);
+  end_layer();
 }
 
 void Network::add_activation(const Activation& activation) {
   require_unbuilt();
   activate(activation);
-  shapes_.push_back(Shape(shapes_.back()));
+  end_layer();
 }
 
 void Network::add_dropout(double rate, std::uint64_t seed) {
   require_unbuilt();
-  append(std::make_unique<Dropout>(shapes_.back(), rate, seed, dropouts_));
+  append(std::make_unique<Dropout>(current_, rate, seed, dropouts_));
   ++dropouts_;
-  shapes_.push_back(Shape(shapes_.back()));
+  end_layer();
 }
 
 void Network::add_flatten() {
   require_unbuilt();
-  shapes_.push_back({element_count(shapes_.back())});
+  current_ = {element_count(current_)};
+  end_layer();
 }
 
 void Network::build() {
   if (built_) return;
+  if (!open_.empty()) throw StateError("[Residual] end_residual() is missing");
+  layout_.place();
+  trained_ranges_ = layout_.trained_ranges();
   Device::Memory values = device_.make(flat_bytes());
   device_.fill_zero(values.get(), flat_bytes());
   value_pointers_ = layout_.pointers(values.get(), dtype_, operations_.size());
@@ -135,6 +154,8 @@ void Network::reserve(Activations& activations, std::int64_t batch) const {
         derivative_from(operation->ending()) == DerivativeFrom::input) {
       slot.pre_activation = device_.make(bytes_of(batch, width, dtype_));
     }
+    const std::int64_t kept = operation->workspace(batch);
+    if (kept > 0) slot.workspace = device_.make(bytes_of(1, kept, dtype_));
     grown.slots.push_back(std::move(slot));
   }
   for (Device::Memory& gradient : grown.gradients) gradient = device_.make(bytes_of(batch, widest, dtype_));
@@ -149,10 +170,11 @@ void* Network::forward(const Pass& pass, const void* x, std::size_t count, bool 
     if (monitor != nullptr) monitor->tick(static_cast<double>(pass.batch) * works_[i]);
     const Layer& operation = *operations_[i];
     activations.inputs[i] = input;
-    if (operation.training_only() && !pass.training) continue;
+    if (operation.skipped(pass)) continue;
     ForwardArguments f;
     f.x = input;
     f.y = activations.slots[i].output.get();
+    f.workspace = activations.slots[i].workspace.get();
     f.pre_activation = activations.slots[i].pre_activation.get();
     f.parameters = &value_pointers_[i];
     operation.forward(pass, f, without_ending && i + 1 == count);
@@ -171,9 +193,9 @@ Below Network::ending_of(std::size_t i, const Activations& activations) const {
 
 void Network::backward(const Pass& pass, std::size_t count, void* gradient, Activations& activations,
                        Monitor* monitor) const {
-  // No input gradient is needed below the first operation with parameters.
+  // No gradient is needed below the first operation that trains.
   std::size_t first = 0;
-  while (first < count && operations_[first]->parameters().empty()) ++first;
+  while (first < count && !operations_[first]->trains()) ++first;
   for (std::size_t i = count; i-- > first;) {
     if (monitor != nullptr) monitor->tick(2.0 * static_cast<double>(pass.batch) * works_[i]);
     void* other = gradient == activations.gradients[0].get() ? activations.gradients[1].get()
@@ -186,6 +208,7 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
     if (i > first) b.below = ending_of(i - 1, activations);
     b.parameters = &value_pointers_[i];
     b.parameter_gradients = &gradient_pointers_[i];
+    b.workspace = activations.slots[i].workspace.get();
     operations_[i]->backward(pass, b);
     gradient = other;
   }

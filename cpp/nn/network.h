@@ -10,6 +10,7 @@
 #include "nn/layer.h"
 #include "nn/monitor.h"
 #include "nn/parameters.h"
+#include "nn/penalties.h"
 
 namespace lamina::nn {
 
@@ -18,6 +19,7 @@ struct Activations {
   struct Slot {
     Device::Memory output;
     Device::Memory pre_activation;  ///< only where a derivative needs it
+    Device::Memory workspace;       ///< what the operation itself keeps
   };
   std::int64_t batch = 0;
   std::vector<Slot> slots;          ///< one for each operation
@@ -35,6 +37,38 @@ class Network {
   void add_activation(const Activation&);
   void add_dropout(double rate, std::uint64_t seed);
   void add_flatten();
+  void add_reshape(const Shape& shape);  ///< with as many elements
+  void add_identity();
+  /// y = x * a + b, or with `divide` (x - a) / b; a number of each for every element of a sample.
+  void add_rescale(bool divide, const std::vector<double>& a, const std::vector<double>& b);
+  /// Axes of a sample count from 0: axis i of the result is axis order[i] of the input.
+  void add_permute(const std::vector<std::int64_t>& order);
+  void add_repeat(std::int64_t n);  ///< [features] to [n, features]
+  /// Softmax and other functions of whole rows, along any axis of a sample.
+  void add_row_activation(const Activation&, std::int64_t axis);
+  void add_batch_normalization(std::int64_t axis, double momentum, double epsilon, bool center, bool scale);
+  /// Over the last `axes` axes of a sample; `scale_name` names the factors, "gamma" or "scale".
+  void add_row_normalization(RowNormalizationKind, std::int64_t axes, double epsilon, bool center, bool scale,
+                             const std::string& scale_name);
+  void add_group_normalization(std::int64_t groups, double epsilon, bool center, bool scale);
+  /// The first `shared` axes of a sample share their alphas, whose shape keeps them as 1.
+  void add_prelu(std::int64_t shared);
+  void add_alpha_dropout(double rate, std::uint64_t seed);
+  /// `noise` has the axes of a batch; each extent is the input's or 1, -1 stands for the input's.
+  void add_masked_dropout(double rate, const Shape& noise, std::uint64_t seed, bool alpha);
+  void add_gaussian_noise(double stddev, std::uint64_t seed);
+  void add_gaussian_dropout(double rate, std::uint64_t seed);
+  void add_embedding(std::int64_t entries, std::int64_t columns);
+  /// A penalty on the output of the layer added last: (l1 sum |y| + l2 sum y^2) / batch.
+  void add_activity_penalty(double l1, double l2);
+  // y = body(x) + shortcut(x); layers are added between the calls, an empty shortcut is x itself.
+  void begin_residual();
+  void begin_shortcut();
+  void end_residual();
+
+  /// A penalty on a parameter, or what holds for it after each step. ValueError for a bad index.
+  void add_penalty(std::int64_t parameter, const ParameterPenalty&);
+  void add_constraint(std::int64_t parameter, const ParameterConstraint&);
 
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
@@ -45,10 +79,25 @@ class Network {
   DType dtype() const { return dtype_; }
   Device& device() const { return device_; }
   const Shape& input_shape() const { return shapes_.front(); }
-  const Shape& output_shape() const { return shapes_.back(); }
+  const Shape& output_shape() const { return current_; }
   std::int64_t layers() const { return static_cast<std::int64_t>(shapes_.size()) - 1; }
   /// The output shape of layer `i`; -1 is the last. ValueError out of range.
   const Shape& output_shape(std::int64_t i) const;
+
+  /// Freezes a layer: no step changes it, a frozen BatchNormalization is in inference mode.
+  void set_trainable(std::int64_t layer, bool trainable);
+  /// The parts of the flat buffers that a step changes.
+  const std::vector<FlatRange>& trained_ranges() const { return trained_ranges_; }
+  /// Whether a pass adds to the loss.
+  bool penalizes() const { return penalizes_; }
+  /// What the penalties on parameters add to the loss; with `gradients` they are added to those.
+  double penalties(bool gradients, double scale = 1.0) const {
+    return penalties_.apply(*this, gradients, scale);
+  }
+  /// After a step: the constraints on parameters.
+  void constrain() const { penalties_.constrain(*this); }
+  /// After a training pass: the layers' own state.
+  void commit(const Pass&, const Activations&) const;
 
   const ParameterLayout& layout() const { return layout_; }
   /// Whoever asks may change them: copies of parameters are made anew after it.
@@ -83,9 +132,22 @@ class Network {
   std::int64_t rows_a_block() const;
 
  private:
+  using Operations = std::vector<std::unique_ptr<Layer>>;
+  /// A Residual that is being built.
+  struct OpenResidual {
+    Shape input, output;
+    Operations body, shortcut;
+    bool in_shortcut = false;
+  };
   void require_unbuilt() const;
+  /// Where the next operation goes.
+  Operations& open_operations();
+  void end_layer() { shapes_.push_back(current_); }
   void append(std::unique_ptr<Layer> operation);
+  /// Puts an operation whose parameters are laid out where the next one goes.
+  void place(std::unique_ptr<Layer> operation);
   void activate(const Activation&);
+  std::size_t checked_parameter(std::int64_t parameter) const;
   std::int64_t widest_output() const;
   void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2], void* out,
                    const KernelBlocks* blocks) const;
@@ -93,10 +155,15 @@ class Network {
   DType dtype_;
   Device& device_;
   std::vector<Shape> shapes_;  ///< input, then the output of each layer
+  Shape current_;              ///< the output of all that was added so far
+  std::vector<OpenResidual> open_;
   std::vector<std::unique_ptr<Layer>> operations_;
+  std::uint64_t dropouts_ = 0, noises_ = 0;
+  bool penalizes_ = false;
+  Penalties penalties_;
+  std::vector<FlatRange> trained_ranges_;
   std::vector<double> works_;  ///< of each operation, and their sum
   double work_ = 0.0;
-  std::uint64_t dropouts_ = 0;
   bool built_ = false;
   ParameterLayout layout_;
   Device::Memory values_, gradients_;

@@ -14,12 +14,6 @@ namespace lamina::nn {
 
 class Lbfgs;
 
-/// Elements first .. first + count - 1 of the flat buffers.
-struct FlatRange {
-  std::int64_t first = 0, count = 0;
-  bool operator==(const FlatRange&) const = default;
-};
-
 class Optimizer {
  public:
   /// Slots for the network's parameters at their first values. ValueError for a number outside its

@@ -4,13 +4,48 @@ namespace lamina::nn {
 
 namespace {
 constexpr std::int64_t kPlacement = 16;  // elements: at least one whole vector in both dtypes
-}
+
+std::int64_t placed(std::int64_t count) { return (count + kPlacement - 1) / kPlacement * kPlacement; }
+}  // namespace
 
 void ParameterLayout::add(std::int64_t layer, std::size_t operation, const Parameter& parameter) {
   const std::int64_t count = element_count(parameter.shape);
-  parameters_.push_back({layer, operation, parameter.name, parameter.shape, elements_, count});
-  elements_ += (count + kPlacement - 1) / kPlacement * kPlacement;
+  parameters_.push_back(
+      {layer, operation, parameter.name, parameter.shape, elements_, count, parameter.trained, false});
+  elements_ += placed(count);
   element_count({elements_});
+}
+
+void ParameterLayout::place() {
+  std::int64_t offset = 0;
+  for (const bool trained : {true, false}) {
+    for (PlacedParameter& p : parameters_) {
+      if (p.trained != trained) continue;
+      p.offset = offset;
+      offset += placed(p.count);
+    }
+    if (trained) trained_elements_ = offset;
+  }
+}
+
+void ParameterLayout::set_trainable(std::int64_t layer, bool trainable) {
+  for (PlacedParameter& p : parameters_) {
+    if (p.layer == layer) p.frozen = !trainable;
+  }
+}
+
+std::vector<FlatRange> ParameterLayout::trained_ranges() const {
+  std::vector<FlatRange> ranges;
+  for (const PlacedParameter& p : parameters_) {
+    if (!p.trained || p.frozen) continue;
+    const std::int64_t count = placed(p.count);
+    if (!ranges.empty() && ranges.back().first + ranges.back().count == p.offset) {
+      ranges.back().count += count;
+    } else {
+      ranges.push_back({p.offset, count});
+    }
+  }
+  return ranges;
 }
 
 std::vector<ParameterPointers> ParameterLayout::pointers(void* flat, DType dtype,

@@ -16,14 +16,32 @@ struct PlacedParameter {
   Shape shape;
   std::int64_t offset;  ///< in elements; a multiple of a vector
   std::int64_t count;
+  bool trained = true;  ///< by the optimizer, unless its layer is frozen
+  bool frozen = false;
 };
 
-/// The layout of the flat buffers. Gaps between parameters hold zeros, which every
-/// optimizer leaves at zero.
+/// Elements first .. first + count - 1 of the flat buffers.
+struct FlatRange {
+  std::int64_t first = 0, count = 0;
+  bool operator==(const FlatRange&) const = default;
+};
+
+/// The layout of the flat buffers: first what an optimizer trains, then the layers' own state, so
+/// that without frozen layers one pass over the front is a step. Gaps between parameters hold
+/// zeros, which every optimizer leaves at zero.
 class ParameterLayout {
  public:
   void add(std::int64_t layer, std::size_t operation, const Parameter& parameter);
+  /// Fixes all offsets; called once all parameters are there.
+  void place();
   const std::vector<PlacedParameter>& parameters() const { return parameters_; }
+  /// Freezes the parameters of a layer, or thaws them.
+  void set_trainable(std::int64_t layer, bool trainable);
+  /// What a step changes, in ascending order, as few ranges as possible, gaps included: one from 0
+  /// on when nothing is frozen, none when everything is.
+  std::vector<FlatRange> trained_ranges() const;
+  /// Elements in front that optimizers train unless they are frozen.
+  std::int64_t trained_elements() const { return trained_elements_; }
   std::int64_t elements() const { return elements_; }
   /// Pointers into a flat buffer for each operation.
   std::vector<ParameterPointers> pointers(void* flat, DType dtype, std::size_t operations) const;
@@ -31,6 +49,7 @@ class ParameterLayout {
  private:
   std::vector<PlacedParameter> parameters_;
   std::int64_t elements_ = 0;
+  std::int64_t trained_elements_ = 0;
 };
 
 }  // namespace lamina::nn

@@ -142,7 +142,14 @@ void Sequential::check(const Samples& samples) const {
 double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool update) {
   Device& device = network.device();
   const DType dtype = network.dtype();
-  const Pass pass{device, dtype, rows, training, static_cast<std::uint64_t>(steps_seen_)};
+  double penalty = 0.0;
+  const Pass pass{device,
+                  dtype,
+                  rows,
+                  training,
+                  static_cast<std::uint64_t>(steps_seen_),
+                  network.penalizes() ? &penalty : nullptr,
+                  training ? optimizer_->loss_scale() : 1.0};
   const FloatEnvironment environment;
   const std::int64_t columns = network.output_shape().back();
   const std::int64_t loss_rows = rows * positions();
@@ -210,16 +217,22 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
       }
       network.backward(pass, plan_.operations, gradient, activations_, &monitor);
     }
+    if (network.penalizes()) penalty += network.penalties(true, optimizer_->loss_scale());
     monitor.tick();
-    if (!update) return mean;
+    if (!update) return mean + penalty;
     optimizer_->prepare();
     const std::unique_lock lock(parameters_lock_);
-    optimizer_->step(network);
+    optimizer_->step(network, &network.trained_ranges());
+    network.constrain();
+    network.commit(pass, activations_);
     ++steps_seen_;
+  } else if (network.penalizes()) {
+    penalty += network.penalties(false);
   }
   metric_state_.swap(pending_state_);
-  add_loss(plain ? total : mean * samples, loss_rows);
-  return mean;
+  const double sum = plain ? total : mean * samples;
+  add_loss(penalty == 0.0 ? sum : sum + penalty * samples, loss_rows);
+  return mean + penalty;
 }
 
 void Sequential::add_loss(double total, std::int64_t rows) {
@@ -251,7 +264,8 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
         [this](const std::function<void()>& change) {
           const std::unique_lock lock(parameters_lock_);
           change();
-        });
+        },
+        &network.trained_ranges());
   } catch (...) {
     metric_state_ = metrics;
     loss_total_ = total;
@@ -337,6 +351,32 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
     monitor.tick(static_cast<double>(rows) * network.work(), true);
   }
   if (inputs->bytes() <= most_kept) delete idle_batch_.exchange(inputs.release());
+}
+
+void Sequential::call_training(const ArrayView& x, void* out) {
+  const Exclusive exclusive(busy_);
+  check_inputs(x, network.input_shape());
+  network.build();
+  if (x.rows == 0) return;
+  network.reserve(activations_, x.rows);
+  batch_.gather_inputs(x, 0, x.rows);
+  // Steps from 2^39 on are calls: they never share random numbers with training.
+  constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
+  const Pass pass{network.device(), network.dtype(), x.rows, true, first_call + calls_seen_};
+  const void* answer =
+      network.forward(pass, batch_.x(), network.operations().size(), false, activations_, nullptr);
+  network.device().copy_to_host(
+      out, answer,
+      static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
+  const std::unique_lock lock(parameters_lock_);
+  network.commit(pass, activations_);
+  ++calls_seen_;
+}
+
+void Sequential::set_trainable(std::int64_t layer, bool trainable) {
+  const Exclusive exclusive(busy_);
+  const std::unique_lock lock(parameters_lock_);
+  network.set_trainable(layer, trainable);
 }
 
 void Sequential::reset_metrics() {

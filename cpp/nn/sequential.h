@@ -53,11 +53,18 @@ class Sequential {
   /// out[x.rows, output] in the network's dtype, host memory. Safe from several threads.
   void predict(const ArrayView& x, void* out, Monitor&) const;
 
+  /// The answer as in training: layers drop, disturb and take the batch's statistics, which move the
+  /// moving ones. Each call draws other random numbers.
+  void call_training(const ArrayView& x, void* out);
+  /// Freezes a layer or thaws it; not while a training runs (StateError).
+  void set_trainable(std::int64_t layer, bool trainable);
+
   void reset_metrics();
   /// Since the last reset the mean loss, then each metric's result, which may be several numbers
   /// (result_size); a mean over no samples is 0.
   std::vector<double> metric_values() const;
-  /// The loss's and all metrics' state behind metric_values(), to go on with later. ValueError for another number of them.
+  /// The loss's and all metrics' state behind metric_values(), to go on with later. ValueError for another
+  /// number of them.
   std::vector<double> metric_state() const;
   void set_metric_state(const std::vector<double>&);
 
@@ -89,6 +96,8 @@ class Sequential {
   std::int64_t steps_seen() const { return steps_seen_; }
   std::int64_t epochs_seen() const { return epochs_seen_; }
   void set_steps_seen(std::int64_t n);
+  std::uint64_t calls_seen() const { return calls_seen_; }
+  void set_calls_seen(std::uint64_t n) { calls_seen_ = n; }
   void set_epochs_seen(std::int64_t n);
 
  private:
@@ -119,6 +128,7 @@ class Sequential {
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
   bool watch_ = false;
+  std::uint64_t calls_seen_ = 0;  ///< of call_training
   Objective objective_;
   TargetForm target_form_ = TargetForm::values;
   LossPlan plan_;

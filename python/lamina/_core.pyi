@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -204,6 +204,9 @@ class ParameterInfo:
     @property
     def shape(self) -> tuple:
         ...
+    @property
+    def trained(self) -> bool:
+        ...
 class Network:
     """
     A stack of layers with its parameters, planned for training.
@@ -212,17 +215,65 @@ class Network:
         ...
     def add_activation(self, activation: Activation) -> None:
         ...
+    def add_activity_penalty(self, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        Part of the layer added last.
+        """
+    def add_alpha_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_batch_normalization(self, axis: typing.SupportsInt | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool) -> None:
+        ...
+    def add_constraint(self, parameter: typing.SupportsInt | typing.SupportsIndex, kind: str, outer: typing.SupportsInt | typing.SupportsIndex, reduced: typing.SupportsInt | typing.SupportsIndex, inner: typing.SupportsInt | typing.SupportsIndex, low: typing.SupportsFloat | typing.SupportsIndex = 0.0, high: typing.SupportsFloat | typing.SupportsIndex = 1.0, rate: typing.SupportsFloat | typing.SupportsIndex = 1.0, epsilon: typing.SupportsFloat | typing.SupportsIndex = 1e-07) -> None:
+        ...
     def add_dense(self, units: typing.SupportsInt | typing.SupportsIndex, use_bias: bool, activation: Activation) -> None:
         ...
     def add_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    def add_embedding(self, entries: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
     def add_flatten(self) -> None:
+        ...
+    def add_gaussian_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_gaussian_noise(self, stddev: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_group_normalization(self, groups: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool) -> None:
+        ...
+    def add_identity(self) -> None:
+        ...
+    def add_masked_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, noise_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], seed: typing.SupportsInt | typing.SupportsIndex, alpha: bool = False) -> None:
+        ...
+    def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def add_permute(self, order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    def add_prelu(self, shared: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_repeat(self, n: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_rescale(self, divide: bool, a: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], b: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+        ...
+    def add_reshape(self, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    def add_row_activation(self, activation: Activation, axis: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def add_row_normalization(self, kind: str, axes: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool, scale_name: str = 'gamma') -> None:
         ...
     def adopt_average(self) -> None:
         """
         The parameters become their moving averages, if there are any.
         """
+    def begin_residual(self) -> None:
+        ...
+    def begin_shortcut(self) -> None:
+        ...
+    def call_training(self, x: numpy.ndarray) -> numpy.ndarray:
+        """
+        The answer as in training; moving averages move.
+        """
     def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric], reduction: str = 'mean', loss_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, skip_missing: bool = False) -> None:
+        ...
+    def end_residual(self) -> None:
         ...
     def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
         ...
@@ -268,6 +319,8 @@ class Network:
         ...
     def set_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
+    def set_trainable(self, layer: typing.SupportsInt | typing.SupportsIndex, trainable: bool) -> None:
+        ...
     def slot_names(self) -> list[str]:
         ...
     def slot_shape(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> tuple | None:
@@ -284,6 +337,10 @@ class Network:
         ...
     def train_on_batch(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, fresh: bool = False) -> list[float]:
         ...
+    def trained_ranges(self) -> list[tuple[int, int]]:
+        """
+        What a step changes of the flat buffers: offsets and counts.
+        """
     def try_predict(self, x: typing.Any) -> numpy.ndarray | None:
         """
         The answers to an array that fits as it is. None where predict() is to be called.
@@ -297,6 +354,14 @@ class Network:
         """
         How many batches the last training or evaluation finished.
         """
+    @property
+    def calls_seen(self) -> int:
+        """
+        How often call_training was called: chooses its next random numbers.
+        """
+    @calls_seen.setter
+    def calls_seen(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
     @property
     def converged(self) -> bool:
         """
@@ -406,6 +471,14 @@ def build_info() -> dict[str, str]:
     """
     How this module was built.
     """
+def column_moments(x: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """
+    The mean and variance of each column.
+    """
+def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.SupportsIndex, reduced: typing.SupportsInt | typing.SupportsIndex, inner: typing.SupportsInt | typing.SupportsIndex, low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex) -> numpy.ndarray:
+    """
+    A copy for which the constraint holds.
+    """
 def default_num_threads() -> int:
     """
     What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.
@@ -449,6 +522,14 @@ def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) ->
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The value of each row of a metric that is their mean.
+    """
+def orthonormalize(rows: numpy.ndarray) -> numpy.ndarray:
+    """
+    A copy whose rows are orthonormal.
+    """
+def penalty(x: numpy.ndarray, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> float:
+    """
+    l1 * sum |x| + l2 * sum x^2.
     """
 def permutation(n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
     """

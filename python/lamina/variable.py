@@ -24,6 +24,8 @@ class Variable:
         name: The name within its layer, such as "kernel".
         path: The name within the model.
         trainable: Whether training changes it.
+        regularizer: What the loss contains of it, if anything.
+        constraint: What holds for it after each step, if anything.
 
     Example:
         >>> layer = lamina.layers.Dense(2)
@@ -42,11 +44,19 @@ class Variable:
         name: str,
         path: str | None = None,
         trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> None:
         self.name = name
         self.path = path if path is not None else name
         self.shape = tuple(shape)
         self.trainable = trainable
+        #: Whether it is state that a layer keeps, which no optimizer ever trains.
+        self.is_state = not trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
+        #: Called after an assignment, where a plan holds a copy of the value.
+        self.on_change: Callable[[], None] | None = None
         self._dtype = dtype
         self._initializer = initializer
         self._value: Array | None = None
@@ -106,10 +116,13 @@ class Variable:
             ValueError: If the shape differs; nothing has changed then.
         """
         array = self.checked(value, copy=self._write is None)
+        changed = self.on_change is not None and not np.array_equal(array, self.current())
         if self._write is not None:
             self._write(array)
         else:
             self._value = array
+        if changed and self.on_change is not None:
+            self.on_change()
         return self
 
     def checked(self, value: Any, copy: bool = False) -> Array:

@@ -58,6 +58,18 @@ const std::vector<Activation>& elementwise() {
       {K::gelu},
       {K::gelu_tanh},
       {K::mish},
+      {K::threshold, 0.5, -1.5},
+      {K::threshold, -0.25, 3.0},
+      {K::sparse_plus},
+      {K::sparse_sigmoid},
+      {K::squareplus, 4.0},
+      {K::squareplus, 0.5},
+      {K::hard_tanh},
+      {K::hard_silu},
+      {K::hard_shrink, 0.5},
+      {K::soft_shrink, 0.75},
+      {K::tanh_shrink},
+      {K::log_sigmoid},
       {K::exponential},
   };
   return all;
@@ -106,6 +118,27 @@ double reference(const Activation& f, double x) {
       return x * std::tanh(reference({K::softplus}, x));
     case K::exponential:
       return std::exp(x);
+    case K::threshold:
+      return x > f.a ? x : f.b;
+    case K::sparse_plus:
+      return x <= -1.0 ? 0.0 : x >= 1.0 ? x : 0.25 * (x + 1.0) * (x + 1.0);
+    case K::sparse_sigmoid:
+      return 0.5 * std::min(std::max(x + 1.0, 0.0), 2.0);
+    case K::squareplus:
+      return x < 0.0 ? 0.5 * f.a / (std::hypot(x, std::sqrt(f.a)) - x)
+                     : 0.5 * (x + std::hypot(x, std::sqrt(f.a)));
+    case K::hard_tanh:
+      return std::min(std::max(x, -1.0), 1.0);
+    case K::hard_silu:
+      return x >= 3.0 ? x : x * (std::max(x + 3.0, 0.0) / 6.0);
+    case K::hard_shrink:
+      return std::fabs(x) > f.a ? x : 0.0;
+    case K::soft_shrink:
+      return std::fabs(x) > f.a ? std::copysign(std::fabs(x) - f.a, x) : 0.0;
+    case K::tanh_shrink:
+      return x - std::tanh(x);
+    case K::log_sigmoid:
+      return std::min(x, 0.0) - std::log1p(std::exp(-std::fabs(x)));
     default:
       return kNan;
   }
@@ -264,6 +297,10 @@ double bound(const Activation& f, double x) {
     }
     case ActivationKind::gelu:  // the gate is denormal before the product is
       return x < -12.8 ? 16.0 : 2.0;
+    case ActivationKind::squareplus:  // a root, a difference and a quotient
+      return 3.0;
+    case ActivationKind::tanh_shrink:  // a difference
+      return 3.0 + 8.0 / (x * x);
     default:
       return 2.0;
   }
@@ -302,7 +339,8 @@ void test_values() {
       const double error = ulps(wide_y[i], exact);
       worst64 = std::max(worst64, error);
       // The reference's own rounding is a few units, more where it forms an exponent.
-      ok = ok && error <= 16.0 + 8.0 * std::min(wide[i] * wide[i] * std::fabs(wide[i]), 1e4);
+      const double cancelled = f.kind == ActivationKind::tanh_shrink ? 8.0 / (wide[i] * wide[i]) : 0.0;
+      ok = ok && error <= cancelled + 16.0 + 8.0 * std::min(wide[i] * wide[i] * std::fabs(wide[i]), 1e4);
     }
     CHECK(ok);
     if (verbose || !ok) {
@@ -359,7 +397,7 @@ void test_derivatives() {
     for (double x = -12.0; x < 12.0; x += 0.0371) {
       // No difference across a kink.
       bool kink = false;
-      for (double at : {0.0, -3.0, 3.0, f.c, f.kind == K::relu6 ? 6.0 : f.b})
+      for (double at : {0.0, -3.0, 3.0, -1.0, 1.0, f.a, -f.a, f.c, f.kind == K::relu6 ? 6.0 : f.b})
         kink = kink || std::fabs(x - at) <= 2 * h;
       if (kink) continue;
       const std::vector<double> around =
@@ -560,7 +598,7 @@ void test_names() {
   for (const std::string& name : loss_names()) CHECK(name_of(loss_from_name(name)) == name);
   for (const std::string& name : metric_names()) CHECK(name_of(metric_from_name(name)) == name);
   for (const std::string& name : optimizer_names()) CHECK(name_of(optimizer_from_name(name)) == name);
-  CHECK(activation_names().size() == 19 && loss_names().size() == 6);
+  CHECK(activation_names().size() == 30 && loss_names().size() == 6);
   CHECK(slot_count(OptimizerKind::sgd) == 0 && slot_count(OptimizerKind::adam) == 2);
   CHECK_THROWS(activation_from_name(""), ValueError);
   CHECK_THROWS(loss_from_name(std::string(100000, 'x')), ValueError);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/threads.h"
+#include "cpu/activation/sparsemax.h"
 #include "cpu/dispatch.h"
 
 namespace lamina::cpu {
@@ -63,6 +64,10 @@ void forward(const Activation& f, std::int64_t rows, std::int64_t columns, const
   }
   share(rows, std::max<std::int64_t>(1, kTaskElements / columns), cost * static_cast<double>(columns),
         [&](std::int64_t first, std::int64_t count) {
+          if (f.kind == ActivationKind::sparsemax) {
+            sparsemax(count, columns, x + first * columns, y + first * columns);
+            return;
+          }
           kernel.forward_rows(f, static_cast<std::size_t>(count), static_cast<std::size_t>(columns),
                               x + first * columns, y + first * columns);
         });
@@ -82,6 +87,10 @@ void backward(const Activation& f, std::int64_t rows, std::int64_t columns, cons
   share(rows, std::max<std::int64_t>(1, kTaskElements / columns), cost * static_cast<double>(columns),
         [&](std::int64_t first, std::int64_t count) {
           const std::int64_t at = first * columns;
+          if (f.kind == ActivationKind::sparsemax) {
+            sparsemax_backward(count, columns, saved + at, dy + at, dx + at);
+            return;
+          }
           kernel.backward_rows(f, static_cast<std::size_t>(count), static_cast<std::size_t>(columns),
                                saved + at, dy + at, dx + at);
         });

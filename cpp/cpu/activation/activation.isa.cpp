@@ -4,6 +4,7 @@
 
 #include "cpu/activation/kernels.h"
 #include "cpu/vec/vec.h"
+#include "numerics/activation_more.h"
 #include "numerics/softmax.h"
 
 namespace lamina::cpu::LAMINA_ISA {
@@ -90,8 +91,29 @@ LAMINA_INLINE void with_function(const Activation& f, const Run& run) {
       return run(Mish<V>());
     case ActivationKind::exponential:
       return run(Exponential<V>());
+    case ActivationKind::threshold:
+      return run(Threshold<V>(f.a, f.b));
+    case ActivationKind::sparse_plus:
+      return run(SparsePlus<V>());
+    case ActivationKind::sparse_sigmoid:
+      return run(SparseSigmoid<V>());
+    case ActivationKind::squareplus:
+      return run(Squareplus<V>(f.a));
+    case ActivationKind::hard_tanh:
+      return run(HardTanh<V>());
+    case ActivationKind::hard_silu:
+      return run(HardSilu<V>());
+    case ActivationKind::hard_shrink:
+      return run(Shrink<V>(f.a, false));
+    case ActivationKind::soft_shrink:
+      return run(Shrink<V>(f.a, true));
+    case ActivationKind::tanh_shrink:
+      return run(TanhShrink<V>());
+    case ActivationKind::log_sigmoid:
+      return run(LogSigmoid<V>());
     case ActivationKind::softmax:
     case ActivationKind::log_softmax:
+    case ActivationKind::sparsemax:
       return;
   }
 }

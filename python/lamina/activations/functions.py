@@ -12,8 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from lamina import _checks
+from lamina._arrays import floating_array
 from lamina._typing import Array
 from lamina.activations import specification as spec
+from lamina.config import floatx
 
 
 def linear(x: Any) -> Array:
@@ -116,6 +121,83 @@ def mish(x: Any) -> Array:
 def exponential(x: Any) -> Array:
     """exp(x)."""
     return spec.apply(spec.plain("exponential"), x)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Array:
+    """x where it is larger than the threshold, default_value elsewhere."""
+    return spec.apply(spec.threshold("threshold", threshold, default_value), x)
+
+
+def sparse_plus(x: Any) -> Array:
+    """0 up to -1, x from 1 on, (x + 1)^2 / 4 between."""
+    return spec.apply(spec.plain("sparse_plus"), x)
+
+
+def sparse_sigmoid(x: Any) -> Array:
+    """(x + 1) / 2, limited to [0, 1]."""
+    return spec.apply(spec.plain("sparse_sigmoid"), x)
+
+
+def squareplus(x: Any, b: float = 4) -> Array:
+    """(x + sqrt(x^2 + b)) / 2."""
+    return spec.apply(spec.squareplus("squareplus", b), x)
+
+
+def hard_tanh(x: Any) -> Array:
+    """x limited to [-1, 1]."""
+    return spec.apply(spec.plain("hard_tanh"), x)
+
+
+def hard_silu(x: Any) -> Array:
+    """x * relu6(x + 3) / 6, also called hard_swish."""
+    return spec.apply(spec.plain("hard_silu"), x)
+
+
+hard_swish = hard_silu
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Array:
+    """x where its magnitude is larger than the threshold, 0 elsewhere."""
+    return spec.apply(spec.shrink("hard_shrink", threshold), x)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Array:
+    """x moved towards 0 by the threshold, but not past it."""
+    return spec.apply(spec.shrink("soft_shrink", threshold), x)
+
+
+def tanh_shrink(x: Any) -> Array:
+    """x - tanh(x)."""
+    return spec.apply(spec.plain("tanh_shrink"), x)
+
+
+def log_sigmoid(x: Any) -> Array:
+    """The logarithm of sigmoid."""
+    return spec.apply(spec.plain("log_sigmoid"), x)
+
+
+def glu(x: Any, axis: int = -1) -> Array:
+    """The first half along `axis` times the sigmoid of the second.
+
+    It halves its input, so layers do not take it as their activation.
+    """
+    array = floating_array(x, "x", None, floatx())
+    if array.ndim == 0:
+        raise ValueError("glu: `x` needs at least one axis. Received: shape ()")
+    place = _checks.integer("glu", "axis", axis, low=-array.ndim, high=array.ndim - 1)
+    if array.shape[place] % 2 != 0:
+        raise ValueError(
+            "glu: the extent along `axis` must be even. "
+            f"Received: axis={axis} of an array of shape {array.shape}"
+        )
+    values, gates = np.split(array, 2, axis=place)
+    result: Array = values * sigmoid(gates)
+    return result
+
+
+def sparsemax(x: Any, axis: int = -1) -> Array:
+    """The nearest probabilities: many of them 0."""
+    return spec.apply_over(spec.plain("sparsemax"), x, axis)
 
 
 def softmax(x: Any, axis: int = -1) -> Array:

@@ -34,12 +34,25 @@ _FUNCTIONS: dict[str, ActivationFunction] = {
         "gelu_tanh",
         "mish",
         "exponential",
+        "threshold",
+        "sparse_plus",
+        "sparse_sigmoid",
+        "squareplus",
+        "hard_tanh",
+        "hard_silu",
+        "hard_swish",
+        "hard_shrink",
+        "soft_shrink",
+        "tanh_shrink",
+        "log_sigmoid",
+        "glu",
         "softmax",
         "log_softmax",
+        "sparsemax",
     )
 }
 _NAMES: dict[ActivationFunction, str] = {
-    function: name for name, function in _FUNCTIONS.items() if name != "swish"
+    function: name for name, function in _FUNCTIONS.items() if name not in ("swish", "hard_swish")
 }
 
 
@@ -64,9 +77,19 @@ def get(identifier: Any) -> ActivationFunction:
     if isinstance(identifier, str):
         if identifier not in _FUNCTIONS:
             raise unknown_name("activation", identifier, _FUNCTIONS)
-        return _FUNCTIONS[identifier]
+        identifier = _FUNCTIONS[identifier]
     if isinstance(identifier, dict):
         return deserialize(identifier)
+    if identifier is functions.threshold:
+        raise ValueError(
+            "threshold needs a threshold and a value below it, which a layer cannot give: use "
+            "`ReLU(threshold=...)`. Received: activation=threshold"
+        )
+    if identifier is functions.glu:
+        raise NotImplementedError(
+            "glu halves its input, so it is no layer's activation: call it on arrays. "
+            "Received: activation=glu"
+        )
     if callable(identifier):
         if identifier in _NAMES or hasattr(identifier, "activation_specification"):
             function: ActivationFunction = identifier
@@ -94,6 +117,10 @@ def specification(function: ActivationFunction) -> _core.Activation:
         return spec.elu(name, 1.0)
     if name == "celu":
         return spec.celu(name, 1.0)
+    if name == "squareplus":
+        return spec.squareplus(name, 4.0)
+    if name in ("hard_shrink", "soft_shrink"):
+        return spec.shrink(name, 0.5)
     return spec.plain(name)
 
 

@@ -46,6 +46,25 @@ def celu(where: str, alpha: Any) -> _core.Activation:
     return _core.Activation("celu", value, float("inf"), 0.0)
 
 
+def threshold(where: str, start: Any, below: Any) -> _core.Activation:
+    """x above its start, a constant up to it."""
+    first = _checks.number(where, "threshold", start)
+    return _core.Activation("threshold", first, _checks.number(where, "default_value", below), 0.0)
+
+
+def squareplus(where: str, b: Any) -> _core.Activation:
+    """A smooth relu of square roots."""
+    smoothness = _checks.number(where, "b", b, low=0.0, open_high=True)
+    return _core.Activation("squareplus", smoothness, float("inf"), 0.0)
+
+
+def shrink(kind: str, start: Any) -> _core.Activation:
+    """hard_shrink or soft_shrink."""
+    return _core.Activation(
+        kind, _checks.number(kind, "threshold", start, low=0.0), float("inf"), 0.0
+    )
+
+
 def apply(specification: _core.Activation, x: Any) -> Array:
     """The function of an array: float32 and float64 keep their type, others become floatx()."""
     array = floating_array(x, "x", None, floatx())

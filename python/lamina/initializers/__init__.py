@@ -2,6 +2,7 @@
 
 from lamina.initializers.constant import Constant, Identity, Ones, Zeros
 from lamina.initializers.initializer import Initializer
+from lamina.initializers.orthogonal import Orthogonal
 from lamina.initializers.random_normal import RandomNormal, RandomUniform, TruncatedNormal
 from lamina.initializers.resolve import deserialize, get, serialize
 from lamina.initializers.variance_scaling import (
@@ -17,6 +18,8 @@ from lamina.initializers.variance_scaling import (
 constant = Constant
 identity = Identity
 ones = Ones
+orthogonal = Orthogonal
+OrthogonalInitializer = Orthogonal
 zeros = Zeros
 random_normal = RandomNormal
 random_uniform = RandomUniform
@@ -40,6 +43,8 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -56,6 +61,7 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "ones",
+    "orthogonal",
     "random_normal",
     "random_uniform",
     "serialize",

@@ -1,25 +1,61 @@
 """Layers of a `Sequential` model."""
 
 from lamina.layers.activations import ELU, Activation, LeakyReLU, ReLU, Softmax
+from lamina.layers.activity_regularization import ActivityRegularization
+from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.dense import Dense
-from lamina.layers.dropout import Dropout
+from lamina.layers.dropout import Dropout, SpatialDropout1D
+from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
 from lamina.layers.input_layer import Input, InputLayer
 from lamina.layers.layer import Layer
+from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
+from lamina.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
+from lamina.layers.prelu import PReLU
+from lamina.layers.preprocessing import (
+    CategoryEncoding,
+    Discretization,
+    Normalization,
+    Rescaling,
+)
+from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
+from lamina.layers.residual import Residual
 from lamina.layers.resolve import deserialize, serialize
+from lamina.layers.rms_normalization import RMSNormalization, UnitNormalization
 
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
+    "BatchNormalization",
+    "CategoryEncoding",
     "Dense",
+    "Discretization",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Residual",
     "Softmax",
+    "SpatialDropout1D",
+    "UnitNormalization",
     "deserialize",
     "serialize",
 ]

@@ -8,6 +8,7 @@ from lamina import _checks, _core, activations
 from lamina._typing import Config, Shape
 from lamina.activations import specification as spec
 from lamina.activations.resolve import specification
+from lamina.layers.axes import sample_axis
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
 
 if TYPE_CHECKING:
@@ -136,24 +137,29 @@ class ELU(_Parametric):
 
 @LAYERS.register()
 class Softmax(_Parametric):
-    """exp(x) over its sum along the last axis.
+    """exp(x) over its sum along an axis.
 
     Args:
-        axis: -1, or the index of the last axis.
+        axis: The axis, counted with the batch in front.
         **options: See `Layer`.
     """
 
-    def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
-        self.axis = _checks.integer("Softmax", "axis", axis, low=-1)
+    def __init__(self, axis: Any = -1, **options: Unpack[LayerOptions]) -> None:
+        if isinstance(axis, (list, tuple)):
+            if len(axis) != 1:
+                raise NotImplementedError(f"Softmax: one axis is supported. Received: axis={axis}")
+            axis = axis[0]
+        self.axis = _checks.integer("Softmax", "axis", axis, low=-64, high=63)
         super().__init__(**options)
 
     def _shape_after(self, shape: Shape) -> Shape:
-        if self.axis not in (-1, len(shape)) or not shape:
-            raise NotImplementedError(
-                f"Layer '{self.name}': softmax is computed along the last axis only. "
-                f"Received: axis={self.axis} for samples of shape {shape}"
-            )
+        sample_axis(f"Layer '{self.name}'", self.axis, shape)
         return shape
+
+    def _append_to(self, network: _core.Network) -> None:
+        assert self._input_shape is not None
+        axis = sample_axis(self.name, self.axis, self._input_shape)
+        network.add_row_activation(self.activation_specification(), axis)
 
     def activation_specification(self) -> _core.Activation:
         """What the core needs to compute it."""

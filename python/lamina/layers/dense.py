@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lamina import _checks, _core, activations, initializers
+from lamina import _checks, _core, activations, constraints, initializers, regularizers
 from lamina._typing import Config, Shape
 from lamina.activations.resolve import specification
-from lamina.layers.layer import LAYERS, Layer, LayerOptions
+from lamina.layers.layer import LAYERS, Layer, PlainOptions
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ class Dense(Layer):
         activation: A name or function of `lamina.activations`; None for none.
         use_bias: Whether to add a bias.
         kernel_initializer, bias_initializer: First values: see `lamina.initializers`.
-        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
-            bias_constraint, lora_rank, lora_alpha, quantization_config: Not supported yet:
-            None only.
-        **options: `name`, `dtype`, `input_shape`: see `Layer`.
+        kernel_regularizer, bias_regularizer: What the loss contains of them: see
+            `lamina.regularizers`.
+        activity_regularizer: What the loss contains of the output.
+        kernel_constraint, bias_constraint: What holds for them after each step: see
+            `lamina.constraints`.
+        lora_rank, lora_alpha, quantization_config: Not supported: None only.
+        **options: `name`, `dtype`, `trainable`, `input_shape`: see `Layer`.
 
     Raises:
         ValueError: If `units` is not positive, or an unknown name is given.
@@ -52,15 +55,10 @@ class Dense(Layer):
         lora_rank: Any = None,
         lora_alpha: Any = None,
         quantization_config: Any = None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[PlainOptions],
     ) -> None:
         _checks.require_default(
             "Dense",
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
             lora_rank=lora_rank,
             lora_alpha=lora_alpha,
             quantization_config=quantization_config,
@@ -74,7 +72,11 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(
             "zeros" if bias_initializer is None else bias_initializer
         )
-        super().__init__(**options)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        super().__init__(activity_regularizer=activity_regularizer, **options)
 
     @property
     def kernel(self) -> Variable:
@@ -110,17 +112,21 @@ class Dense(Layer):
         return output
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
-        kernel = Variable(
-            self.kernel_initializer,
-            (shape[-1], self.units),
-            self._dtype,
+        kernel = self._weight(
             "kernel",
-            f"{self.name}/kernel",
+            (shape[-1], self.units),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
         )
         if not self.use_bias:
             return [kernel]
-        bias = Variable(
-            self.bias_initializer, (self.units,), self._dtype, "bias", f"{self.name}/bias"
+        bias = self._weight(
+            "bias",
+            (self.units,),
+            self.bias_initializer,
+            self.bias_regularizer,
+            self.bias_constraint,
         )
         return [kernel, bias]
 
@@ -136,4 +142,8 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
         }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
-from lamina import _checks, _core
+from lamina import _checks, _core, regularizers
 from lamina._arrays import real_array
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Config, Shape
@@ -13,15 +13,12 @@ from lamina.config import standardize_dtype
 from lamina.saving.serialization import Family
 from lamina.variable import Variable
 
-if TYPE_CHECKING:
-    from lamina.models.stack import Stack
-
 LAYERS = Family("layer", "layers")
 
 Self = TypeVar("Self", bound="Layer")
 
 
-class LayerOptions(TypedDict, total=False):
+class PlainOptions(TypedDict, total=False):
     """Arguments that every layer takes."""
 
     name: str | None
@@ -32,14 +29,21 @@ class LayerOptions(TypedDict, total=False):
     batch_input_shape: Any
 
 
+class LayerOptions(PlainOptions, total=False):
+    """The same, and the penalty on outputs, for layers that do not name it themselves."""
+
+    activity_regularizer: Any
+
+
 class Layer:
     """The base of all layers.
 
     Args:
         name: Its name, unique within a model; by default from its class.
         dtype: "float32" or "float64"; by default `lamina.config.floatx()`.
-        trainable: Freezing layers is not supported yet: True only.
-        activity_regularizer: Not supported yet: None only.
+        trainable: Whether training changes its weights.
+        activity_regularizer: A penalty on its output, divided by the batch size, that the loss
+            contains: see `lamina.regularizers`.
         input_shape: For the first layer of a model: the shape of a sample (better: `Input`).
         input_dim: The same for samples of one axis.
         batch_input_shape: The same with the batch in front.
@@ -56,14 +60,16 @@ class Layer:
         batch_input_shape: Any = None,
     ) -> None:
         where = type(self).__name__
-        _checks.require_default(where, activity_regularizer=activity_regularizer)
         self.name = checked_name(where, name, where)
         self._dtype = standardize_dtype(dtype)
-        self.trainable = trainable
+        self._trainable = _checks.boolean(where, "trainable", trainable)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._calls = 0
+        self._prefix = ""
         self._input_shape: Shape | None = None
         self._output: Shape | None = None
         self._variables: dict[str, Variable] = {}
-        self._owner: weakref.ref[Stack] | None = None
+        self._owner: weakref.ref[Any] | None = None
         self._first_input: Any = None
         if batch_input_shape is not None:
             input_shape = tuple(batch_input_shape)[1:]
@@ -89,6 +95,49 @@ class Layer:
             f"computed. Received: layer '{self.name}' of class {type(self).__name__}"
         )
 
+    # How layers become a plan.
+
+    def _plan_into(self, network: _core.Network) -> None:
+        """Adds the layer and its penalty on outputs."""
+        self._append_to(network)
+        if self.activity_regularizer is not None:
+            network.add_activity_penalty(*self.activity_regularizer.factors())
+
+    def _leaves(self) -> list[Layer]:
+        """The layers that it puts into a plan, in their order there."""
+        return [self]
+
+    def _set_prefix(self, prefix: str) -> None:
+        """Tells the layer the names of the models and layers that it is in."""
+        self._prefix = prefix
+        for variable in self._variables.values():
+            variable.path = f"{prefix}{self.name}/{variable.name}"
+
+    def _weight(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Any,
+        regularizer: Any = None,
+        constraint: Any = None,
+        trainable: bool = True,
+    ) -> Variable:
+        """A variable of this layer."""
+        if constraint is not None:
+            constraint.specification(shape)  # raises if it does not fit
+        variable = Variable(
+            initializer,
+            shape,
+            self._dtype,
+            name,
+            f"{self._prefix}{self.name}/{name}",
+            trainable,
+            regularizer,
+            constraint,
+        )
+        variable.trainable = trainable and self._trainable
+        return variable
+
     # What users see.
 
     @property
@@ -98,13 +147,29 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes its weights: always True."""
-        return True
+        """Whether training changes its weights; setting it takes effect at the next step."""
+        return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if _checks.boolean(type(self).__name__, "trainable", value) is not True:
-            raise _checks.unsupported(type(self).__name__, "trainable", value)
+        self._freeze(not _checks.boolean(type(self).__name__, "trainable", value))
+        self._trainable_changed()
+
+    def _freeze(self, frozen: bool) -> None:
+        self._trainable = not frozen
+        for variable in self._variables.values():
+            variable.trainable = not (frozen or variable.is_state)
+
+    def _plan_changed(self) -> None:
+        """The plan of the model that it is in does not fit any more."""
+        owner = self._owner() if self._owner is not None else None
+        if owner is not None:
+            owner._plan_changed()
+
+    def _trainable_changed(self) -> None:
+        owner = self._owner() if self._owner is not None else None
+        if owner is not None:
+            owner._trainable_changed()
 
     @property
     def built(self) -> bool:
@@ -174,23 +239,23 @@ class Layer:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: all of them."""
-        return self.weights
+        """The weights that training changes."""
+        return [variable for variable in self.weights if variable.trainable]
 
     @property
     def trainable_variables(self) -> list[Variable]:
         """The same as `trainable_weights`."""
-        return self.weights
+        return self.trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone: none."""
-        return []
+        """The weights that no optimizer changes: frozen ones, and state such as moving averages."""
+        return [variable for variable in self.weights if not variable.trainable]
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
         """The same as `non_trainable_weights`."""
-        return []
+        return self.non_trainable_weights
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights, kernel before bias."""
@@ -225,7 +290,8 @@ class Layer:
 
         Args:
             inputs: An array with one row for each sample.
-            training: True is possible only where it makes no difference.
+            training: Whether to act as in training: dropout drops, and BatchNormalization takes
+                the batch's statistics and moves its averages.
 
         Returns:
             A NumPy array of the layer's dtype.
@@ -235,23 +301,34 @@ class Layer:
                 "Models as graphs of layers (`Dense(3)(Input(...))`) are not supported yet: "
                 f"use `lamina.Sequential`. Received: layer '{self.name}' called on a layer"
             )
-        self._require_inference(training)
         x = real_array(inputs, "inputs")
         if x.ndim == 0:
             raise ValueError(f"Layer '{self.name}' needs a batch axis. Received: shape ()")
         self._build(x.shape[1:])
         network = _core.Network(x.shape[1:], self._dtype, "cpu", 0)
-        self._append_to(network)
-        for index, variable in enumerate(self.weights):
+        self._plan_into(network)
+        leaves = self._leaves()
+        placed = variables_of(network, leaves)
+        for index, variable in enumerate(placed):
             network.set_parameter(index, variable.numpy())
-        return network.predict(x, max(1, x.shape[0]), None)
-
-    def _require_inference(self, training: bool | None) -> None:
-        """Raises if the layer would act differently in training."""
+        if not training:
+            return network.predict(x, max(1, x.shape[0]), None)
+        for index, leaf in enumerate(leaves):
+            network.set_trainable(index, leaf.trainable)
+        network.calls_seen = self._calls
+        self._calls += 1
+        answer = network.call_training(x)
+        for index, variable in enumerate(placed):
+            if variable.is_state:
+                variable.assign(network.get_parameter(index))
+        return answer
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
-        return {"name": self.name, "trainable": True, "dtype": self._dtype}
+        config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
 
     @classmethod
     def from_config(cls: type[Self], config: Config) -> Self:
@@ -260,6 +337,11 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def variables_of(network: _core.Network, leaves: list[Layer]) -> list[Variable]:
+    """The variables of a network's layers, in the order of its parameters."""
+    return [leaves[info.layer]._variables[info.name] for info in network.parameters()]
 
 
 def set_weights(variables: list[Variable], weights: Any, where: str) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from lamina.layers.input_layer import InputLayer
 from lamina.models.sequential import Sequential
 from lamina.saving.serialization import custom_object_scope, shorten
 
 
-def clone_model(model: Any, input_tensors: Any = None, **unsupported: Any) -> Sequential:
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: None = None,
+    recursive: bool = False,
+    **unsupported: Any,
+) -> Sequential:
     """A model with the same layers and weights of its own, freshly drawn.
 
     Args:
         model: The model to copy. It need not be compiled, and the copy is not.
         input_tensors: Not supported: None only.
-        **unsupported: Keras' other arguments, which are not supported yet.
+        clone_function: Called with each layer; what it returns takes the layer's place. By
+            default a layer of the same configuration.
+        call_function: Not supported: None only.
+        recursive: Whether `clone_function` is called with the layers of models inside, not with
+            those models.
+        **unsupported: Anything else is an error.
 
     Raises:
         NotImplementedError: For arguments that are not supported.
@@ -22,10 +36,25 @@ def clone_model(model: Any, input_tensors: Any = None, **unsupported: Any) -> Se
     """
     if not isinstance(model, Sequential):
         raise TypeError(f"clone_model: a Sequential is needed. Received: {model!r}")
-    if input_tensors is not None or len(unsupported) > 0:
-        names = ", ".join([*unsupported] or ["input_tensors"])
-        raise NotImplementedError(f"clone_model: arguments not supported yet. Received: {names}")
-    return Sequential.from_config(model.get_config())
+    given = {"input_tensors": input_tensors, "call_function": call_function, **unsupported}
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise NotImplementedError(
+            f"clone_model: arguments not supported yet. Received: {', '.join(names)}"
+        )
+    if clone_function is None:
+        return Sequential.from_config(model.get_config())
+    copy = Sequential(name=model.name)
+    if model._input is not None:
+        copy.add(InputLayer.from_config(model._input.get_config()))
+    inside: list[Any] = list(model.layers)
+    for layer in inside:
+        if recursive and isinstance(layer, Sequential):
+            copy.add(clone_model(layer, clone_function=clone_function, recursive=True))
+        else:
+            copy.add(clone_function(layer))
+    copy._trainable = model._trainable
+    return copy
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Sequential:

@@ -125,11 +125,13 @@ class Compilable:
             )
         network = self._network
         if network is not None and compiled.loss is not None:
-            state = [v.numpy() for v in new.variables] if new is old else []
+            state = {v.path: v.numpy() for v in new.variables} if new is old else {}
             steps = new._iterations if new is old else 0
-            compiled.apply(network, self._output_after(len(self._layers)), self._placed)
-            for variable, value in zip(new.variables, state, strict=False):
-                variable.assign(value)
+            trained = [(place, variable) for place, variable in self._placed if variable.trainable]
+            compiled.apply(network, self._output_after(len(self._layers)), trained)
+            for variable in new.variables:
+                if variable.path in state:
+                    variable.assign(state[variable.path])
             network.iterations = steps
         elif network is None and compiled.loss is not None and self._is_small():
             before, self._compiled = self._compiled, compiled
@@ -199,7 +201,11 @@ class Compilable:
             missing_targets=config.get("missing_targets", "error"),
         )
 
+    def _require_free(self, what: str) -> None:
+        raise NotImplementedError
+
     def _require_compiled(self, method: str) -> Compiled:
+        self._require_free("train and evaluate")
         if self._compiled is None:
             raise RuntimeError(
                 f"You must call `compile()` before using the model: {method} needs a loss and an "

@@ -30,6 +30,19 @@ _BATCH = 32
 class Inference(Compilable):
     """A model that can evaluate and predict."""
 
+    # What Stack defines.
+
+    @property
+    def dtype(self) -> str:
+        """The floating-point type that the model computes in."""
+        raise NotImplementedError
+
+    def _model_around(self) -> Any:
+        raise NotImplementedError
+
+    def _call_inside(self, x: Array, dtype: str, training: bool) -> Array:
+        raise NotImplementedError
+
     # Evaluating.
 
     def evaluate(
@@ -195,6 +208,8 @@ class Inference(Compilable):
         if steps is not None:
             inputs = inputs[: steps * size]
         count = -(-inputs.shape[0] // size)
+        if self._model_around() is not None:
+            return self._call_inside(inputs, self.dtype, False)
         network = self._ready(sample)
         if quiet:
             return network.predict(inputs, size, None)  # nobody looks
@@ -245,7 +260,8 @@ class Inference(Compilable):
 
         Args:
             inputs: An array with one row for each sample.
-            training: True is possible only without dropout: there it makes no difference.
+            training: Whether to act as in training: dropout drops, and BatchNormalization takes
+                the batch's statistics and moves its averages.
             mask: Not supported: None only.
 
         Returns:
@@ -256,9 +272,6 @@ class Inference(Compilable):
             result = network.try_predict(inputs)  # None: the longer way is to be taken
             if result is not None:
                 return result
-        if training:
-            for layer in self._layers:
-                layer._require_inference(training)
         if mask is not None:
             raise _checks.unsupported("Sequential.__call__", "mask", mask)
         if isinstance(inputs, Layer):
@@ -266,11 +279,15 @@ class Inference(Compilable):
                 "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "
                 f"Received: layer '{inputs.name}'"
             )
-        if network is not None and not isinstance(inputs, np.ndarray):
+        if network is not None and not training and not isinstance(inputs, np.ndarray):
             result = network.try_predict(real_array(inputs, "x"))
             if result is not None:
                 return result
         array, sample, _ = self._inputs(inputs)
+        if self._model_around() is not None:
+            return self._call_inside(array, self.dtype, bool(training))
+        if training:
+            return self._ready(sample).call_training(array)
         return self._ready(sample).predict(array, array.shape[0], None)
 
 

@@ -10,7 +10,7 @@ from lamina._checks import unknown_name
 from lamina._lazy import LazyModule
 from lamina._typing import Array, BatchShape, Config
 from lamina.export import export_model
-from lamina.layers.layer import Layer, set_weights
+from lamina.layers.layer import LAYERS, Layer, set_weights
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
 from lamina.models import summary
@@ -26,6 +26,7 @@ else:
 _CONFIG_KEYS = {"name", "trainable", "dtype", "layers", "build_input_shape"}
 
 
+@LAYERS.register()
 class Sequential(Stack):
     """A stack of layers, one after the other.
 
@@ -35,7 +36,7 @@ class Sequential(Stack):
 
     Args:
         layers: The layers, maybe with an `Input` in front.
-        trainable: True only.
+        trainable: Whether training changes the weights.
         name: The model's name.
 
     Raises:
@@ -61,28 +62,33 @@ class Sequential(Stack):
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; ValueError before building."""
         self._require_built("weights")
-        return [variable for layer in self._layers for variable in layer.weights]
+        return [variable for leaf in self._leaves() for variable in leaf.weights]
 
     variables = weights
-    trainable_weights = weights
-    trainable_variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return [variable for variable in self.weights if variable.trainable]
+
+    trainable_variables = trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone: none."""
-        return []
+        """The weights that no optimizer changes: frozen ones, and state such as moving averages."""
+        return [variable for variable in self.weights if not variable.trainable]
 
     non_trainable_variables = non_trainable_weights
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights: always True."""
-        return True
+        """Whether training changes the weights; setting it freezes or thaws all layers."""
+        return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if value is not True:
-            raise _checks.unsupported("Sequential", "trainable", value)
+        self._freeze(not _checks.boolean("Sequential", "trainable", value))
+        self._trainable_changed()
 
     def _require_built(self, what: str) -> None:
         if self._layers and self._input is None:
@@ -142,6 +148,9 @@ class Sequential(Stack):
         line_length: int | None = None,
         positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Prints a table of the layers.
 
@@ -149,15 +158,24 @@ class Sequential(Stack):
             line_length: The width of the table.
             positions: Where the columns end, as shares of the width.
             print_fn: What to call with the text instead of `print`.
+            expand_nested: Whether to list the layers of models and blocks inside too.
+            show_trainable: Whether to say which layers are trained.
+            layer_range: Names of the first and the last layer to list, or patterns of them.
+
+        Raises:
+            ValueError: If columns are too narrow, or `layer_range` names no layers.
         """
-        (print_fn or print)(summary.render(self, line_length, positions))
+        text = summary.render(
+            self, line_length, positions, expand_nested, show_trainable, layer_range
+        )
+        (print_fn or print)(text)
 
     # Configuration and files.
 
     def get_config(self) -> Config:
         """Layers and input shape, as plain data."""
         layers: list[Any] = [serialize_layer(layer) for layer in self._layers]
-        config: Config = {"name": self.name, "trainable": True, "dtype": self.dtype}
+        config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
         if self._input is not None:
             layers.insert(0, serialize_layer(self._input))
             config["build_input_shape"] = list(self._input.batch_shape)
@@ -183,6 +201,8 @@ class Sequential(Stack):
         with custom_object_scope(custom_objects):
             for layer in config["layers"]:
                 model.add(deserialize(layer))
+        if config.get("trainable") is False:
+            model._trainable = False  # each layer's own configuration says whether it is frozen
         shape = config.get("build_input_shape")
         if shape is not None and model._input is None and model._layers:
             model.build(shape)

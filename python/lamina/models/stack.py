@@ -12,13 +12,15 @@ from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.layers.input_layer import InputLayer
-from lamina.layers.layer import Layer
+from lamina.layers.layer import Layer, variables_of
+from lamina.layers.preprocessing.encoding import DataLayer
+from lamina.models.nesting import Nestable
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
 from lamina.variable import Variable
 
 
-class Stack(Trainer):
+class Stack(Nestable, Trainer):
     """Layers one after the other, and how they become a network; see `Sequential`."""
 
     def __init__(
@@ -27,9 +29,9 @@ class Stack(Trainer):
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
-        super().__init__()
-        if trainable is not True:
-            raise _checks.unsupported("Sequential", "trainable", trainable)
+        Nestable.__init__(self)
+        Trainer.__init__(self)
+        self._trainable = _checks.boolean("Sequential", "trainable", trainable)
         self.name = checked_name("Sequential", name, "Sequential")
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
@@ -38,11 +40,19 @@ class Stack(Trainer):
         self._seed = draw_seed(None)
         self._epochs_seen = 0
         self._steps_seen = 0
+        self._calls_seen = 0
         if layers is not None:
             if isinstance(layers, Layer) or not isinstance(layers, Iterable):
                 raise TypeError(f"`layers` must be a list of layers. Received: {layers!r}")
             for layer in layers:
                 self.add(layer)
+        if not self._trainable:
+            self._freeze(True)
+
+    def _freeze(self, frozen: bool) -> None:
+        self._trainable = not frozen
+        for layer in self._layers:
+            layer._freeze(frozen)
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Puts a layer on top.
@@ -56,20 +66,26 @@ class Stack(Trainer):
             ValueError: If its name is taken, it belongs to another model, or it cannot take
                 what the layer before it gives. The model is unchanged then.
         """
-        if isinstance(layer, Stack):
-            raise NotImplementedError(
-                "A model as a layer of another one is not supported yet: add its layers one by "
-                f"one. Received: model '{layer.name}'"
+        self._require_free("change")
+        if layer is self or (isinstance(layer, Stack) and not layer._layers):
+            raise ValueError(
+                "A model in a model needs layers, and cannot be in itself. "
+                f"Received: model '{layer.name}'"
             )
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, (Layer, Stack, DataLayer)):
             raise TypeError(
                 "Only instances of `lamina.layers.Layer` can be added to a Sequential model. "
                 f"Received: {layer!r} (of type {type(layer).__name__})"
             )
+        if isinstance(layer, DataLayer):
+            raise NotImplementedError(
+                f"{type(layer).__name__} prepares data and is no part of a model: call it on the "
+                f"data, and give the model what it returns. Received: layer '{layer.name}'"
+            )
         if isinstance(layer, InputLayer):
             self._add_input(layer)
             return
-        if type(layer)._append_to is Layer._append_to:
+        if isinstance(layer, Layer) and type(layer)._append_to is Layer._append_to:
             layer._append_to(_core.Network((1,)))  # raises: a class of the caller's own
         if any(layer is other for other in self._layers):
             raise ValueError(
@@ -101,8 +117,11 @@ class Stack(Trainer):
                 layer._build(tuple(first_input))
                 self._input = InputLayer(shape=first_input)
             self._forget_network()
+            if isinstance(layer, Stack):
+                layer._take_back()
             layer._owner = weakref.ref(self)
             self._layers.append(layer)
+            layer._set_prefix("")
 
     def _add_input(self, layer: InputLayer) -> None:
         if self._input is not None:
@@ -123,14 +142,17 @@ class Stack(Trainer):
         Raises:
             IndexError: If there is none.
         """
+        self._require_free("change")
         if not self._layers:
             raise IndexError(f"Model '{self.name}' has no layers to pop.")
         with self._lock:
             self._forget_network()
             layer = self._layers.pop()
-            for variable in layer.weights:
-                variable.detach()
+            for leaf in layer._leaves():
+                for variable in leaf.weights:
+                    variable.detach()
             layer._owner = None
+            layer._set_prefix("")
         return layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -259,7 +281,34 @@ class Stack(Trainer):
         if self._network is not None:
             self._epochs_seen = self._network.epochs_seen
             self._steps_seen = self._network.steps_seen
+            self._calls_seen = self._network.calls_seen
             self._network = None
+
+    def _take_back(self) -> None:
+        """Leaves the network: the variables hold their own values again."""
+        self._forget_network()
+        for leaf in self._leaves():
+            for variable in leaf.weights:
+                variable.detach()
+
+    def _leaves(self) -> list[Layer]:
+        """The layers in the plan, in its order."""
+        return [leaf for layer in self._layers for leaf in layer._leaves()]
+
+    def _plan_changed(self) -> None:
+        around = self._model_around()
+        if around is not None:
+            around._plan_changed()
+        else:
+            self._forget_network()
+
+    def _trainable_changed(self) -> None:
+        around = self._model_around()
+        if around is not None:
+            around._trainable_changed()
+        elif self._network is not None:
+            for index, leaf in enumerate(self._leaves()):
+                self._network.set_trainable(index, leaf.trainable)
 
     def _plan(self) -> _core.Network:
         """The network: planned, and compiled if the model is."""
@@ -276,21 +325,39 @@ class Stack(Trainer):
                 )
             network = _core.Network(self._input._samples, self.dtype, "cpu", self._seed)
             for layer in self._layers:
-                layer._append_to(network)
-            placed = [
-                (place, self._layers[info.layer]._variables[info.name])
-                for place, info in enumerate(network.parameters())
-            ]
+                layer._plan_into(network)
+            leaves = self._leaves()
+            placed = list(enumerate(variables_of(network, leaves)))
             for place, variable in placed:  # each array is given up before there are gradients
                 network.set_parameter(place, variable.current())
+                _attach_rules(variable, network, place)
                 _attach(variable, network, place)
+            for index, leaf in enumerate(leaves):
+                if not leaf.trainable:
+                    network.set_trainable(index, False)
             network.epochs_seen = self._epochs_seen
             network.steps_seen = self._steps_seen
+            network.calls_seen = self._calls_seen
             if self._compiled is not None:
-                self._compiled.apply(network, self._output_after(len(self._layers)), placed)
+                self._compiled.apply(
+                    network, self._output_after(len(self._layers)), trained_of(placed)
+                )
             self._placed = placed
             self._network = network
             return network
+
+
+def trained_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
+    """Those that an optimizer trains."""
+    return [(place, variable) for place, variable in placed if variable.trainable]
+
+
+def _attach_rules(variable: Variable, network: _core.Network, place: int) -> None:
+    """Tells the network of a variable's penalty and constraint."""
+    if variable.regularizer is not None:
+        network.add_penalty(place, *variable.regularizer.factors())
+    if variable.constraint is not None:
+        network.add_constraint(place, **variable.constraint.specification(variable.shape))
 
 
 def _attach(variable: Variable, network: _core.Network, place: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lamina.variable import Variable
 
@@ -11,32 +12,44 @@ if TYPE_CHECKING:
     from lamina.models.sequential import Sequential
 
 _POSITIONS = (0.45, 0.80, 1.0)
+_POSITIONS_TRAINABLE = (0.38, 0.70, 0.88, 1.0)
 
 
-def render(model: Sequential, line_length: int | None, positions: Sequence[float] | None) -> str:
+def render(
+    model: Sequential,
+    line_length: int | None,
+    positions: Sequence[float] | None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> str:
     """The summary of a model as text.
 
     Args:
         model: The model, built or not.
         line_length: The width of the table; by default what the terminal allows, at most 88.
         positions: Where the columns end, as shares of the width.
+        expand_nested: Whether the layers of models and blocks inside are listed too.
+        show_trainable: Whether there is a column that says what is trained.
+        layer_range: Names, or patterns of them, of the first and the last layer to list.
     """
-    header = ("Layer (type)", "Output Shape", "Param #")
+    header = ["Layer (type)", "Output Shape", "Param #"]
+    if show_trainable:
+        header.append("Train")
     rows = []
-    for layer in model.layers:
-        shape = str((model.batch_size, *layer.output_shape[1:])) if layer.built else "?"
-        parameters = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-        rows.append((f"{layer.name} ({type(layer).__name__})", shape, parameters))
+    for layer in _chosen(model.layers, layer_range):
+        rows.extend(_rows(layer, model.batch_size, expand_nested, show_trainable, 0))
     if line_length is None:
         import shutil  # loads all kinds of compression
 
         line_length = min(88, max(40, shutil.get_terminal_size().columns - 4))
-    places = [int(p * line_length) for p in (positions or _POSITIONS)]
+    shares = positions or (_POSITIONS_TRAINABLE if show_trainable else _POSITIONS)
+    places = [int(p * line_length) for p in shares]
     widths = [b - a - 3 for a, b in zip([1, *places], places, strict=False)]
-    if min(widths) < 4:
+    if min(widths) < 4 or len(widths) != len(header):
         raise ValueError(
-            "summary: the columns are too narrow. "
-            f"Received: line_length={line_length}, positions={tuple(positions or _POSITIONS)}"
+            f"summary: the columns are too narrow, or not {len(header)}. "
+            f"Received: line_length={line_length}, positions={tuple(shares)}"
         )
     lines = [f'Model: "{model.name}"', _rule(widths, "┏┳┓", "━"), _row(header, widths, "┃")]
     lines.append(_rule(widths, "┡╇┩", "━"))
@@ -46,13 +59,56 @@ def render(model: Sequential, line_length: int | None, positions: Sequence[float
         lines.extend(_cells(row, widths))
     lines.append(_rule(widths, "└┴┘", "─"))
     weights = model.weights if model.built else []
+    trained = [variable for variable in weights if variable.trainable]
+    others = [variable for variable in weights if not variable.trainable]
     slots = model.optimizer.variables if model.optimizer is not None else []
     lines.append(f" Total params: {_count(weights + slots)}")
-    lines.append(f" Trainable params: {_count(weights)}")
-    lines.append(f" Non-trainable params: {_count([])}")
+    lines.append(f" Trainable params: {_count(trained)}")
+    lines.append(f" Non-trainable params: {_count(others)}")
     if slots:
         lines.append(f" Optimizer params: {_count(slots)}")
     return "\n".join(lines)
+
+
+def _chosen(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
+    """The layers from the first that the first pattern fits to the last that the second fits."""
+    if layer_range is None:
+        return layers
+    if (
+        isinstance(layer_range, str)
+        or len(layer_range) != 2
+        or not all(isinstance(pattern, str) for pattern in layer_range)
+    ):
+        raise ValueError(
+            "summary: `layer_range` must be two names of layers. "
+            f"Received: layer_range={layer_range!r}"
+        )
+    first = [i for i, layer in enumerate(layers) if re.match(layer_range[0], layer.name)]
+    last = [i for i, layer in enumerate(layers) if re.match(layer_range[1], layer.name)]
+    if not first or not last:
+        raise ValueError(
+            "summary: `layer_range` must name layers of the model. "
+            f"Received: layer_range={tuple(layer_range)}"
+        )
+    ends = sorted((first[0], last[-1]))
+    return layers[ends[0] : ends[1] + 1]
+
+
+def _rows(
+    layer: Any, batch_size: int | None, expand: bool, trainable: bool, depth: int
+) -> list[list[str]]:
+    shape = str((batch_size, *layer.output_shape[1:])) if layer.built else "?"
+    parameters = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    indent = " " * (2 * depth - 1) + "└ " if depth else ""
+    row = [f"{indent}{layer.name} ({type(layer).__name__})", shape, parameters]
+    if trainable:
+        has_weights = layer.built and bool(layer.weights)
+        row.append("-" if not has_weights else "Y" if layer.trainable else "N")
+    rows = [row]
+    if expand:
+        for inner in getattr(layer, "layers", ()):
+            rows.extend(_rows(inner, batch_size, expand, trainable, depth + 1))
+    return rows
 
 
 def _rule(widths: Sequence[int], corners: str, line: str) -> str:

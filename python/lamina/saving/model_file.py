@@ -187,7 +187,9 @@ def _state(model: Sequential) -> dict[str, Any]:
         "epochs_seen": network.epochs_seen if network is not None else model._epochs_seen,
         "steps_seen": network.steps_seen if network is not None else model._steps_seen,
         "layer_seeds": {
-            layer.name: layer.seed for layer in model._layers if hasattr(layer, "seed")
+            f"{layer._prefix}{layer.name}": layer.seed
+            for layer in model._leaves()
+            if hasattr(layer, "seed")
         },
     }
 
@@ -242,7 +244,9 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
         "state", "steps_seen", state.get("steps_seen"), low=0, high=most
     )
     seeds = state.get("layer_seeds")
-    wanted = {layer.name: layer for layer in model._layers if hasattr(layer, "seed")}
+    wanted = {
+        f"{layer._prefix}{layer.name}": layer for layer in model._leaves() if hasattr(layer, "seed")
+    }
     if not isinstance(seeds, dict) or set(seeds) != set(wanted):
         raise FileFormatError(
             f"The file's layer seeds must be of {sorted(wanted)}. Received: {shorten(seeds)}"

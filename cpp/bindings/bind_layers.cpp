@@ -1,0 +1,257 @@
+// Building a network: its layers, and what is attached to layers and parameters.
+#include "bindings/bind_layers.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include "bindings/arrays.h"
+#include "core/error.h"
+#include "numerics/orthogonal.h"
+
+namespace lamina::bindings {
+
+namespace {
+
+using nn::Sequential;
+
+RowNormalizationKind row_kind(const std::string& name) {
+  if (name == "standard") return RowNormalizationKind::standard;
+  if (name == "rms") return RowNormalizationKind::rms;
+  if (name == "variance_only") return RowNormalizationKind::variance_only;
+  if (name == "unit") return RowNormalizationKind::unit;
+  throw ValueError(text(
+      "[add_row_normalization] kind must be 'standard', 'rms', 'variance_only' or 'unit'. Received: kind='",
+      name, "'"));
+}
+
+ConstraintKind constraint_kind(const std::string& name) {
+  if (name == "max_norm") return ConstraintKind::max_norm;
+  if (name == "min_max_norm") return ConstraintKind::min_max_norm;
+  if (name == "non_negative") return ConstraintKind::non_negative;
+  if (name == "unit_norm") return ConstraintKind::unit_norm;
+  throw ValueError(
+      text("[add_constraint] kind must be 'max_norm', 'min_max_norm', 'non_negative' or 'unit_norm'. "
+           "Received: kind='",
+           name, "'"));
+}
+
+py::array call_training(Sequential& model, const py::array& x) {
+  const ArrayView view = view_rows(x, "x");
+  nn::check_inputs(view, model.network.input_shape());
+  Shape shape{view.rows};
+  shape.insert(shape.end(), model.network.output_shape().begin(), model.network.output_shape().end());
+  py::array out = make_array(model.network.dtype(), shape);
+  void* to = out.mutable_data();
+  const py::gil_scoped_release release;
+  model.call_training(view, to);
+  return out;
+}
+
+}  // namespace
+
+void init_layers(py::module_& m) {
+  m.def(
+      "penalty",
+      [](const py::array& x, double l1, double l2) {
+        const py::array dense = py::array::ensure(x, py::array::c_style);
+        PenaltyArguments p;
+        p.dtype = computing_dtype(dense, "x");
+        p.n = dense.size();
+        p.l1 = l1;
+        p.l2 = l2;
+        p.values = dense.data();
+        const py::gil_scoped_release release;
+        return device("cpu").penalty(p);
+      },
+      py::arg("x"), py::arg("l1"), py::arg("l2"), "l1 * sum |x| + l2 * sum x^2.");
+  m.def(
+      "column_moments",
+      [](const py::array& x) {
+        const Shape shape = shape_of(x);
+        if (computing_dtype(x, "x") != DType::float64 || shape.size() != 2 || shape[0] == 0) {
+          throw ValueError("[column_moments] a float64 matrix with rows is needed");
+        }
+        const py::array dense = py::array::ensure(x, py::array::c_style);
+        py::array mean = make_array(DType::float64, {shape[1]}),
+                  variance = make_array(DType::float64, {shape[1]});
+        py::array y = make_array(DType::float64, shape);
+        ColumnNormalization c;
+        c.dtype = DType::float64;
+        c.rows = shape[0];
+        c.columns = shape[1];
+        c.epsilon = 1.0;
+        c.batch_statistics = true;
+        c.x = dense.data();
+        c.mean = mean.mutable_data();
+        c.variance = variance.mutable_data();
+        c.y = y.mutable_data();
+        {
+          const py::gil_scoped_release release;
+          device("cpu").normalize_columns(c);
+        }
+        return py::make_tuple(mean, variance);
+      },
+      py::arg("x"), "The mean and variance of each column.");
+  m.def(
+      "orthonormalize",
+      [](const py::array& rows) {
+        const Shape shape = shape_of(rows);
+        if (computing_dtype(rows, "rows") != DType::float64 || shape.size() != 2 || shape[0] > shape[1]) {
+          throw ValueError(
+              "[orthonormalize] a float64 matrix with at least as many columns as rows is needed");
+        }
+        py::array out = rows.attr("copy")("C");
+        auto* to = static_cast<double*>(out.mutable_data());
+        const py::gil_scoped_release release;
+        numerics::orthonormalize(shape[0], shape[1], to);
+        return out;
+      },
+      py::arg("rows"), "A copy whose rows are orthonormal.");
+  m.def(
+      "constrain",
+      [](const py::array& w, const std::string& kind, std::int64_t outer, std::int64_t reduced,
+         std::int64_t inner, double low, double high, double rate, double epsilon) {
+        ConstraintArguments c;
+        c.dtype = computing_dtype(w, "w");
+        if (outer < 0 || reduced < 0 || inner < 0 || outer * reduced * inner != w.size()) {
+          throw ValueError("[constrain] the extents must be those of the array");
+        }
+        py::array out = dense_copy(w, c.dtype, shape_of(w), "w");
+        if (out.ptr() == w.ptr() || !out.owndata()) out = out.attr("copy")();
+        c.kind = constraint_kind(kind);
+        c.outer = outer, c.reduced = reduced, c.inner = inner;
+        c.low = low, c.high = high, c.rate = rate, c.epsilon = epsilon;
+        c.values = out.mutable_data();
+        const py::gil_scoped_release release;
+        device("cpu").constrain(c);
+        return out;
+      },
+      py::arg("w"), py::arg("kind"), py::arg("outer"), py::arg("reduced"), py::arg("inner"), py::arg("low"),
+      py::arg("high"), py::arg("rate"), py::arg("epsilon"), "A copy for which the constraint holds.");
+}
+
+void bind_layers(py::class_<Sequential>& network) {
+  network
+      .def(
+          "add_dense",
+          [](Sequential& s, std::int64_t units, bool use_bias, const Activation& f) {
+            s.network.add_dense(units, use_bias, f);
+          },
+          py::arg("units"), py::arg("use_bias"), py::arg("activation"))
+      .def(
+          "add_activation", [](Sequential& s, const Activation& f) { s.network.add_activation(f); },
+          py::arg("activation"))
+      .def(
+          "add_row_activation",
+          [](Sequential& s, const Activation& f, std::int64_t axis) {
+            s.network.add_row_activation(f, axis);
+          },
+          py::arg("activation"), py::arg("axis"))
+      .def(
+          "add_dropout",
+          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
+          py::arg("rate"), py::arg("seed"))
+      .def("add_flatten", [](Sequential& s) { s.network.add_flatten(); })
+      .def(
+          "add_reshape", [](Sequential& s, const Shape& shape) { s.network.add_reshape(shape); },
+          py::arg("shape"))
+      .def("add_identity", [](Sequential& s) { s.network.add_identity(); })
+      .def(
+          "add_rescale",
+          [](Sequential& s, bool divide, const std::vector<double>& a, const std::vector<double>& b) {
+            s.network.add_rescale(divide, a, b);
+          },
+          py::arg("divide"), py::arg("a"), py::arg("b"))
+      .def(
+          "add_permute",
+          [](Sequential& s, const std::vector<std::int64_t>& order) { s.network.add_permute(order); },
+          py::arg("order"))
+      .def(
+          "add_repeat", [](Sequential& s, std::int64_t n) { s.network.add_repeat(n); }, py::arg("n"))
+      .def(
+          "add_batch_normalization",
+          [](Sequential& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale) {
+            s.network.add_batch_normalization(axis, momentum, epsilon, center, scale);
+          },
+          py::arg("axis"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"))
+      .def(
+          "add_row_normalization",
+          [](Sequential& s, const std::string& kind, std::int64_t axes, double epsilon, bool center,
+             bool scale, const std::string& scale_name) {
+            s.network.add_row_normalization(row_kind(kind), axes, epsilon, center, scale, scale_name);
+          },
+          py::arg("kind"), py::arg("axes"), py::arg("epsilon"), py::arg("center"), py::arg("scale"),
+          py::arg("scale_name") = "gamma")
+      .def(
+          "add_group_normalization",
+          [](Sequential& s, std::int64_t groups, double epsilon, bool center, bool scale) {
+            s.network.add_group_normalization(groups, epsilon, center, scale);
+          },
+          py::arg("groups"), py::arg("epsilon"), py::arg("center"), py::arg("scale"))
+      .def(
+          "add_prelu", [](Sequential& s, std::int64_t shared) { s.network.add_prelu(shared); },
+          py::arg("shared"))
+      .def(
+          "add_alpha_dropout",
+          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_alpha_dropout(rate, seed); },
+          py::arg("rate"), py::arg("seed"))
+      .def(
+          "add_masked_dropout",
+          [](Sequential& s, double rate, const Shape& noise_shape, std::uint64_t seed, bool alpha) {
+            s.network.add_masked_dropout(rate, noise_shape, seed, alpha);
+          },
+          py::arg("rate"), py::arg("noise_shape"), py::arg("seed"), py::arg("alpha") = false)
+      .def(
+          "add_gaussian_noise",
+          [](Sequential& s, double stddev, std::uint64_t seed) {
+            s.network.add_gaussian_noise(stddev, seed);
+          },
+          py::arg("stddev"), py::arg("seed"))
+      .def(
+          "add_gaussian_dropout",
+          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_gaussian_dropout(rate, seed); },
+          py::arg("rate"), py::arg("seed"))
+      .def(
+          "add_embedding",
+          [](Sequential& s, std::int64_t entries, std::int64_t columns) {
+            s.network.add_embedding(entries, columns);
+          },
+          py::arg("entries"), py::arg("columns"))
+      .def(
+          "add_activity_penalty",
+          [](Sequential& s, double l1, double l2) { s.network.add_activity_penalty(l1, l2); }, py::arg("l1"),
+          py::arg("l2"), "Part of the layer added last.")
+      .def("begin_residual", [](Sequential& s) { s.network.begin_residual(); })
+      .def("begin_shortcut", [](Sequential& s) { s.network.begin_shortcut(); })
+      .def("end_residual", [](Sequential& s) { s.network.end_residual(); })
+      .def(
+          "add_penalty",
+          [](Sequential& s, std::int64_t parameter, double l1, double l2) {
+            s.network.add_penalty(parameter, {l1, l2});
+          },
+          py::arg("parameter"), py::arg("l1"), py::arg("l2"))
+      .def(
+          "add_constraint",
+          [](Sequential& s, std::int64_t parameter, const std::string& kind, std::int64_t outer,
+             std::int64_t reduced, std::int64_t inner, double low, double high, double rate, double epsilon) {
+            s.network.add_constraint(
+                parameter, {constraint_kind(kind), outer, reduced, inner, low, high, rate, epsilon});
+          },
+          py::arg("parameter"), py::arg("kind"), py::arg("outer"), py::arg("reduced"), py::arg("inner"),
+          py::arg("low") = 0.0, py::arg("high") = 1.0, py::arg("rate") = 1.0, py::arg("epsilon") = 1e-7)
+      .def("set_trainable", &Sequential::set_trainable, py::arg("layer"), py::arg("trainable"))
+      .def(
+          "trained_ranges",
+          [](const Sequential& s) {
+            std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+            for (const nn::FlatRange& range : s.network.trained_ranges())
+              ranges.emplace_back(range.first, range.count);
+            return ranges;
+          },
+          "What a step changes of the flat buffers: offsets and counts.")
+      .def_property("calls_seen", &Sequential::calls_seen, &Sequential::set_calls_seen,
+                    "How often call_training was called: chooses its next random numbers.")
+      .def("call_training", &call_training, py::arg("x"), "The answer as in training; moving averages move.");
+}
+
+}  // namespace lamina::bindings

@@ -1,0 +1,47 @@
+// y = body(x) + shortcut(x), two chains of layers over the same input; an empty shortcut is x itself.
+#pragma once
+
+#include <memory>
+
+#include "nn/layer.h"
+
+namespace lamina::nn {
+
+class Residual final : public Layer {
+ public:
+  using Operations = std::vector<std::unique_ptr<Layer>>;
+  /// ValueError unless both chains give samples of one shape.
+  Residual(Shape input, const Shape& body_output, Operations body, const Shape& shortcut_output,
+           Operations shortcut);
+
+  void forward(const Pass&, const ForwardArguments&, bool without_ending) const override;
+  void backward(const Pass&, const BackwardArguments&) const override;
+  std::int64_t workspace(std::int64_t batch) const override;
+  bool penalizes() const override;
+  bool commits() const override;
+  void commit(const Pass&, const ParameterPointers&, const void* workspace) const override;
+  void set_trainable(std::int64_t index, bool trainable) override;
+  bool trains() const override;
+
+ private:
+  /// What one operation of a pass works with, in the workspace.
+  struct Step {
+    const Layer* operation;
+    const void* x;
+    void *y, *pre_activation, *workspace;
+    std::size_t first_parameter;
+  };
+  std::int64_t elements(const Layer&, std::int64_t batch) const;
+  /// The steps of one chain, laid out from `memory` on, which moves behind them. Returns the chain's output.
+  const void* lay_out(const Pass&, const Operations&, const void* x, char*& memory, std::size_t& parameter,
+                      std::vector<Step>& steps) const;
+  void run(const Pass&, const std::vector<Step>&, const ParameterPointers&) const;
+  /// From the gradient of the chain's output to `out`, through two buffers; `out` may be null.
+  void run_back(const Pass&, const std::vector<Step>&, const BackwardArguments&, const void* gradient,
+                void* const (&buffers)[2], void* out) const;
+
+  Operations body_, shortcut_;
+  std::int64_t widest_ = 1;
+};
+
+}  // namespace lamina::nn

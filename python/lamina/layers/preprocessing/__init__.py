@@ -1,0 +1,7 @@
+"""Layers that prepare data."""
+
+from lamina.layers.preprocessing.encoding import CategoryEncoding, Discretization
+from lamina.layers.preprocessing.normalization import Normalization
+from lamina.layers.preprocessing.rescaling import Rescaling
+
+__all__ = ["CategoryEncoding", "Discretization", "Normalization", "Rescaling"]

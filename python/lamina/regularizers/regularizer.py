@@ -1,0 +1,117 @@
+"""What every regularizer is, and sums of magnitudes and of squares."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from lamina import _checks, _core
+from lamina._arrays import floating_array
+from lamina._typing import Config
+from lamina.config import floatx
+from lamina.saving.serialization import Family
+
+REGULARIZERS = Family("regularizer", "regularizers")
+
+Self = TypeVar("Self", bound="Regularizer")
+
+
+class Regularizer:
+    """The base of all regularizers; only lamina's own can be trained with yet."""
+
+    def factors(self) -> tuple[float, float]:
+        """What the sum of magnitudes and the sum of squares are multiplied by."""
+        raise NotImplementedError(
+            "Regularizers of your own are not supported yet: use those of lamina.regularizers. "
+            f"Received: {type(self).__name__}"
+        )
+
+    def __call__(self, x: Any) -> float:
+        """The penalty of an array."""
+        l1, l2 = self.factors()
+        array = floating_array(x, "x", None, floatx())
+        return _core.penalty(array, l1, l2)
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {}
+
+    @classmethod
+    def from_config(cls: type[Self], config: Config) -> Self:
+        """The regularizer that `get_config` described."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value}" for key, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def _factor(where: str, name: str, value: Any, default: float) -> float:
+    if value is None:
+        return default
+    return _checks.number(where, name, value, low=0.0, open_high=True)
+
+
+@REGULARIZERS.register("l1_l2")
+class L1L2(Regularizer):
+    """l1 * sum(|x|) + l2 * sum(x^2).
+
+    Args:
+        l1: A finite number of at least 0.
+        l2: Likewise.
+
+    Example:
+        >>> lamina.regularizers.L1L2(l1=0.5, l2=0.25)(np.array([1.0, -2.0]))
+        2.75
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _factor("L1L2", "l1", l1, 0.0)
+        self.l2 = _factor("L1L2", "l2", l2, 0.0)
+
+    def factors(self) -> tuple[float, float]:
+        """What the sum of magnitudes and the sum of squares are multiplied by."""
+        return self.l1, self.l2
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@REGULARIZERS.register("l1")
+class L1(Regularizer):
+    """l1 * sum(|x|).
+
+    Args:
+        l1: A finite number of at least 0.
+    """
+
+    def __init__(self, l1: float | None = 0.01) -> None:
+        self.l1 = _factor("L1", "l1", l1, 0.01)
+
+    def factors(self) -> tuple[float, float]:
+        """What the sum of magnitudes and the sum of squares are multiplied by."""
+        return self.l1, 0.0
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {"l1": self.l1}
+
+
+@REGULARIZERS.register("l2")
+class L2(Regularizer):
+    """l2 * sum(x^2).
+
+    Args:
+        l2: A finite number of at least 0.
+    """
+
+    def __init__(self, l2: float | None = 0.01) -> None:
+        self.l2 = _factor("L2", "l2", l2, 0.01)
+
+    def factors(self) -> tuple[float, float]:
+        """What the sum of magnitudes and the sum of squares are multiplied by."""
+        return 0.0, self.l2
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {"l2": self.l2}
