@@ -48,7 +48,7 @@ class BackupAndRestore(Callback):
 
     Example:
         >>> keep = lamina.callbacks.BackupAndRestore("backup")
-        >>> model.fit(x, y, epochs=100, callbacks=[keep])
+        >>> history = model.fit(x, y, epochs=3, callbacks=[keep], verbose=0)
     """
 
     runs_last = True

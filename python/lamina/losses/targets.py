@@ -5,13 +5,12 @@ A trailing axis of 1 may be missing or too many, and nothing else is ever broadc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lamina._typing import Array, Shape
 
 
-@dataclass(frozen=True)
-class TargetRule:
+class TargetRule(NamedTuple):
     """What targets may be.
 
     Args:
