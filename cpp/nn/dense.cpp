@@ -113,6 +113,12 @@ void Dense::forward(const Pass& pass, const ForwardArguments& f, bool without_en
 }
 
 void Dense::backward(const Pass& pass, const BackwardArguments& b) const {
+  if (trains()) multiply_weight_gradient(pass, b);
+  if (b.input_gradient == nullptr) return;
+  multiply_input_gradient(pass, b);
+}
+
+void Dense::multiply_weight_gradient(const Pass& pass, const BackwardArguments& b) const {
   GemmArguments weights;  // dW = x^T dz over the rows of the batch, and db in the same pass
   weights.dtype = pass.dtype;
   weights.reduction = Reduction::rows;
@@ -128,8 +134,9 @@ void Dense::backward(const Pass& pass, const BackwardArguments& b) const {
   weights.c_row = units_;
   if (use_bias_) weights.column_sums = (*b.parameter_gradients)[1];
   pass.device.gemm(weights);
+}
 
-  if (b.input_gradient == nullptr) return;
+void Dense::multiply_input_gradient(const Pass& pass, const BackwardArguments& b) const {
   const bool fused = is_elementwise(b.below.activation);
   GemmArguments inputs;  // dx = dz W^T, times the derivative of the function below
   inputs.dtype = pass.dtype;

@@ -22,6 +22,8 @@ class Dense final : public Layer {
 
  private:
   void multiply_blocks(const Pass&, const ForwardArguments&) const;
+  void multiply_weight_gradient(const Pass&, const BackwardArguments&) const;
+  void multiply_input_gradient(const Pass&, const BackwardArguments&) const;
   std::int64_t rows(const Pass& pass) const { return pass.batch * positions_; }
 
   std::int64_t inputs_;  ///< extent of the last axis

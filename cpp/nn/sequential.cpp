@@ -332,12 +332,14 @@ void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool 
 
 void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const {
   check_inputs(x, network.input_shape());
-  constexpr std::int64_t blocks_between_ticks = 16;
-  const std::int64_t block = blocks_between_ticks * network.rows_a_block();
+  constexpr std::int64_t most_blocks = 16, most_bytes = std::int64_t{16} << 20;
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
+  const std::int64_t block_bytes = network.rows_a_block() * element_count(network.input_shape()) * item;
+  const std::int64_t block =
+      std::clamp<std::int64_t>(most_bytes / block_bytes, 1, most_blocks) * network.rows_a_block();
   const std::int64_t outputs = element_count(network.output_shape()) * item;
   // Converted inputs are kept for the next call, unless they are many.
-  const std::size_t most_kept = std::max(std::size_t{4} << 20, network.flat_bytes());
+  const std::size_t most_kept = std::max(static_cast<std::size_t>(most_bytes), network.flat_bytes());
   std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
   if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
   for (std::int64_t first = 0; first < x.rows; first += block) {

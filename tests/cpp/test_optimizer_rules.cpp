@@ -238,6 +238,7 @@ void fill(nn::Network& network) {
   network.add_dense(9, true, {});
   network.add_dense(4, true, {});
   network.build();
+  network.build_gradients();
   Numbers random(5);
   for (const nn::PlacedParameter& p : network.layout().parameters()) {
     for (void* flat : {network.values(), network.gradients()}) {
