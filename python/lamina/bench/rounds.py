@@ -8,12 +8,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lamina.bench.cases import Case
 from lamina.bench.contenders import REGISTRY
+
+# Threads of some libraries look for work long after a call: until they sleep, they take a processor
+# from whoever is measured next.
+_SETTLING = 0.15  # seconds
 
 
 class ContenderError(RuntimeError):
@@ -149,6 +154,8 @@ def measure_case(
     for turn in range(rounds):
         first = turn % max(1, len(ready))  # nobody always follows the same one
         for worker in ready[first:] + ready[:first]:
+            if len(ready) > 1:
+                time.sleep(_SETTLING)
             try:
                 times.setdefault(worker.name, []).append(worker.ask("round", seconds=seconds))
             except ContenderError as error:
