@@ -1,6 +1,6 @@
 """Data that come in batches: from arrays, files, generators and objects with indices."""
 
 from lamina.data.dataset import Dataset
-from lamina.data.py_dataset import PyDataset
+from lamina.data.py_dataset import PyDataset as PyDataset
 
-__all__ = ["Dataset", "PyDataset"]
+__all__ = ["Dataset"]  # PyDataset is at home in lamina.utils
