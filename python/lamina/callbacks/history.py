@@ -41,8 +41,8 @@ class History(Callback):
         """Draws curves over the epochs, those of validation dashed; needs matplotlib.
 
         Args:
-            keys: Which of `history`, without the prefix of validation; None draws all, each in a picture of its
-                own.
+            keys: Which of `history`, without the prefix of validation; None draws all, each
+                in a picture of its own.
             axes: Matplotlib axes to draw everything in; None makes a figure.
             logarithmic: Whether the values' axis is logarithmic.
 
