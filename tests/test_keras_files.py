@@ -366,3 +366,12 @@ def test_h5py_is_needed_for_these_files_only(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
     assert not (tmp_path / "n.keras").exists()
+
+
+def test_what_keras_cannot_say_is_not_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    model.compile("sgd", "mse", missing_targets="ignore")
+    with pytest.raises(ValueError, match="missing targets"):
+        model.save(tmp_path / "model.keras")
+    assert not (tmp_path / "model.keras").exists()

@@ -46,6 +46,11 @@ def save(model: Sequential, state: Mapping[str, Any]) -> bytes:
     _add_shapes(model, config)
     compiled = model.get_compile_config()
     if compiled is not None:
+        if compiled.pop("missing_targets", "error") != "error":
+            raise ValueError(
+                "save: Keras has no setting for missing targets; save as '.safetensors'. "
+                "Received: a model compiled with missing_targets='ignore'"
+            )
         defaults = {
             "loss_weights": None,
             "weighted_metrics": None,
