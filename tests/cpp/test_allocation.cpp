@@ -32,6 +32,8 @@ std::atomic<long> allocations{0};
 constexpr bool kCounts = false;
 #elif defined(__GLIBC__)
 constexpr bool kCounts = true;
+// The C++ library is to find these, too.
+#pragma GCC visibility push(default)
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -48,6 +50,7 @@ int posix_memalign(void** to, std::size_t alignment, std::size_t n) {
   return *to == nullptr ? 12 : 0;
 }
 }
+#pragma GCC visibility pop
 #elif !defined(_WIN32)
 constexpr bool kCounts = true;
 void* operator new(std::size_t n) {
