@@ -51,13 +51,18 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
     return done.stdout, json.loads(file.read_text("utf-8"))
 
 
+def of_a_busy_machine(remark: str) -> bool:
+    return "FMA peak was" in remark
+
+
 def test_a_run_prints_a_table(quick_run: tuple[str, dict[str, Any]]) -> None:
     text, _ = quick_run
     assert "FMA peak" in text
     for title in SECTIONS.values():
         assert title in text
     assert "rl-policy 1 row in C++" in text
-    assert "note:" not in text
+    notes = [line for line in text.splitlines() if "note:" in line]
+    assert all(of_a_busy_machine(note) for note in notes)
 
 
 def test_a_run_writes_what_it_measured(quick_run: tuple[str, dict[str, Any]]) -> None:
@@ -78,7 +83,7 @@ def test_a_run_writes_what_it_measured(quick_run: tuple[str, dict[str, Any]]) ->
         assert 0 < ours["min"] <= ours["median"] <= ours["max"]
         assert result["share_of_limit"] == result["limit"]["seconds"] / ours["median"]
     assert document["summary"]["step"]["numpy"]["cases"] == 1
-    assert document["remarks"] == []
+    assert all(of_a_busy_machine(remark) for remark in document["remarks"])
 
 
 def test_listing_measures_nothing(capsys: pytest.CaptureFixture[str]) -> None:
