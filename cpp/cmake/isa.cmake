@@ -32,7 +32,8 @@ else()
   set(LAMINA_ISAS scalar)
 endif()
 
-# -O3 for kernels whatever the build type; sanitizer builds lower it, since they compile for minutes.
+# -O3 for kernels whatever the build type; sanitizer builds lower it, since they compile for minutes
+# (and leave out the check of pointers for overflow, which took most of them; a list of options).
 set(LAMINA_KERNEL_OPTIMIZATION -O3 CACHE STRING "Optimisation of the kernels")
 
 # lamina_add_isa_objects(<out-variable> <files...>): compiles each *.isa.cpp once for
