@@ -425,9 +425,11 @@ def test_a_raising_poll_leaves_a_usable_model() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_stops_within_a_moment() -> None:
     script = textwrap.dedent("""
-        import sys, time
+        import signal, sys, time
         import numpy as np
         import lamina
+        # A process that a shell started in the background ignores it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         x = np.zeros((100_000, 64), "float32")
         y = np.zeros(100_000, "float32")
         model = lamina.Sequential([lamina.Input((64,)), lamina.layers.Dense(128, "relu"),
