@@ -172,11 +172,14 @@ void init_network(py::module_& m) {
           py::arg("i"), py::arg("value"))
       .def(
           "get_gradient",
-          [](Sequential& s, std::int64_t i) {
+          [](Sequential& s, std::int64_t i) -> std::optional<py::array> {
             s.network.build_gradients();
+            if (i >= 0 && !s.stored_gradient(static_cast<std::size_t>(i))) return std::nullopt;
             return read(s, s.network.gradients(), i);
           },
-          py::arg("i"), "The gradient of the last training step.")
+          py::arg("i"), "The gradient of the last training step; None where it was used without being stored.")
+      .def_property("fuses_updates", &Sequential::fuses_updates, &Sequential::set_fuses_updates,
+                    "Whether a large first kernel is updated while its gradient is computed.")
       .def(
           "compile",
           [](Sequential& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,

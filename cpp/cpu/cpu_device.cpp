@@ -86,6 +86,7 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::add_metric(arguments, state);
   }
+  bool fuses_updates() const override { return true; }
   void update(const UpdateArguments& arguments) override {
     const FloatEnvironment environment;
     cpu::update(arguments);

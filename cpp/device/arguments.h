@@ -47,6 +47,11 @@ struct GemmArguments {
   // Weight gradients: also the sums of B's columns, in the same chunks and tree
   // (the bias gradient). B's chain is +0 + b[0] + b[1] ... within a chunk.
   void* column_sums = nullptr;  ///< [n], or null
+
+  /// Weight gradients: the update that C is the gradient for, element by element (c_row == n), done
+  /// as soon as elements of C are known, with the bits of Device::update(). C is undefined after it.
+  /// Only where the device fuses_updates(); no other epilogue; or null.
+  const struct UpdateArguments* update = nullptr;
 };
 
 /// A row is one position of the last axis; a batch has `rows` of them.

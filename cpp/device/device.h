@@ -64,6 +64,8 @@ class Device {
   virtual void add_metric(const MetricArguments&, double* state) = 0;
 
   // Optimizers.
+  /// Whether gemm() takes GemmArguments::update.
+  virtual bool fuses_updates() const { return false; }
   virtual void update(const UpdateArguments&) = 0;
   virtual void flat(const FlatArguments&) = 0;
   /// Sum of x[i] * y[i], in the order of cpu/flat/flat.h.

@@ -133,6 +133,7 @@ void Dense::multiply_weight_gradient(const Pass& pass, const BackwardArguments& 
   weights.c = (*b.parameter_gradients)[0];
   weights.c_row = units_;
   if (use_bias_) weights.column_sums = (*b.parameter_gradients)[1];
+  weights.update = b.kernel_update;
   pass.device.gemm(weights);
 }
 

@@ -14,6 +14,7 @@ class Dense final : public Layer {
   bool absorb(const Activation&) override;
   void forward(const Pass&, const ForwardArguments&, bool without_ending) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool updates_kernel() const override { return true; }
 
   // The kernel in blocks of columns (see kernel_blocks.h): block after block, each [inputs, columns].
   std::int64_t column_blocks(DType dtype) const;

@@ -56,6 +56,9 @@ struct BackwardArguments {
   const ParameterPointers* parameters = nullptr;
   const ParameterPointers* parameter_gradients = nullptr;
   void* workspace = nullptr;  ///< as the forward pass left it
+  /// The update of parameter 0, to be done in place of leaving its gradient; only where the layer
+  /// updates_kernel() and input_gradient is null. Else null.
+  const UpdateArguments* kernel_update = nullptr;
 };
 
 class Layer {
@@ -80,6 +83,8 @@ class Layer {
   virtual void forward(const Pass&, const ForwardArguments&, bool without_ending) const = 0;
   /// Fills the gradients of the parameters and, if wanted, of the input.
   virtual void backward(const Pass&, const BackwardArguments&) const = 0;
+  /// Whether backward() takes BackwardArguments::kernel_update.
+  virtual bool updates_kernel() const { return false; }
   /// Whether the layer does nothing outside of training.
   virtual bool training_only() const { return false; }
 

@@ -192,7 +192,7 @@ Below Network::ending_of(std::size_t i, const Activations& activations) const {
 }
 
 void Network::backward(const Pass& pass, std::size_t count, void* gradient, Activations& activations,
-                       Monitor* monitor) const {
+                       Monitor* monitor, LowestBackward* lowest) const {
   // No gradient is needed below the first operation that trains.
   std::size_t first = 0;
   while (first < count && !operations_[first]->trains()) ++first;
@@ -209,9 +209,24 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
     b.parameters = &value_pointers_[i];
     b.parameter_gradients = &gradient_pointers_[i];
     b.workspace = activations.slots[i].workspace.get();
+    if (lowest != nullptr && i == first && find_large_kernel(i, lowest->kernel)) {
+      lowest->operation = operations_[i].get();
+      lowest->arguments = b;
+      return;
+    }
     operations_[i]->backward(pass, b);
     gradient = other;
   }
+}
+
+bool Network::find_large_kernel(std::size_t operation, std::size_t& place) const {
+  // A small gradient is still in a near cache when the optimizer reads it.
+  constexpr std::size_t near_bytes = 256 * 1024;
+  if (!operations_[operation]->updates_kernel() || !device_.fuses_updates()) return false;
+  const auto& all = layout_.parameters();
+  place = 0;
+  while (place < all.size() && all[place].operation != operation) ++place;
+  return place < all.size() && static_cast<std::size_t>(all[place].count) * size_of(dtype_) > near_bytes;
 }
 
 std::int64_t Network::widest_output() const {

@@ -27,6 +27,13 @@ struct Activations {
   std::vector<const void*> inputs;  ///< what each operation read in the last forward pass
 };
 
+/// What remains of a backward pass: the lowest operation that trains.
+struct LowestBackward {
+  const Layer* operation = nullptr;  ///< null: nothing
+  std::size_t kernel = 0;            ///< the place of its kernel in the layout
+  BackwardArguments arguments;
+};
+
 class Network {
  public:
   Network(Shape input, DType dtype, Device& device);
@@ -119,7 +126,10 @@ class Network {
                 Monitor*) const;
   /// From the gradient of operation count-1's output, with respect to its ending's input,
   /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
-  void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*) const;
+  /// With `lowest`, the operation that comes last is left to the caller, who finds it there, if it
+  /// can update its kernel itself and that is large; else `lowest` stays as it is.
+  void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*,
+                LowestBackward* lowest = nullptr) const;
   /// Makes `activations` hold `batch` samples for training; on failure it holds none.
   void reserve(Activations& activations, std::int64_t batch) const;
   /// The function that ended operation `i`, with what its derivative needs.
@@ -149,6 +159,8 @@ class Network {
   void activate(const Activation&);
   std::size_t checked_parameter(std::int64_t parameter) const;
   std::int64_t widest_output() const;
+  /// The place of an operation's first parameter, if its gradient is better not stored.
+  bool find_large_kernel(std::size_t operation, std::size_t& place) const;
   void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2], void* out,
                    const KernelBlocks* blocks) const;
 

@@ -242,7 +242,24 @@ const std::vector<Optimizer::Piece>& Optimizer::last_pieces(const Network& netwo
   return pieces_made_ ? pieces_ : pieces(network, nullptr);
 }
 
-void Optimizer::step(const Network& network, const std::vector<FlatRange>* trainable) {
+bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* trainable,
+                         const PlacedParameter& parameter, Separate& part) {
+  if (!whole_rule() || settings_.kind == OptimizerKind::nadam || clips_norms() || loss_scale() != 1.0 || settings_.dynamic_scale != 0.0 ||
+      settings_.gradient_accumulation_steps > 1) {
+    return false;
+  }
+  const std::vector<Piece>& all = pieces(network, trainable);
+  if (all.empty() || all.front().first != parameter.offset) return false;
+  Piece piece = all.front();
+  piece.count = parameter.count;
+  part.treatment = plain_treatment();
+  part.update = arguments(network, piece);
+  complete(part.update, piece, part.treatment);
+  return true;
+}
+
+void Optimizer::step(const Network& network, const std::vector<FlatRange>* trainable,
+                     const PlacedParameter* done) {
   Device& device = network.device();
   if (lbfgs_) throw StateError("[optimizer] L-BFGS takes no single steps");
   pieces(network, trainable);
@@ -259,7 +276,7 @@ void Optimizer::step(const Network& network, const std::vector<FlatRange>* train
   }
   const void* gradients = gathered(network);
   if (gradients != nullptr) {
-    apply(network, gradients);
+    apply(network, gradients, done);
   } else if (settings_.use_ema) {
     for (const Piece& piece : pieces_) average(network, piece);
   }
@@ -322,14 +339,20 @@ void Optimizer::average(const Network& network, const Piece& piece) {
   }
 }
 
-void Optimizer::apply(const Network& network, const void* gradients) {
+UpdateTreatment Optimizer::plain_treatment() const {
+  UpdateTreatment treatment;
+  treatment.decay_rate = rate_;
+  if (!clips_norms()) treatment.clip_value = settings_.clipvalue.value_or(0.0);
+  return treatment;
+}
+
+void Optimizer::apply(const Network& network, const void* gradients, const PlacedParameter* done) {
   Device& device = network.device();
   const DType dtype = network.dtype();
   if (settings_.kind == OptimizerKind::nadam) {
     nadam_product_ *= nadam_momentum(settings_.beta_1, updates() + 1);
   }
-  UpdateTreatment treatment;
-  treatment.decay_rate = rate_;
+  UpdateTreatment treatment = plain_treatment();
   const auto norm = [&](const Piece& piece) {
     const void* g = at(gradients, piece.first, dtype);
     return device.dot(dtype, piece.count, g, g);
@@ -367,56 +390,70 @@ void Optimizer::apply(const Network& network, const void* gradients) {
       treatment.clip_scale = finite ? global_limit / length : std::numeric_limits<double>::quiet_NaN();
       treatment.clip_divisor = 1.0;
     }
-  } else {
-    treatment.clip_value = settings_.clipvalue.value_or(0.0);
   }
-  for (const Piece& piece : pieces_) update(network, gradients, piece, treatment);
+  for (Piece piece : pieces_) {
+    if (done != nullptr && piece.first == done->offset) {
+      // The gap behind it, too: it holds zeros.
+      const std::int64_t behind = std::min(placed(done->count), piece.count);
+      piece.first += behind;
+      piece.count -= behind;
+    }
+    if (piece.count > 0) update(network, gradients, piece, treatment);
+  }
+}
+
+UpdateArguments Optimizer::arguments(const Network& network, const Piece& piece) const {
+  UpdateArguments u;
+  u.dtype = network.dtype();
+  u.kind = settings_.kind;
+  u.n = piece.count;
+  u.parameters = at(network.values(), piece.first, u.dtype);
+  u.momentum = settings_.momentum;
+  u.beta_1 = settings_.beta_1;
+  u.beta_2 = settings_.beta_2;
+  u.epsilon = settings_.epsilon;
+  if (is_elementwise(settings_.kind) || piece.adam) {
+    const std::size_t own = slot_names_.size() - static_cast<std::size_t>(slot_count(settings_.kind));
+    for (int i = 0; i < slot_count(settings_.kind); ++i) {
+      u.slots[i] = at(slots_[own + static_cast<std::size_t>(i)].get(), piece.first, u.dtype);
+    }
+  }
+  return u;
+}
+
+double Optimizer::adam_rate(double rate) const {
+  const std::int64_t t = updates() + 1;
+  return rate * root(bias_correction(settings_.beta_2, t)) / bias_correction(settings_.beta_1, t);
+}
+
+void Optimizer::complete(UpdateArguments& u, const Piece& piece, UpdateTreatment& treatment) const {
+  u.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate_) : rate_;
+  fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
+  if (plain_) return;
+  treatment.decay = piece.decay;
+  if (settings_.use_ema) {
+    treatment.average = at(slots_[slot_index("average")].get(), piece.first, u.dtype);
+    treatment.average_momentum = average_momentum();
+    treatment.overwrite = averages_overwrite();
+  }
+  u.treatment = &treatment;
 }
 
 void Optimizer::update(const Network& network, const void* gradients, const Piece& piece,
                        UpdateTreatment treatment) {
   Device& device = network.device();
   const DType dtype = network.dtype();
-  treatment.decay = piece.decay;
-  const std::size_t own = slot_names_.size() - static_cast<std::size_t>(slot_count(settings_.kind));
-  const std::int64_t t = updates() + 1;
-  const bool whole_rule = is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb;
-
-  UpdateArguments u;
-  u.dtype = dtype;
-  u.kind = settings_.kind;
-  u.n = piece.count;
-  u.parameters = at(network.values(), piece.first, dtype);
+  UpdateArguments u = arguments(network, piece);
   u.gradients = at(gradients, piece.first, dtype);
-  u.momentum = settings_.momentum;
-  u.beta_1 = settings_.beta_1;
-  u.beta_2 = settings_.beta_2;
-  u.epsilon = settings_.epsilon;
-  if (whole_rule || settings_.kind == OptimizerKind::lamb || piece.adam) {
-    for (int i = 0; i < slot_count(settings_.kind); ++i) {
-      u.slots[i] = at(slots_[own + static_cast<std::size_t>(i)].get(), piece.first, dtype);
-    }
-  }
-  const auto adam_rate = [&](double rate) {
-    return rate * root(bias_correction(settings_.beta_2, t)) / bias_correction(settings_.beta_1, t);
-  };
-  if (whole_rule) {
-    u.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate_) : rate_;
-    fill_numbers(settings_, rate_, t, nadam_product_, u.numbers);
-    if (!plain_) {
-      if (settings_.use_ema) {
-        treatment.average = at(slots_[slot_index("average")].get(), piece.first, dtype);
-        treatment.average_momentum = average_momentum();
-        treatment.overwrite = averages_overwrite();
-      }
-      u.treatment = &treatment;
-    }
+  if (whole_rule()) {
+    complete(u, piece, treatment);
     device.update(u);
     return;
   }
+  treatment.decay = piece.decay;
   if (settings_.kind == OptimizerKind::lamb) {
     u.slots[2] = at(scratch(network, 1), piece.first, dtype);
-    fill_numbers(settings_, rate_, t, nadam_product_, u.numbers);
+    fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
     u.treatment = &treatment;
     device.update(u);
     lamb(network, piece);

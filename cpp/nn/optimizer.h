@@ -27,7 +27,18 @@ class Optimizer {
   /// One step from the network's gradients, with the learning rate that prepare() settled. `trainable`
   /// are the ranges to update, in order; a parameter is in one of them as a whole or not at all.
   /// Null: all parameters. Not for L-BFGS.
-  void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr);
+  /// `done`: a parameter that separate() was asked for, and that stays as it is.
+  void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr,
+            const PlacedParameter* done = nullptr);
+  /// One parameter's part of the coming step, for whoever has its gradients before anybody else.
+  struct Separate {
+    UpdateArguments update;  ///< but for the gradients
+    UpdateTreatment treatment;
+  };
+  /// Fills in the part of `parameter`, the first of all that are trained. False where the rule
+  /// needs more than each element's own gradient.
+  bool separate(const Network& network, const std::vector<FlatRange>* trainable,
+                const PlacedParameter& parameter, Separate& part);
   /// By what the gradient of the loss is to be multiplied: step() divides by it.
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
@@ -82,8 +93,20 @@ class Optimizer {
   double decay_of(std::size_t index, bool adam) const;
   /// The gradients after loss scaling and accumulation; null when this step only adds up.
   const void* gathered(const Network& network);
-  void apply(const Network& network, const void* gradients);
+  void apply(const Network& network, const void* gradients, const PlacedParameter* done);
+  bool whole_rule() const {
+    return is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb;
+  }
   void update(const Network& network, const void* gradients, const Piece& piece, UpdateTreatment treatment);
+  bool clips_norms() const {
+    return settings_.clipnorm.value_or(0.0) > 0.0 || settings_.global_clipnorm.value_or(0.0) > 0.0;
+  }
+  UpdateTreatment plain_treatment() const;
+  /// Where a piece lies and the settings; gradients, rate, numbers and treatment are still missing.
+  UpdateArguments arguments(const Network& network, const Piece& piece) const;
+  /// The rate and numbers of a whole_rule(), and the treatment if there is any.
+  void complete(UpdateArguments& u, const Piece& piece, UpdateTreatment& treatment) const;
+  double adam_rate(double rate) const;
   void average(const Network& network, const Piece& piece);
   bool averages_overwrite() const;
   double average_momentum() const;

@@ -2,11 +2,10 @@
 
 namespace lamina::nn {
 
-namespace {
-constexpr std::int64_t kPlacement = 16;  // elements: at least one whole vector in both dtypes
-
-std::int64_t placed(std::int64_t count) { return (count + kPlacement - 1) / kPlacement * kPlacement; }
-}  // namespace
+std::int64_t placed(std::int64_t count) {
+  constexpr std::int64_t placement = 16;  // elements: at least one whole vector in both dtypes
+  return (count + placement - 1) / placement * placement;
+}
 
 void ParameterLayout::add(std::int64_t layer, std::size_t operation, const Parameter& parameter) {
   const std::int64_t count = element_count(parameter.shape);

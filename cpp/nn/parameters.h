@@ -8,6 +8,9 @@
 
 namespace lamina::nn {
 
+/// What a parameter of `count` elements takes in a flat buffer, with the gap behind it.
+std::int64_t placed(std::int64_t count);
+
 /// Where one parameter lies in every flat buffer (values, gradients, optimizer slots).
 struct PlacedParameter {
   std::int64_t layer;  ///< the index that the user knows

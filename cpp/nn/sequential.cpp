@@ -209,20 +209,22 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
   }
 
   if (training) {
+    LowestBackward lowest;
+    const bool fuses = update && fuses_updates_ && !network.penalizes();
     if (plan_.operations > 0) {
       const Below ending = network.ending_of(plan_.operations - 1, activations_);
       if (!plan_.without_ending && ending.activation.kind != ActivationKind::linear) {
         device.activate_backward(dtype, ending.activation, loss_rows, columns, ending.saved, gradient,
                                  gradient);
       }
-      network.backward(pass, plan_.operations, gradient, activations_, &monitor);
+      network.backward(pass, plan_.operations, gradient, activations_, &monitor, fuses ? &lowest : nullptr);
     }
     if (network.penalizes()) penalty += network.penalties(true, optimizer_->loss_scale());
     monitor.tick();
     if (!update) return mean + penalty;
     optimizer_->prepare();
     const std::unique_lock lock(parameters_lock_);
-    optimizer_->step(network, &network.trained_ranges());
+    take_step(pass, lowest);
     network.constrain();
     network.commit(pass, activations_);
     ++steps_seen_;
@@ -233,6 +235,25 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
   const double sum = plain ? total : mean * samples;
   add_loss(penalty == 0.0 ? sum : sum + penalty * samples, loss_rows);
   return mean + penalty;
+}
+
+void Sequential::take_step(const Pass& pass, LowestBackward& lowest) {
+  const std::vector<FlatRange>* const trained = &network.trained_ranges();
+  stored_all_ = true;
+  if (lowest.operation == nullptr) return optimizer_->step(network, trained);
+  // Nothing reads the lowest kernel any more: its elements are updated while their gradients are near.
+  const PlacedParameter& kernel = network.layout().parameters()[lowest.kernel];
+  Optimizer::Separate part;
+  if (optimizer_->separate(network, trained, kernel, part)) {
+    lowest.arguments.kernel_update = &part.update;
+    lowest.operation->backward(pass, lowest.arguments);
+    optimizer_->step(network, trained, &kernel);
+    stored_all_ = false;
+    not_stored_ = lowest.kernel;
+  } else {
+    lowest.operation->backward(pass, lowest.arguments);
+    optimizer_->step(network, trained);
+  }
 }
 
 void Sequential::add_loss(double total, std::int64_t rows) {

@@ -72,6 +72,12 @@ class Sequential {
   /// anything but the loss's mean.
   void set_watch(bool on) { watch_ = on; }
   bool watch() const { return watch_; }
+  /// Whether a large first kernel is updated in the product that computes its gradient; the bits
+  /// are the same.
+  void set_fuses_updates(bool on) { fuses_updates_ = on; }
+  bool fuses_updates() const { return fuses_updates_; }
+  /// Whether the last step left a parameter's gradient in the network.
+  bool stored_gradient(std::size_t parameter) const { return stored_all_ || parameter != not_stored_; }
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
 
@@ -117,6 +123,8 @@ class Sequential {
   /// Returns the batch's mean loss. Training without `update` leaves the gradients, in
   /// pending_state_ the metrics, and changes nothing else.
   double step(std::int64_t rows, bool training, Monitor&, bool update = true);
+  /// The optimizer's step, after what remains of the backward pass.
+  void take_step(const Pass&, LowestBackward&);
   void add_loss(double total, std::int64_t rows);
   /// An epoch of an optimizer that works on all samples at once.
   void descend(const Samples&, Monitor&);
@@ -127,7 +135,8 @@ class Sequential {
   std::int64_t steps_seen_ = 0;
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
-  bool watch_ = false;
+  bool watch_ = false, fuses_updates_ = true, stored_all_ = true;
+  std::size_t not_stored_ = 0;
   std::uint64_t calls_seen_ = 0;  ///< of call_training
   Objective objective_;
   TargetForm target_form_ = TargetForm::values;

@@ -7,6 +7,7 @@
 #include "core/threads.h"
 #include "cpu/dispatch.h"
 #include "cpu/gemm/plan.h"
+#include "cpu/optimizer/optimizer.h"
 #include "numerics/order.h"
 
 namespace lamina::cpu {
@@ -78,6 +79,7 @@ struct Product {
   const T* a;
   const T* b;
   Epilogue<T> epilogue;
+  const UpdateArguments* update = nullptr;  // what C is the gradient for: then it is not stored
 };
 
 template <class T>
@@ -114,8 +116,8 @@ struct Workspace {
     const auto bytes = static_cast<std::int64_t>(sizeof(T));
     several_pieces = piece < depth;
     // A single row of the transpose may be a column of C that lies as a row does.
-    direct = !plan.swapped ||
-             (plan.size.m == 1 && product.epilogue.c_row == 1 && product.epilogue.bias == nullptr);
+    direct = product.update == nullptr && !plan.swapped;
+    direct = direct || (plan.swapped && plan.size.m == 1 && product.epilogue.c_row == 1 && product.epilogue.bias == nullptr);
 
     std::int64_t size_a = 0, size_b = 0, size_result = 0;
     if (plan.pack_a)
@@ -217,7 +219,14 @@ void multiply_range(const Product<T>& product, const Range& range) {
         f.multiply(block);
       }
 
-      if (!plan.swapped) {
+      if (product.update != nullptr) {
+        const bool whole_rows = block.columns == size.n;
+        const std::int64_t runs = whole_rows ? 1 : block.rows;
+        const std::int64_t length = whole_rows ? block.rows * block.columns : block.columns;
+        for (std::int64_t r = 0; r < runs; ++r) {
+          update_range(*product.update, (row + r) * size.n + column, length, work.result + r * length);
+        }
+      } else if (!plan.swapped) {
         epilogue.finish(row, block.rows, column, block.columns);
       } else {
         if (!work.direct) {
@@ -318,6 +327,12 @@ void store_empty_sums(const Epilogue<T>& epilogue, std::int64_t m, std::int64_t 
   for (std::int64_t i = 0; i < m; ++i) epilogue.finish(i, 1, 0, n);
 }
 
+void update_after(const GemmArguments& g) {
+  UpdateArguments u = *g.update;
+  u.gradients = g.c;
+  update(u);
+}
+
 template <class T>
 void run(const GemmArguments& g) {
   static constexpr T kOne = T(1);
@@ -349,6 +364,7 @@ void run(const GemmArguments& g) {
   if (g.k == 0) {
     store_empty_sums(epilogue, g.m, g.n);
     if (wants_sums) store_empty_sums(sums, 1, g.n);
+    if (g.update != nullptr) update_after(g);
     return;
   }
   if (g.n == 0 || (g.m == 0 && !wants_sums)) return;
@@ -357,7 +373,18 @@ void run(const GemmArguments& g) {
     row_of_ones = make_product(sums_size, &kOne, b, sums, g.m == 0);
     if (g.m == 0) return run_product(row_of_ones);
   }
-  run_product(make_product(size, a, b, epilogue, true), wants_sums ? &row_of_ones : nullptr);
+  const Product<T>* const other = wants_sums ? &row_of_ones : nullptr;
+  if (g.update != nullptr) {
+    ProductSize consumed = size;
+    consumed.consumed = true;
+    Product<T> product = make_product(consumed, a, b, epilogue, true);
+    if (!product.plan.swapped && product.plan.depth_tasks == 1) {
+      product.update = g.update;
+      return run_product(product, other);
+    }
+  }
+  run_product(make_product(size, a, b, epilogue, true), other);
+  if (g.update != nullptr) update_after(g);
 }
 
 }  // namespace

@@ -207,6 +207,11 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.rows =
       std::min(task_rows, std::max<std::int64_t>(16, kBlockBytes / (plan.depth * size.element_bytes)));
   plan.columns = std::min(task_columns, used_once ? plan.shape.panel * kernels.lanes : kBlockColumns);
+  if (size.consumed) {
+    const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
+    const std::int64_t most = kResultBytes / row_bytes / plan.shape.strip * plan.shape.strip;
+    plan.rows = std::min(plan.rows, std::max(most, 4 * plan.shape.strip));
+  }
   const bool apart = plan.depth < task_depth || plan.swapped;
   if (apart) {
     const std::int64_t most = kResultBytes / (plan.rows * size.element_bytes) / kernels.lanes * kernels.lanes;

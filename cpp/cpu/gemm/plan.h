@@ -14,6 +14,7 @@ struct ProductSize {
   std::int64_t a_row = 0, a_column = 0, b_row = 0, b_column = 0, c_row = 0;
   std::int64_t chunk = 0;
   std::int64_t element_bytes = 0;
+  bool consumed = false;  ///< blocks of C are used at once and not stored
 };
 
 /// What a plan has to know of the kernels.

@@ -115,10 +115,32 @@ void update_range(const OptimizerKernels::Steps<T>& step, const StepConstants<T>
 }
 
 template <class T>
+StepConstants<T> constants_of(const UpdateArguments& u) {
+  return {static_cast<T>(u.rate), static_cast<T>(u.momentum), static_cast<T>(1.0 - u.beta_1),
+          static_cast<T>(1.0 - u.beta_2), static_cast<T>(u.epsilon)};
+}
+
+template <class T>
+void update_range_as(const UpdateArguments& u, std::int64_t first, std::int64_t n, const void* gradients) {
+  const auto from_first = [first](void* flat) -> void* {
+    return flat == nullptr ? nullptr : static_cast<T*>(flat) + first;
+  };
+  UpdateArguments range = u;
+  range.parameters = from_first(u.parameters);
+  range.gradients = gradients;
+  for (void*& slot : range.slots) slot = from_first(slot);
+  UpdateTreatment treatment;
+  if (u.treatment != nullptr) {
+    treatment = *u.treatment;
+    treatment.average = from_first(treatment.average);
+    range.treatment = &treatment;
+  }
+  update_range(steps<T>(), constants_of<T>(u), range, 0, n);
+}
+
+template <class T>
 void update_as(const UpdateArguments& u) {
-  const StepConstants<T> constants = {static_cast<T>(u.rate), static_cast<T>(u.momentum),
-                                      static_cast<T>(1.0 - u.beta_1), static_cast<T>(1.0 - u.beta_2),
-                                      static_cast<T>(u.epsilon)};
+  const StepConstants<T> constants = constants_of<T>(u);
   const OptimizerKernels::Steps<T>& step = steps<T>();
   const bool plain = u.kind < OptimizerKind::adam && u.treatment == nullptr;
   const double per_byte = plain ? kNanosecondsPerByteSgd : kNanosecondsPerByteAdam;
@@ -144,6 +166,15 @@ void update(const UpdateArguments& arguments) {
     update_as<float>(arguments);
   } else {
     update_as<double>(arguments);
+  }
+}
+
+void update_range(const UpdateArguments& arguments, std::int64_t first, std::int64_t n,
+                  const void* gradients) {
+  if (arguments.dtype == DType::float32) {
+    update_range_as<float>(arguments, first, n, gradients);
+  } else {
+    update_range_as<double>(arguments, first, n, gradients);
   }
 }
 

@@ -53,5 +53,8 @@ namespace lamina::cpu {
 
 /// Updates the parameters and the slots that the rule has. The ranges do not overlap.
 void update(const UpdateArguments& arguments);
+/// The same for elements first .. first + n - 1 alone, in the calling thread; `gradients` are theirs.
+void update_range(const UpdateArguments& arguments, std::int64_t first, std::int64_t n,
+                  const void* gradients);
 
 }  // namespace lamina::cpu

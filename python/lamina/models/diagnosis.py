@@ -30,7 +30,8 @@ def diagnose(model: Any, samples: Samples) -> str:
     if lost:
         # The gradient flows from the last layer to the first.
         for place, variable in reversed(placed):
-            if not np.isfinite(network.get_gradient(place)).all():
+            gradient = network.get_gradient(place)  # None: its traces are in the weight itself
+            if not np.isfinite(variable.numpy() if gradient is None else gradient).all():
                 return (
                     f"In the step before, the gradient of '{variable.path}' was not finite, the "
                     "first one on the way back from the loss: try a lower learning rate, or clip "
