@@ -61,11 +61,7 @@ template <class T>
 void pack_strip(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t a_row, std::int64_t a_column,
                 T* to) {
   using V = typename VectorOf<T>::Type;
-  if (a_row == 1 && rows <= V::lanes) {
-    for (std::int64_t l = 0; l < depth; ++l) {
-      V::load_partial(a + l * a_column, static_cast<std::size_t>(rows)).store(to + l * rows);
-    }
-  } else if (a_column == 1 && rows <= V::lanes) {
+  if (a_column == 1 && rows <= V::lanes) {
     // Stores run over into the next row of `to`, which is written after.
     for (std::int64_t l = 0; l < depth; l += V::lanes) {
       transpose_square<V, true>(rows, least(depth - l, V::lanes), a + l, a_row,
@@ -85,10 +81,38 @@ void pack_strip(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t 
   }
 }
 
+/// A whose columns lie side by side: a few columns for all strips, so that each line of A is read once
+/// and columns that share a cache set stay until then.
+template <class T>
+void pack_columns(std::int64_t rows, std::int64_t depth, std::int64_t strips, const T* a,
+                  std::int64_t a_column, T* to) {
+  using V = typename VectorOf<T>::Type;
+  constexpr std::int64_t together = 8, ahead = 16, line = 64 / std::int64_t{sizeof(T)};
+  for (std::int64_t first = 0; first < depth; first += together) {
+    const std::int64_t end = least(first + together, depth);
+    for (std::int64_t l = first + ahead; l < least(end + ahead, depth); ++l) {
+      for (std::int64_t i = 0; i < rows; i += line) prefetch(a + l * a_column + i);
+    }
+    for (std::int64_t s = 0; s < strips; ++s) {
+      const std::int64_t i = part_begin(rows, strips, s), height = part_begin(rows, strips, s + 1) - i;
+      T* const strip = to + i * depth;
+      // A whole vector runs over into columns that are written later, but for the last ones.
+      const std::int64_t whole = least(end, depth - (V::lanes - 1) / height);
+      const auto size = static_cast<std::size_t>(height);
+      std::int64_t l = first;
+      for (; l < whole; ++l) V::load_partial(a + l * a_column + i, size).store(strip + l * height);
+      for (; l < end; ++l) V::load_partial(a + l * a_column + i, size).store_partial(strip + l * height, size);
+    }
+  }
+}
+
 template <class T>
 void pack_a(std::int64_t rows, std::int64_t depth, std::int64_t strip, const T* a, std::int64_t a_row,
             std::int64_t a_column, T* to) {
   const std::int64_t strips = (rows + strip - 1) / strip;
+  if (a_row == 1 && strip <= VectorOf<T>::Type::lanes) {
+    return pack_columns(rows, depth, strips, a, a_column, to);
+  }
   for (std::int64_t s = 0; s < strips; ++s) {
     const std::int64_t i = part_begin(rows, strips, s), next = part_begin(rows, strips, s + 1);
     pack_strip(next - i, depth, a + i * a_row, a_row, a_column, to + i * depth);

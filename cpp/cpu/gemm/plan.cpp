@@ -166,8 +166,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   // so do columns far apart, which evict each other from the first cache.
   const bool a_scattered = size.a_row != 1 && size.a_column != 1;
   const bool a_apart = size.a_column != 1 && far_apart(size.a_column, size.element_bytes);
-  plan.touch_a = size.m * size.k * size.element_bytes > kFarBytes && (size.a_row == 1 || size.a_column == 1);
   plan.pack_a = size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || a_apart);
+  plan.touch_a = !plan.pack_a && size.m * size.k * size.element_bytes > kFarBytes &&
+                 (size.a_row == 1 || size.a_column == 1);
   // B is read once for each strip: in place, if its rows are near each other or few strips use them.
   const std::int64_t b_row_bytes = size.b_row * size.element_bytes;
   const bool b_apart =
