@@ -44,7 +44,9 @@ def format_logs(logs: Logs) -> str:
     """The logs as " - loss: 0.1234 - ...", small numbers in scientific notation."""
     parts = []
     for name, value in logs.items():
-        if np.ndim(value):  # a number for each class or threshold: their mean
+        if not isinstance(value, float) and np.ndim(
+            value
+        ):  # a number for each class or threshold: their mean
             value = float(np.mean(value))
         plain = value == 0.0 or abs(value) > 1e-3 or value != value
         parts.append(f" - {name}: {value:.4f}" if plain else f" - {name}: {value:.4e}")
@@ -98,6 +100,11 @@ class Screen:
         if self._waiting:
             self.write("")
 
+    def flush_if_due(self) -> None:
+        """Writes what waited for a while."""
+        if self._waiting and time.perf_counter() - self._written >= _INTERVAL:
+            self.write("")
+
 
 class ProgressLine:
     """The line of one epoch, evaluation or prediction.
@@ -123,7 +130,8 @@ class ProgressLine:
         patient: bool = False,
     ) -> None:
         self._screen = screen if screen is not None else Screen()
-        self._patient = patient
+        #: Whether its last picture may wait for what comes next.
+        self.patient = patient
         self._interval = interval
         self.steps = steps
         self.dynamic = verbose == 1 and is_dynamic()
@@ -135,8 +143,11 @@ class ProgressLine:
     def update(self, done: int, logs: Callable[[], Logs]) -> None:
         """Shows how far it is, unless that was shown a moment ago."""
         self._done = done
+        if not self.dynamic:
+            self._screen.flush_if_due()
+            return
         now = time.perf_counter()
-        if not self.dynamic or now - self._drawn < self._interval:
+        if now - self._drawn < self._interval:
             return
         self._drawn = now
         elapsed = now - self._start
@@ -156,16 +167,19 @@ class ProgressLine:
         if self._verbose == 2:
             each = format_time(elapsed / max(count, 1)).replace("step", self._unit)
             line = f"{count}/{self.steps} - {format_left(elapsed)} - {each}{format_logs(logs)}"
-            self._screen.write(line + "\n")
+            self._end(line)
             return
         line = self._bar(count, format_left(elapsed), elapsed, logs)
         if self.dynamic:
             line = self._over(line)
-        if self.dynamic and self._patient:
+        self._end(line)
+        self._shown = 0
+
+    def _end(self, line: str) -> None:
+        if self.patient:
             self._screen.leave(line + "\n")
         else:
             self._screen.write(line + "\n")
-        self._shown = 0
 
     def abandon(self) -> None:
         """Leaves the line as it is: training was stopped."""
@@ -227,7 +241,7 @@ class ProgbarLogger(Callback):
         None if nothing would show.
         """
         line = self._line
-        if line is None or not (line.dynamic or line.steps is None):
+        if line is None or not (line.dynamic or line.patient or line.steps is None):
             return None
         return line.update
 
@@ -262,7 +276,7 @@ class ProgbarLogger(Callback):
         assert self._line is not None
         if self._verbose(quiet=False) and self.params.get("epochs", 1) > 1:
             heading = f"Epoch {epoch + 1}/{self.params['epochs']}\n"
-            if self._line.dynamic and self.alone:
+            if self._line.patient:
                 self._screen.leave(heading)
             else:
                 self._screen.write(heading)

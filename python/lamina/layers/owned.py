@@ -19,7 +19,8 @@ class Owned:
     @_owner.setter
     def _owner(self, owner: weakref.ref[Any] | None) -> None:
         """One owner more; None: none is left."""
-        self._owners = [] if owner is None else [*self._owners, owner]
+        living = [] if owner is None else [r for r in self._owners if r() is not None]
+        self._owners = living if owner is None else [*living, owner]
 
     def _living_owners(self) -> list[Any]:
         """The models and blocks that it is part of."""
