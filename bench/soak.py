@@ -67,12 +67,18 @@ def main() -> int:
         fresh = network()
         fresh.train_on_batch(x[:64], y[:64])
 
+    def life_of_a_head() -> None:
+        head = lamina.Sequential([*model.layers[:-1], lamina.layers.Dense(2, name="head")])
+        head.compile("adam", "mse")
+        head.train_on_batch(x[:64], x[:64, :2])
+
     print(f"lamina {lamina.__version__}, {lamina.get_num_threads()} threads")
     grown = [
         grows("model(row)", predictions, lambda: model(row)),
         grows("model(row of float64)", predictions // 10, lambda: model(doubles)),
         grows("model.predict(row)", predictions // 100, lambda: model.predict(row, verbose=0)),
         grows("models built, trained, dropped", models, life_of_a_model),
+        grows("heads of a shared base", models // 4, life_of_a_head),
         grows("epochs", epochs, lambda: model.fit(x, y, batch_size=64, verbose=0)),
     ]
     return int(any(grown))

@@ -103,6 +103,18 @@ class Nadam(Rule):
         return w - rate * first / (np.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
 
 
+class ScheduleFreeAdamW(Rule):
+    def step(self, t: int, rate: float, i: int, w: Array, g: Array) -> Array:
+        z = self.state[i].get("z", self.first[i])
+        v = self.beta_2 * self.slot(i, "v", g) + (1 - self.beta_2) * g**2
+        warm = min(1.0, t / self.warmup_steps) if self.warmup_steps else 1.0
+        x = (w - (1 - self.beta_1) * z) / self.beta_1
+        z = z - warm * rate * g / (np.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
+        x = (1 - 1 / t) * x + z / t
+        self.state[i].update(v=v, z=z, x=x)
+        return (1 - self.beta_1) * z + self.beta_1 * x
+
+
 class Ftrl(Rule):
     def step(self, t: int, rate: float, i: int, w: Array, g: Array) -> Array:
         a = self.slot(i, "a", g, self.initial_accumulator_value)
@@ -198,6 +210,7 @@ def train(
     `weight_decay` is a number, or a function of the array's index.
     """
     w = [value.copy() for value in weights]
+    rule.first = [value.copy() for value in weights]
     average = [np.zeros_like(value) for value in w]
     sums = [np.zeros_like(value) for value in w]
     k = gradient_accumulation_steps or 1

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lamina.bench import threads
+import lamina
+from lamina.bench import parts, threads
 from lamina.bench.cases import SECTIONS, Case, all_cases
 from lamina.bench.cli import main
 from lamina.bench.contenders import ALIASES, REGISTRY, choose
@@ -42,7 +43,8 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
         *("--quick", "--seconds", "0.002", "--rounds", "2", "--threads", "1", "--compare", "numpy"),
         *(
             "--filter",
-            "64x64x4|tanh|crossentropy 256|adam mnist|data|/rl-policy|build",
+            "64x64x4|tanh|crossentropy 256|adam mnist|data|/rl-policy|build"
+            "|Dense alone|Circle|mse alone|s/SGD",
             "--json",
             str(file),
         ),
@@ -320,3 +322,47 @@ def test_a_summary_of_threads() -> None:
     (line,) = threads.summary(results, [1, 2])[1:]
     assert line.startswith("2 threads: slower than 1 thread in 1 of 3 works; largest ratio 2.00")
     assert line.endswith("(step/c)")
+
+
+@pytest.mark.parametrize(
+    ("room", "base", "lines", "without"),
+    [
+        (lamina.layers, lamina.layers.Layer, parts.LAYERS, parts.NOT_IN_STEPS),
+        (lamina.losses, lamina.losses.Loss, parts.LOSSES, {"Loss"}),
+        (lamina.metrics, lamina.metrics.Metric, parts.METRICS, parts.NOT_IN_MODELS),
+        (lamina.optimizers, lamina.optimizers.Optimizer, parts.OPTIMIZERS, {"Optimizer"}),
+    ],
+)
+def test_every_class_has_a_line(room: Any, base: type, lines: Any, without: Any) -> None:
+    classes = {
+        name
+        for name in room.__all__
+        if isinstance(getattr(room, name), type) and issubclass(getattr(room, name), base)
+    }
+    assert classes - set(without) <= set(lines)
+    names = {case.name for case in all_cases()}
+    for name in classes - set(without):
+        assert any(case.endswith((f"/{name}", f" + {name}")) for case in names)
+
+
+def test_lists_are_shown_only_to_those_who_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    assert "losses/" not in capsys.readouterr().out
+    assert main(["--list", "--quick", "--filter", "losses/"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(parts.LOSSES)
+
+
+@pytest.mark.parametrize(
+    ("section", "lines"),
+    [
+        ("layers", {"": None, **parts.LAYERS}),
+        ("losses", parts.LOSSES),
+        ("metrics", {"": None, **parts.METRICS}),
+        ("optimizers", parts.OPTIMIZERS),
+    ],
+)
+def test_every_line_works(section: str, lines: Any) -> None:
+    for name in lines:
+        there = name == "" or hasattr(getattr(lamina, section), name)
+        if there and name != "Muon":  # takes long
+            parts.step(lamina, section, name)()

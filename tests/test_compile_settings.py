@@ -129,3 +129,58 @@ def test_files_of_before_have_no_such_settings() -> None:
     model.compile_from_config({"optimizer": "sgd", "loss": "mse", "metrics": ["mae"]})
     assert model.metrics_names == ["loss", "mae"]
     assert metrics.get("auc").name == "auc"
+
+
+def test_the_order_of_the_keys_in_logs() -> None:
+    """All of an epoch's keys in alphabetical order, validation's among them, as in Keras."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(20, 4)), rng.integers(0, 2, (20, 1))
+    end = lamina.layers.Dense(1, "sigmoid")
+    model = lamina.Sequential([lamina.Input((4,)), end])
+    model.compile(
+        "sgd", "binary_crossentropy", metrics=["mae", "accuracy"], weighted_metrics=["accuracy"]
+    )
+    rates = lamina.callbacks.LearningRateScheduler(lambda epoch, rate: rate)
+    data = {"validation_data": (x, y), "verbose": 0, "callbacks": [rates]}
+    names = ["accuracy", "loss", "mae"]
+    assert list(model.fit(x, y, **data).history) == [
+        *names,
+        *(f"val_{name}" for name in names),
+        *("val_weighted_accuracy", "weighted_accuracy", "learning_rate"),
+    ]
+    keys = [*names, "weighted_accuracy"]
+    assert list(model.evaluate(x, y, verbose=0, return_dict=True)) == keys
+    assert list(model.train_on_batch(x, y, return_dict=True)) == keys
+    assert list(model.get_metrics_result()) == keys
+
+
+def test_what_penalties_add() -> None:
+    first = lamina.layers.Dense(3, kernel_regularizer="l2", activity_regularizer="l1")
+    second = lamina.layers.Dense(1, bias_regularizer=lamina.regularizers.L1(0.5))
+    model = lamina.Sequential([lamina.Input((4,)), first, second])
+    second.bias.assign([-2.0])
+    kernel = first.kernel.numpy().astype("float64")
+    np.testing.assert_allclose(model.losses, [0.01 * (kernel**2).sum(), 1.0], rtol=1e-6)
+    assert first.losses == model.losses[:1]
+    first.trainable = False
+    assert model.losses == [1.0]
+
+
+def test_limits_for_a_quick_run() -> None:
+    x, y = np.ones((12, 2)), np.ones((12, 1))
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    lamina.config.set_max_epochs(2)
+    lamina.config.set_max_steps_per_epoch(3)
+    try:
+        assert lamina.config.max_epochs() == 2 and lamina.config.max_steps_per_epoch() == 3
+        history = model.fit(x, y, batch_size=2, epochs=5, verbose=0)
+        assert len(history.history["loss"]) == 2
+        assert model.optimizer is not None and model.optimizer.iterations == 6
+        assert model.predict(x, batch_size=2, verbose=0).shape == (6, 1)
+        model.evaluate(x, y, batch_size=2, verbose=0)
+    finally:
+        lamina.config.set_max_epochs(None)
+        lamina.config.set_max_steps_per_epoch(None)
+    with pytest.raises(ValueError, match="max_epochs"):
+        lamina.config.set_max_epochs(0)

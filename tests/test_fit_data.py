@@ -278,7 +278,7 @@ def test_bad_sources() -> None:
         (_batches(), {"validation_split": 0.2}, ValueError, "needs arrays"),
         (iter([]), {}, ValueError, "no batch"),
         (iter([{"a": X}]), {}, TypeError, "dictionaries"),
-        ({"a": X}, {}, TypeError, "dictionaries"),
+        ({"a": X}, {}, ValueError, "the model's input by its name"),
         (iter([X]), {}, ValueError, r"\(x, y\)"),
         (iter([(X, Y, W, W)]), {}, ValueError, "length 4"),
         (iter([(X, Y[:-1])]), {}, ValueError, "same number of samples"),

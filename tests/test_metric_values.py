@@ -474,7 +474,7 @@ def test_names_in_logs() -> None:
         (lambda: metrics.IoU(2, [0], axis=0), NotImplementedError, "axis=0"),
         (lambda: metrics.MeanIoU(2)([0, 1], [0, 1, 1]), ValueError, "each target"),
         (lambda: metrics.TopKCategoricalAccuracy(0), ValueError, "k=0"),
-        (lambda: metrics.CosineSimilarity(axis=0), NotImplementedError, "axis=0"),
+        (lambda: metrics.CosineSimilarity(axis="x"), TypeError, "axis='x'"),
         (lambda: metrics.PearsonCorrelation(axis=0), NotImplementedError, "axis=0"),
         (lambda: metrics.Precision(class_id=2)([[1, 0]], [[1, 0]]), ValueError, "class_id=2"),
         (lambda: metrics.Precision(top_k=3)([[1, 0]], [[1, 0]]), ValueError, "top_k=3"),

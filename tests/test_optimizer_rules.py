@@ -38,6 +38,12 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Adagrad": {"initial_accumulator_value": st.floats(0.0, 1.0), "epsilon": small},
     "Adamax": {"beta_1": beta, "beta_2": slow, "epsilon": small},
     "Nadam": {"beta_1": beta, "beta_2": slow, "epsilon": small},
+    "ScheduleFreeAdamW": {
+        "beta_1": st.floats(0.2, 0.99),
+        "beta_2": slow,
+        "epsilon": small,
+        "warmup_steps": st.integers(0, 12),
+    },
     "Ftrl": {
         "learning_rate_power": st.sampled_from([-0.5, -0.3, -1.0, 0.0]),
         "initial_accumulator_value": st.floats(0.01, 1.0),

@@ -290,3 +290,69 @@ def test_configurations_build_the_same_optimizer(name: str) -> None:
         type(made).from_config(made.get_config()),
     ):
         assert type(again) is type(made) and again.get_config() == made.get_config()
+
+
+def test_state_of_weights_that_are_thawed_later(tmp_path: Path) -> None:
+    """Frozen at compile, thawed, trained, frozen again: nothing of the state is lost."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(12, 4)), rng.normal(size=(12, 2))
+
+    def model() -> lamina.Sequential:
+        lamina.utils.set_random_seed(5)
+        layers = [lamina.layers.Dense(3, name="base"), lamina.layers.Dense(2, name="head")]
+        made = lamina.Sequential([lamina.Input((4,)), *layers])
+        made.layers[0].trainable = False
+        optimizer = optimizers.AdamW(0.01, weight_decay=0.1)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        made.compile(optimizer, "mse")
+        return made
+
+    for thawed, frozen_again in ((False, False), (True, False), (True, True)):
+        first = model()
+        first.train_on_batch(x, y)
+        if thawed:
+            first.layers[0].trainable = True
+            first.train_on_batch(x, y)
+        if frozen_again:
+            first.layers[0].trainable = False
+            first.train_on_batch(x, y)
+        assert first.optimizer is not None
+        assert len(first.optimizer.variables) == (8 if thawed else 4)
+        path = tmp_path / "model.safetensors"
+        first.save(path)
+        again = lamina.saving.load_model(path)
+        assert again.optimizer is not None
+        for mine, other in zip(again.optimizer.variables, first.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(mine.numpy(), other.numpy())
+        for twin in (first, again):
+            twin.layers[0].trainable = True
+            twin.train_on_batch(x, y)
+        for mine, other in zip(again.get_weights(), first.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+def test_a_thawed_weight_keeps_its_exclusion_from_decay() -> None:
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(2)])
+    model.layers[0].trainable = False
+    optimizer = optimizers.SGD(1.0, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    model.compile(optimizer, "mse")
+    model.set_weights([np.ones((2, 2)), np.ones(2)])
+    model.layers[0].trainable = True
+    zeros = np.zeros((3, 2), "float32")
+    model.train_on_batch(zeros, np.ones((3, 2), "float32"))
+    kernel, bias = model.get_weights()
+    assert np.all(kernel == 1.0) and np.all(bias == 0.5)
+
+
+def test_schedule_free_starts_from_the_weights_of_its_first_step() -> None:
+    model = lamina.Sequential([lamina.Input((3,)), lamina.layers.Dense(2)])
+    model.compile(optimizers.ScheduleFreeAdamW(0.1), "mse")
+    model.set_weights([np.full((3, 2), 5.0), np.full(2, 5.0)])
+    assert model.optimizer is not None
+    model.train_on_batch(np.zeros((4, 3)), np.full((4, 2), 5.0))  # no gradient
+    for weight in model.get_weights():
+        np.testing.assert_allclose(weight, 5.0, rtol=1e-6)
+    for bad in ({"beta_1": 0.0}, {"beta_1": 1.0}, {"warmup_steps": -1}, {"epsilon": -1.0}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            optimizers.ScheduleFreeAdamW(**bad)  # type: ignore[arg-type]

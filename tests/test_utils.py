@@ -314,3 +314,45 @@ def test_plot_model(tmp_path: Path) -> None:
 def test_names() -> None:
     assert utils.register_serializable is utils.register_keras_serializable
     assert json.loads(_model().to_json())["class_name"] == "Sequential"
+
+
+def test_sequences_of_one_length() -> None:
+    pad = lamina.utils.pad_sequences
+    np.testing.assert_array_equal(pad([[1], [2, 3], []]), [[0, 1], [2, 3], [0, 0]])
+    np.testing.assert_array_equal(pad([[1, 2, 3]], 2), [[2, 3]])
+    np.testing.assert_array_equal(
+        pad([[1, 2, 3], [4]], 2, "float32", "post", "post", -1), [[1, 2], [4, -1]]
+    )
+    assert pad([[[1, 2]], []], 3).shape == (2, 3, 2)
+    assert pad([[1, 2]], 0).shape == (1, 0)
+    for bad in ({"padding": "left"}, {"truncating": 3}, {"maxlen": -1}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            pad([[1]], **bad)
+    with pytest.raises(ValueError, match="sequence 1"):
+        pad([[[1, 2]], [[1, 2, 3]]])
+    with pytest.raises(ValueError, match="list of sequences"):
+        pad([1, 2])
+
+
+def test_packed_batches() -> None:
+    pack, unpack = lamina.utils.pack_x_y_sample_weight, lamina.utils.unpack_x_y_sample_weight
+    assert pack(1) == 1 and pack((1,)) == ((1,),) and pack(1, 2) == (1, 2)
+    assert pack(1, 2, 3) == (1, 2, 3)
+    assert unpack(1) == (1, None, None) and unpack([1, 2]) == (1, 2, None)
+    with pytest.raises(ValueError, match="4 parts"):
+        unpack((1, 2, 3, 4))
+
+
+def test_classes_drawn_by_their_logits() -> None:
+    logits = np.log(np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]) + 1e-30)
+    drawn = lamina.random.categorical(logits, 4000, seed=3)
+    assert drawn.shape == (2, 4000) and drawn.dtype == np.int32
+    shares = np.bincount(drawn[0], minlength=3) / 4000
+    assert np.abs(shares - [0.5, 0.25, 0.25]).max() < 0.03 and np.all(drawn[1] == 1)
+    np.testing.assert_array_equal(drawn, lamina.random.categorical(logits, 4000, seed=3))
+    assert lamina.random.categorical(logits, 0).shape == (2, 0)
+    with pytest.raises(ValueError, match="logits"):
+        lamina.random.categorical([1.0], 2)
+    dropped = lamina.random.dropout(np.ones((50, 40)), 0.25, seed=1)
+    assert set(np.unique(dropped)) == {0.0, np.float32(1 / 0.75)}
+    assert abs((dropped == 0).mean() - 0.25) < 0.05

@@ -164,7 +164,7 @@ std::vector<double> loss(const LossSpecification& specification, std::int64_t ro
   }
   const Buffer gradient(static_cast<std::size_t>(n) * size_of(a.dtype));
   a.prediction = prediction.data();
-  a.target = specification.kind == LossKind::sparse_categorical_crossentropy ? labels.data() : target.data();
+  a.target = takes_labels(specification.kind) ? labels.data() : target.data();
   a.scale = 1.0 / static_cast<double>(std::max<std::int64_t>(rows, 1));
   a.gradient = gradient.data();
   Device& cpu = device("cpu");

@@ -2,7 +2,9 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <mutex>
 #include <optional>
+#include <set>
 
 #include "bindings/arrays.h"
 #include "bindings/module.h"
@@ -14,9 +16,19 @@ namespace lamina::bindings {
 
 namespace {
 
+/// Losses are copied everywhere and so only point to their lists, which stay for good; there are few.
+const double* kept_for_good(const std::vector<double>& numbers) {
+  static std::mutex lock;
+  static std::set<std::vector<double>> kept;
+  if (numbers.empty()) return nullptr;
+  const std::lock_guard guard(lock);
+  return kept.insert(numbers).first->data();
+}
+
 LossSpecification make_loss(const std::string& kind, bool from_logits, double label_smoothing, double delta,
                             double alpha, double beta, double gamma, double quantile, bool class_balancing,
-                            bool whole_batch, std::optional<std::int64_t> ignore_class) {
+                            bool whole_batch, std::optional<std::int64_t> ignore_class, double exponent,
+                            double margin, bool remove_diagonal, const std::vector<double>& alphas) {
   LossSpecification loss;
   loss.kind = loss_from_name(kind);
   loss.from_logits = from_logits;
@@ -28,6 +40,11 @@ LossSpecification make_loss(const std::string& kind, bool from_logits, double la
   loss.quantile = quantile;
   loss.class_balancing = class_balancing;
   loss.whole_batch = whole_batch;
+  loss.exponent = exponent;
+  loss.margin = margin;
+  loss.remove_diagonal = remove_diagonal;
+  loss.alphas = kept_for_good(alphas);
+  loss.classes = static_cast<std::int64_t>(alphas.size());
   loss.ignores_class = ignore_class.has_value();
   loss.ignore_class = ignore_class.value_or(0);
   const auto require = [](bool right, const char* what, double received) {
@@ -40,6 +57,13 @@ LossSpecification make_loss(const std::string& kind, bool from_logits, double la
   require(beta >= 0.0, "beta cannot be negative", beta);
   require(gamma >= 0.0, "gamma cannot be negative", gamma);
   require(quantile > 0.0 && quantile < 1.0, "quantile must be between 0 and 1", quantile);
+  require(exponent > 0.0 && exponent < 1.0, "q must be between 0 and 1", exponent);
+  require(margin >= 0.0, "margin cannot be negative", margin);
+  for (const double one : alphas) require(one >= 0.0, "alpha cannot be negative", one);
+  if (!alphas.empty() && loss.kind != LossKind::categorical_focal_crossentropy) {
+    throw ValueError(text(
+        "[loss] only categorical_focal_crossentropy takes an alpha for each class. Received: '", kind, "'"));
+  }
   if (whole_batch && loss.kind != LossKind::dice && loss.kind != LossKind::tversky) {
     throw ValueError(text("[loss] only dice and tversky take the whole batch. Received: '", kind, "'"));
   }
@@ -66,7 +90,11 @@ class LossCall {
     arguments.columns = full.back();
     arguments.rows = element_count(leading);
     arguments.prediction = prediction_.data();
-    if (loss.kind != LossKind::sparse_categorical_crossentropy) {
+    if (loss.alphas != nullptr && loss.classes != arguments.columns) {
+      throw ValueError(text("[loss] alpha must have one number for each of the ", arguments.columns,
+                            " classes. Received: ", loss.classes, " numbers"));
+    }
+    if (!takes_labels(loss.kind)) {
       target_ = dense_copy(target, dtype, full, "y_true");
       arguments.target = target_.data();
       return;
@@ -77,9 +105,10 @@ class LossCall {
     }
     const py::array flat = py::array::ensure(target, py::array::c_style).reshape({arguments.rows});
     const ArrayView view = view_rows(flat, "y_true");
-    const LabelRule rule{arguments.columns, loss.ignores_class, loss.ignore_class, false};
+    const std::int64_t classes = labels_are_columns(loss.kind) ? arguments.columns : std::int64_t{1} << 31;
+    const LabelRule rule{classes, loss.ignores_class, loss.ignore_class, false};
     if (device("cpu").find_bad_label(view, rule) >= 0) {
-      throw ValueError(text("[loss] labels must be integers from 0 to ", arguments.columns - 1));
+      throw ValueError(text("[loss] labels must be integers from 0 to ", classes - 1));
     }
     labels_.resize(static_cast<std::size_t>(arguments.rows));
     GatherArguments g;
@@ -124,7 +153,8 @@ void init_losses(py::module_& m) {
            py::arg("label_smoothing") = 0.0, py::arg("delta") = 1.0, py::arg("alpha") = 0.25,
            py::arg("beta") = 0.5, py::arg("gamma") = 2.0, py::arg("quantile") = 0.5,
            py::arg("class_balancing") = false, py::arg("whole_batch") = false,
-           py::arg("ignore_class") = std::nullopt)
+           py::arg("ignore_class") = std::nullopt, py::arg("exponent") = 0.5, py::arg("margin") = 0.4,
+           py::arg("remove_diagonal") = true, py::arg("alphas") = std::vector<double>())
       .def_property_readonly("kind",
                              [](const LossSpecification& loss) { return std::string(name_of(loss.kind)); });
 

@@ -160,6 +160,7 @@ void init_network(py::module_& m) {
           "get_parameter",
           [](Sequential& s, std::int64_t i) {
             s.network.build();
+            s.shared().fetch(false);
             return read(s, s.network.values(), i);
           },
           py::arg("i"))
@@ -168,8 +169,23 @@ void init_network(py::module_& m) {
           [](Sequential& s, std::int64_t i, const py::object& value) {
             s.network.build();
             write(s, s.network.values(), i, value);
+            s.shared().changed(static_cast<std::size_t>(i));
           },
           py::arg("i"), py::arg("value"))
+      .def(
+          "share_parameter",
+          [](Sequential& s, std::int64_t i, Sequential& other, std::int64_t other_i) {
+            s.network.build();
+            other.network.build();
+            s.shared().share(checked(i, s.network.layout().parameters().size(), "parameters"), other,
+                             checked(other_i, other.network.layout().parameters().size(), "parameters"));
+          },
+          py::arg("i"), py::arg("other"), py::arg("other_i"),
+          "From now on the parameter is one with another network's, and has its value.")
+      .def(
+          "shares_parameter",
+          [](Sequential& s, std::int64_t i) { return s.shared().shares(static_cast<std::size_t>(i)); },
+          py::arg("i"))
       .def(
           "get_gradient",
           [](Sequential& s, std::int64_t i) -> std::optional<py::array> {
@@ -177,7 +193,8 @@ void init_network(py::module_& m) {
             if (i >= 0 && !s.stored_gradient(static_cast<std::size_t>(i))) return std::nullopt;
             return read(s, s.network.gradients(), i);
           },
-          py::arg("i"), "The gradient of the last training step; None where it was used without being stored.")
+          py::arg("i"),
+          "The gradient of the last training step; None where it was used without being stored.")
       .def_property("fuses_updates", &Sequential::fuses_updates, &Sequential::set_fuses_updates,
                     "Whether a large first kernel is updated while its gradient is computed.")
       .def(

@@ -64,6 +64,7 @@ void init_settings(py::module_& m) {
            }),
            py::arg("kind"), py::arg("learning_rate"), py::arg("momentum") = 0.0, py::arg("beta_1") = 0.9,
            py::arg("beta_2") = 0.999, py::arg("epsilon") = 1e-7)
+      .def_readwrite("warmup_steps", &OptimizerSettings::warmup_steps)
       .def_readwrite("rho", &OptimizerSettings::rho)
       .def_readwrite("initial_accumulator_value", &OptimizerSettings::initial_accumulator_value)
       .def_readwrite("weight_decay", &OptimizerSettings::weight_decay)

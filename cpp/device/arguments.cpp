@@ -42,6 +42,8 @@ constexpr std::string_view kLosses[] = {
     "categorical_hinge",
     "dice",
     "tversky",
+    "categorical_generalized_cross_entropy",
+    "circle",
 };
 constexpr std::string_view kMetrics[] = {
     "binary_accuracy",
@@ -74,6 +76,7 @@ constexpr std::string_view kOptimizers[] = {
     "adagrad",
     "adamax",
     "nadam",
+    "schedule_free",
     "ftrl",
     "ftrl_power",
     "lion",
@@ -84,7 +87,7 @@ constexpr std::string_view kOptimizers[] = {
 };
 
 static_assert(std::size(kActivations) == static_cast<int>(ActivationKind::sparsemax) + 1);
-static_assert(std::size(kLosses) == static_cast<int>(LossKind::tversky) + 1);
+static_assert(std::size(kLosses) == static_cast<int>(LossKind::circle) + 1);
 static_assert(std::size(kMetrics) == static_cast<int>(MetricKind::r2) + 1);
 static_assert(std::size(kOptimizers) == static_cast<int>(OptimizerKind::lbfgs) + 1);
 
@@ -192,6 +195,7 @@ int slot_count(OptimizerKind kind) {
     case OptimizerKind::adadelta:
     case OptimizerKind::adamax:
     case OptimizerKind::nadam:
+    case OptimizerKind::schedule_free:
     case OptimizerKind::ftrl:
     case OptimizerKind::ftrl_power:
     case OptimizerKind::lamb:

@@ -82,7 +82,17 @@ enum class LossKind : std::uint8_t {
   categorical_hinge,
   dice,
   tversky,
+  categorical_generalized_cross_entropy,
+  circle,  // the rows of a batch in pairs
 };
+
+/// Whether targets are one integer for each row.
+constexpr bool takes_labels(LossKind kind) {
+  return kind == LossKind::sparse_categorical_crossentropy ||
+         kind == LossKind::categorical_generalized_cross_entropy || kind == LossKind::circle;
+}
+/// Whether those integers are columns of the prediction; else any that are not negative.
+constexpr bool labels_are_columns(LossKind kind) { return kind != LossKind::circle; }
 
 /// What the prediction given to a loss is.
 enum class PredictionForm : std::uint8_t {
@@ -101,6 +111,11 @@ struct LossSpecification {
   double beta = 0.5;             // tversky: weight of what was found wrongly
   double gamma = 2.0;            // focal: exponent
   double quantile = 0.5;
+  double exponent = 0.5;           // generalized cross entropy
+  double margin = 0.4;             // circle; its scale is gamma
+  bool remove_diagonal = true;     // circle: a row is no partner of itself
+  const double* alphas = nullptr;  // categorical focal: alpha of each column, `classes` of them; or null
+  std::int64_t classes = 0;
   bool class_balancing = false;   // binary focal: alpha for class 1, 1 - alpha for class 0
   bool whole_batch = false;       // dice, tversky: one value for all rows together
   bool ignores_class = false;     // sparse crossentropy: rows of this label do not count
@@ -156,6 +171,7 @@ enum class OptimizerKind : std::uint8_t {
   adagrad,                    // accumulator
   adamax,                     // momentum, norm
   nadam,                      // momentum, velocity
+  schedule_free,              // momentum, velocity
   ftrl,                       // accumulator, linear
   ftrl_power,                 // the same, with any learning_rate_power
   lion,                       // momentum

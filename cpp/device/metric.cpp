@@ -259,7 +259,7 @@ bool takes_labels(const MetricSpecification& m) {
     case MetricKind::sparse_top_k_categorical_accuracy:
       return true;
     case MetricKind::loss:
-      return m.loss.kind == LossKind::sparse_categorical_crossentropy;
+      return takes_labels(m.loss.kind);
     case MetricKind::iou:
       return m.sparse_target && !m.sparse_prediction;
     default:

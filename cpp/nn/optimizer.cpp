@@ -4,15 +4,12 @@
 #include <limits>
 
 #include "core/error.h"
+#include "nn/flat_pointers.h"
 #include "nn/lbfgs.h"
-#include "numerics/elementary.h"
-#include "numerics/scalar.h"
 
 namespace lamina::nn {
 
 namespace {
-
-double root(double x) { return sqrt(numerics::Lane<double>::splat(x)).value; }
 
 /// The rule's own slots, in the order of OptimizerKind's comment.
 std::vector<std::string> rule_slots(const OptimizerSettings& settings) {
@@ -25,6 +22,7 @@ std::vector<std::string> rule_slots(const OptimizerSettings& settings) {
       return {"momentum"};
     case OptimizerKind::adam:
     case OptimizerKind::nadam:
+    case OptimizerKind::schedule_free:
     case OptimizerKind::lamb:
     case OptimizerKind::muon:
       return {"momentum", "velocity"};
@@ -59,13 +57,6 @@ std::vector<std::string> rule_slots(const OptimizerSettings& settings) {
     }
   }
   return {};
-}
-
-const char* at(const void* flat, std::int64_t first, DType dtype) {
-  return static_cast<const char*>(flat) + static_cast<std::size_t>(first) * size_of(dtype);
-}
-char* at(void* flat, std::int64_t first, DType dtype) {
-  return static_cast<char*>(flat) + static_cast<std::size_t>(first) * size_of(dtype);
 }
 
 }  // namespace
@@ -240,251 +231,6 @@ const std::vector<Optimizer::Piece>& Optimizer::pieces(const Network& network,
 
 const std::vector<Optimizer::Piece>& Optimizer::last_pieces(const Network& network) {
   return pieces_made_ ? pieces_ : pieces(network, nullptr);
-}
-
-bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* trainable,
-                         const PlacedParameter& parameter, Separate& part) {
-  if (!whole_rule() || settings_.kind == OptimizerKind::nadam || clips_norms() || loss_scale() != 1.0 || settings_.dynamic_scale != 0.0 ||
-      settings_.gradient_accumulation_steps > 1) {
-    return false;
-  }
-  const std::vector<Piece>& all = pieces(network, trainable);
-  if (all.empty() || all.front().first != parameter.offset) return false;
-  Piece piece = all.front();
-  piece.count = parameter.count;
-  part.treatment = plain_treatment();
-  part.update = arguments(network, piece);
-  complete(part.update, piece, part.treatment);
-  return true;
-}
-
-void Optimizer::step(const Network& network, const std::vector<FlatRange>* trainable,
-                     const PlacedParameter* done) {
-  Device& device = network.device();
-  if (lbfgs_) throw StateError("[optimizer] L-BFGS takes no single steps");
-  pieces(network, trainable);
-  if (settings_.dynamic_scale != 0.0) {
-    for (const Piece& piece : pieces_) {
-      if (device.all_finite(network.dtype(), piece.count,
-                            at(network.gradients(), piece.first, network.dtype()))) {
-        continue;
-      }
-      dynamic_scale_ *= 0.5;
-      finite_steps_ = 0.0;
-      return;
-    }
-  }
-  const void* gradients = gathered(network);
-  if (gradients != nullptr) {
-    apply(network, gradients, done);
-  } else if (settings_.use_ema) {
-    for (const Piece& piece : pieces_) average(network, piece);
-  }
-  ++iterations_;
-  if (settings_.dynamic_scale != 0.0) {
-    finite_steps_ += 1.0;
-    if (finite_steps_ >= static_cast<double>(settings_.dynamic_growth_steps)) {
-      finite_steps_ = 0.0;
-      dynamic_scale_ *= 2.0;
-    }
-  }
-}
-
-const void* Optimizer::gathered(const Network& network) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
-  const double scale = loss_scale();
-  const bool adds_up = settings_.gradient_accumulation_steps > 1;
-  const void* source = network.gradients();
-  if (scale == 1.0 && !adds_up) return source;
-  void* const out = scratch(network, 0);
-  if (scale != 1.0) {
-    for (const Piece& piece : pieces_) {
-      device.flat({dtype, FlatKind::divide, piece.count, at(source, piece.first, dtype), nullptr,
-                   at(out, piece.first, dtype), scale, 0.0});
-    }
-    source = out;
-  }
-  if (!adds_up) return source;
-  void* const sum = slots_[slot_index("gradient_accumulator")].get();
-  const bool last = (iterations_ + 1) % settings_.gradient_accumulation_steps == 0;
-  for (const Piece& piece : pieces_) {
-    const void* x = at(source, piece.first, dtype);
-    void* const y = at(sum, piece.first, dtype);
-    if (!last) {
-      device.flat({dtype, FlatKind::add_scaled, piece.count, x, y, y, 1.0, 0.0});
-      continue;
-    }
-    device.flat({dtype, FlatKind::add_divide, piece.count, x, y, at(out, piece.first, dtype),
-                 static_cast<double>(settings_.gradient_accumulation_steps), 0.0});
-    device.fill_zero(y, static_cast<std::size_t>(piece.count) * size_of(dtype));
-  }
-  return last ? out : nullptr;
-}
-
-bool Optimizer::averages_overwrite() const {
-  return settings_.ema_overwrite_frequency > 0 && (updates() + 1) % settings_.ema_overwrite_frequency == 0;
-}
-
-double Optimizer::average_momentum() const { return updates() == 0 ? 0.0 : settings_.ema_momentum; }
-
-void Optimizer::average(const Network& network, const Piece& piece) {
-  const DType dtype = network.dtype();
-  void* const mean = at(slots_[slot_index("average")].get(), piece.first, dtype);
-  void* const p = at(network.values(), piece.first, dtype);
-  const double momentum = average_momentum();
-  network.device().flat({dtype, FlatKind::blend, piece.count, mean, p, mean, momentum, 1.0 - momentum});
-  if (averages_overwrite()) {
-    network.device().copy(p, mean, static_cast<std::size_t>(piece.count) * size_of(dtype));
-  }
-}
-
-UpdateTreatment Optimizer::plain_treatment() const {
-  UpdateTreatment treatment;
-  treatment.decay_rate = rate_;
-  if (!clips_norms()) treatment.clip_value = settings_.clipvalue.value_or(0.0);
-  return treatment;
-}
-
-void Optimizer::apply(const Network& network, const void* gradients, const PlacedParameter* done) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
-  if (settings_.kind == OptimizerKind::nadam) {
-    nadam_product_ *= nadam_momentum(settings_.beta_1, updates() + 1);
-  }
-  UpdateTreatment treatment = plain_treatment();
-  const auto norm = [&](const Piece& piece) {
-    const void* g = at(gradients, piece.first, dtype);
-    return device.dot(dtype, piece.count, g, g);
-  };
-  const double limit = settings_.clipnorm.value_or(0.0),
-               global_limit = settings_.global_clipnorm.value_or(0.0);
-  if (limit > 0.0) {
-    for (const Piece& piece : pieces_) {
-      const double length = root(norm(piece));
-      UpdateTreatment clipped = treatment;
-      if (!(length <= limit)) {
-        clipped.clip_scale = limit;
-        clipped.clip_divisor = length;
-      }
-      update(network, gradients, piece, clipped);
-    }
-    return;
-  }
-  if (global_limit > 0.0) {
-    double squares = 0.0;
-    const auto& parameters = network.layout().parameters();
-    for (const Piece& piece : pieces_) {
-      for (std::size_t i = piece.parameter;
-           i < parameters.size() && parameters[i].offset < piece.first + piece.count; ++i) {
-        Piece one = piece;
-        one.first = parameters[i].offset;
-        one.count = parameters[i].count;
-        squares += norm(one);
-      }
-    }
-    const double length = root(squares);
-    if (!(length <= global_limit)) {
-      // Not finite: everything becomes NaN, so that nobody overlooks it.
-      const bool finite = length <= std::numeric_limits<double>::max();
-      treatment.clip_scale = finite ? global_limit / length : std::numeric_limits<double>::quiet_NaN();
-      treatment.clip_divisor = 1.0;
-    }
-  }
-  for (Piece piece : pieces_) {
-    if (done != nullptr && piece.first == done->offset) {
-      // The gap behind it, too: it holds zeros.
-      const std::int64_t behind = std::min(placed(done->count), piece.count);
-      piece.first += behind;
-      piece.count -= behind;
-    }
-    if (piece.count > 0) update(network, gradients, piece, treatment);
-  }
-}
-
-UpdateArguments Optimizer::arguments(const Network& network, const Piece& piece) const {
-  UpdateArguments u;
-  u.dtype = network.dtype();
-  u.kind = settings_.kind;
-  u.n = piece.count;
-  u.parameters = at(network.values(), piece.first, u.dtype);
-  u.momentum = settings_.momentum;
-  u.beta_1 = settings_.beta_1;
-  u.beta_2 = settings_.beta_2;
-  u.epsilon = settings_.epsilon;
-  if (is_elementwise(settings_.kind) || piece.adam) {
-    const std::size_t own = slot_names_.size() - static_cast<std::size_t>(slot_count(settings_.kind));
-    for (int i = 0; i < slot_count(settings_.kind); ++i) {
-      u.slots[i] = at(slots_[own + static_cast<std::size_t>(i)].get(), piece.first, u.dtype);
-    }
-  }
-  return u;
-}
-
-double Optimizer::adam_rate(double rate) const {
-  const std::int64_t t = updates() + 1;
-  return rate * root(bias_correction(settings_.beta_2, t)) / bias_correction(settings_.beta_1, t);
-}
-
-void Optimizer::complete(UpdateArguments& u, const Piece& piece, UpdateTreatment& treatment) const {
-  u.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate_) : rate_;
-  fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
-  if (plain_) return;
-  treatment.decay = piece.decay;
-  if (settings_.use_ema) {
-    treatment.average = at(slots_[slot_index("average")].get(), piece.first, u.dtype);
-    treatment.average_momentum = average_momentum();
-    treatment.overwrite = averages_overwrite();
-  }
-  u.treatment = &treatment;
-}
-
-void Optimizer::update(const Network& network, const void* gradients, const Piece& piece,
-                       UpdateTreatment treatment) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
-  UpdateArguments u = arguments(network, piece);
-  u.gradients = at(gradients, piece.first, dtype);
-  if (whole_rule()) {
-    complete(u, piece, treatment);
-    device.update(u);
-    return;
-  }
-  treatment.decay = piece.decay;
-  if (settings_.kind == OptimizerKind::lamb) {
-    u.slots[2] = at(scratch(network, 1), piece.first, dtype);
-    fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
-    u.treatment = &treatment;
-    device.update(u);
-    lamb(network, piece);
-  } else if (piece.adam) {
-    u.kind = OptimizerKind::adam;
-    u.rate = adam_rate(rate_ * settings_.muon.adam_lr_ratio);
-    u.treatment = &treatment;
-    device.update(u);
-  } else {
-    const void* g = u.gradients;
-    void* const clipped = at(scratch(network, 1), piece.first, dtype);
-    if (treatment.clip_divisor != 0.0) {
-      device.flat({dtype, FlatKind::scale_divide, piece.count, g, nullptr, clipped, treatment.clip_scale,
-                   treatment.clip_divisor});
-      g = clipped;
-    }
-    if (treatment.clip_value != 0.0) {
-      device.flat({dtype, FlatKind::clamp, piece.count, g, nullptr, clipped, treatment.clip_value, 0.0});
-      g = clipped;
-    }
-    if (treatment.decay != 0.0) {
-      device.flat({dtype, FlatKind::decay, piece.count, u.parameters, nullptr, u.parameters, treatment.decay,
-                   treatment.decay_rate});
-    }
-    if (settings_.kind == OptimizerKind::adafactor) {
-      adafactor(network, piece, g);
-    } else {
-      muon(network, piece, g);
-    }
-  }
-  if (settings_.use_ema) average(network, piece);
 }
 
 void Optimizer::swap_average(const Network& network) {

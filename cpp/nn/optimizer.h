@@ -94,9 +94,7 @@ class Optimizer {
   /// The gradients after loss scaling and accumulation; null when this step only adds up.
   const void* gathered(const Network& network);
   void apply(const Network& network, const void* gradients, const PlacedParameter* done);
-  bool whole_rule() const {
-    return is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb;
-  }
+  bool whole_rule() const { return is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb; }
   void update(const Network& network, const void* gradients, const Piece& piece, UpdateTreatment treatment);
   bool clips_norms() const {
     return settings_.clipnorm.value_or(0.0) > 0.0 || settings_.global_clipnorm.value_or(0.0) > 0.0;

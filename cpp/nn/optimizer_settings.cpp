@@ -50,6 +50,8 @@ void check(const OptimizerSettings& s) {
     require_beta("beta_1", s.beta_1);
     require_beta("beta_2", s.beta_2);
   }
+  if (s.kind == OptimizerKind::schedule_free) require_positive("beta_1", s.beta_1);
+  require_count("warmup_steps", s.warmup_steps, 0);
   require_amount("epsilon", s.epsilon);
   require_share("rho", s.rho);
   require_amount("initial_accumulator_value", s.initial_accumulator_value);
@@ -118,6 +120,12 @@ void fill_numbers(const OptimizerSettings& s, double rate, std::int64_t t, doubl
       const double now = nadam_momentum(s.beta_1, t), next = nadam_momentum(s.beta_1, t + 1);
       return set({rate * next / (1.0 - nadam_product * next), rate * (1.0 - now) / (1.0 - nadam_product), c1,
                   c2, 1.0 / bias_correction(s.beta_2, t), s.epsilon});
+    }
+    case OptimizerKind::schedule_free: {
+      const double warm =
+          t < s.warmup_steps ? static_cast<double>(t) / static_cast<double>(s.warmup_steps) : 1.0;
+      return set({rate * warm, c2, 1.0 / bias_correction(s.beta_2, t), s.epsilon, s.beta_1, c1,
+                  1.0 / static_cast<double>(t)});
     }
     case OptimizerKind::ftrl:
     case OptimizerKind::ftrl_power: {

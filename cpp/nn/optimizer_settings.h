@@ -45,6 +45,7 @@ struct OptimizerSettings {
   double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
   double rho = 0.9;
   double initial_accumulator_value = 0.1;
+  std::int64_t warmup_steps = 0;  ///< schedule_free
   FtrlSettings ftrl;
   AdafactorSettings adafactor;
   MuonSettings muon;

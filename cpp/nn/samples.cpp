@@ -51,10 +51,11 @@ void check_targets(Device& device, const Samples& samples, const Shape& output, 
                           ". Received: targets of shape ", to_string(samples.y.row_shape)));
   }
   if (form == TargetForm::labels) {
+    const std::int64_t classes = rule.columns ? columns : std::int64_t{1} << 31;
     const std::int64_t bad =
-        device.find_bad_label(samples.y, {columns, rule.has_extra, rule.extra, rule.missing});
+        device.find_bad_label(samples.y, {classes, rule.has_extra, rule.extra, rule.missing});
     if (bad >= 0) {
-      throw ValueError(text("[y] labels must be integers from 0 to ", columns - 1,
+      throw ValueError(text("[y] labels must be integers from 0 to ", classes - 1,
                             " (the model has that many outputs). Received: another value in sample ",
                             bad / (wanted == 0 ? 1 : wanted)));
     }

@@ -30,6 +30,7 @@ struct TargetRule {
   bool missing = false;    ///< NaN
   bool has_extra = false;  ///< one more label
   std::int64_t extra = 0;
+  bool columns = true;  ///< labels are columns of the prediction; else any up to 2^31 - 1
 };
 /// Throws ValueError unless y (and weights, one for each sample or for each position of all axes
 /// but the last) fit x and a prediction of shape `output`, no target is NaN, and every label is

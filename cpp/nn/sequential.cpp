@@ -1,22 +1,16 @@
 #include "nn/sequential.h"
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
 #include <utility>
 
 #include "core/error.h"
-#include "core/float_environment.h"
 #include "device/names.h"
 #include "nn/activation_layer.h"
-#include "nn/lbfgs.h"
-#include "numerics/streams.h"
+#include "nn/exclusive.h"
 
 namespace lamina::nn {
 
 namespace {
-
-bool takes_labels(LossKind kind) { return kind == LossKind::sparse_categorical_crossentropy; }
 
 bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
   switch (loss) {
@@ -29,22 +23,6 @@ bool is_crossentropy_of(LossKind loss, ActivationKind activation) {
       return false;
   }
 }
-
-/// One training or evaluation at a time on one network.
-class Exclusive {
- public:
-  explicit Exclusive(std::atomic<bool>& busy) : busy_(busy) {
-    if (busy_.exchange(true)) {
-      throw StateError("[Network] a training or evaluation of this model is running in another thread");
-    }
-  }
-  ~Exclusive() { busy_.store(false); }
-  Exclusive(const Exclusive&) = delete;
-  Exclusive& operator=(const Exclusive&) = delete;
-
- private:
-  std::atomic<bool>& busy_;
-};
 
 }  // namespace
 
@@ -83,6 +61,10 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
                takes_labels(objective.loss.kind) ? "integer labels" : "targets shaped like the prediction"));
     }
   }
+  if (objective.loss.alphas != nullptr && objective.loss.classes != output.back()) {
+    throw ValueError(text("[compile] alpha must have one number for each of the ", output.back(),
+                          " classes. Received: ", objective.loss.classes, " numbers"));
+  }
   if (!(objective.loss_weight >= 0.0 && objective.loss_weight < kUnbounded)) {
     throw ValueError(
         text("[compile] loss_weights must be finite and not negative. Received: ", objective.loss_weight));
@@ -112,16 +94,6 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   loss_total_ = loss_count_ = 0.0;
 }
 
-bool Sequential::plain_mean() const {
-  return objective_.reduction == LossReduction::mean && objective_.loss_weight == 1.0 &&
-         !objective_.skip_missing && !objective_.loss.ignores_class && !objective_.loss.whole_batch;
-}
-
-double Sequential::loss_divisor(const LossArguments& loss) const {
-  if (objective_.reduction == LossReduction::sum) return 1.0;
-  return network.device().loss_count(loss, objective_.reduction == LossReduction::weighted_mean);
-}
-
 Optimizer& Sequential::optimizer() {
   if (!optimizer_) throw StateError("[Network] call compile() first");
   return *optimizer_;
@@ -136,264 +108,8 @@ void Sequential::check(const Samples& samples) const {
   check_inputs(samples.x, network.input_shape());
   const LossSpecification& loss = objective_.loss;
   check_targets(network.device(), samples, network.output_shape(),
-                {target_form_, objective_.skip_missing, loss.ignores_class, loss.ignore_class});
-}
-
-double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool update) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
-  double penalty = 0.0;
-  const Pass pass{device,
-                  dtype,
-                  rows,
-                  training,
-                  static_cast<std::uint64_t>(steps_seen_),
-                  network.penalizes() ? &penalty : nullptr,
-                  training ? optimizer_->loss_scale() : 1.0};
-  const FloatEnvironment environment;
-  const std::int64_t columns = network.output_shape().back();
-  const std::int64_t loss_rows = rows * positions();
-
-  void* prediction =
-      network.forward(pass, batch_.x(), plan_.operations, plan_.without_ending, activations_, &monitor);
-  void* gradient = activations_.gradients[0].get();
-
-  LossArguments loss;
-  loss.dtype = dtype;
-  loss.loss = objective_.loss;
-  loss.form = plan_.form;
-  loss.rows = loss_rows;
-  loss.columns = columns;
-  loss.prediction = prediction;
-  loss.target = batch_.y();
-  loss.weights = batch_.weights();
-  loss.skip_missing = objective_.skip_missing;
-  const bool plain = plain_mean();
-  double scale = 1.0 / static_cast<double>(loss_rows);
-  if (!plain) {
-    const double divisor = loss_divisor(loss);
-    scale = divisor == 0.0 ? 0.0 : objective_.loss_weight / divisor;
-  }
-  loss.scale = scale;
-  if (training) {
-    loss.scale *= optimizer_->loss_scale();
-    loss.gradient = gradient;
-  }
-  if (plan_.form == PredictionForm::logits_of_activation && !metric_offsets_.empty()) {
-    // The metrics read what the model would have returned: a left-out layer has a buffer of
-    // its own, a left-out ending is written over the logits.
-    loss.output = activations_.slots.back().output.get();
-  }
-  const double total = device.loss(loss);
-  const auto samples = static_cast<double>(loss_rows);
-  const double mean = plain ? total / samples : total * scale;
-  if (watch_ && training && !std::isfinite(total)) {
-    add_loss(plain ? total : mean * samples, loss_rows);
-    throw NotFiniteError(text("[fit] the loss is not finite. Received: ", total));
-  }
-  const void* answer = loss.output != nullptr ? loss.output : prediction;
-
-  // Sums are added up aside and taken over when nothing can stop the step any more.
-  pending_state_.assign(metric_state_.begin(), metric_state_.end());
-  for (std::size_t i = 0; i < metric_offsets_.size(); ++i) {
-    MetricArguments metric;
-    metric.dtype = dtype;
-    metric.metric = &objective_.metrics[i];
-    metric.rows = loss_rows;
-    metric.columns = columns;
-    metric.prediction = answer;
-    metric.target = batch_.y();
-    metric.skip_missing = objective_.skip_missing;
-    if (objective_.metrics[i].weighted) metric.weights = batch_.weights();
-    device.add_metric(metric, pending_state_.data() + metric_offsets_[i]);
-  }
-
-  if (training) {
-    LowestBackward lowest;
-    const bool fuses = update && fuses_updates_ && !network.penalizes();
-    if (plan_.operations > 0) {
-      const Below ending = network.ending_of(plan_.operations - 1, activations_);
-      if (!plan_.without_ending && ending.activation.kind != ActivationKind::linear) {
-        device.activate_backward(dtype, ending.activation, loss_rows, columns, ending.saved, gradient,
-                                 gradient);
-      }
-      network.backward(pass, plan_.operations, gradient, activations_, &monitor, fuses ? &lowest : nullptr);
-    }
-    if (network.penalizes()) penalty += network.penalties(true, optimizer_->loss_scale());
-    monitor.tick();
-    if (!update) return mean + penalty;
-    optimizer_->prepare();
-    const std::unique_lock lock(parameters_lock_);
-    take_step(pass, lowest);
-    network.constrain();
-    network.commit(pass, activations_);
-    ++steps_seen_;
-  } else if (network.penalizes()) {
-    penalty += network.penalties(false);
-  }
-  metric_state_.swap(pending_state_);
-  const double sum = plain ? total : mean * samples;
-  add_loss(penalty == 0.0 ? sum : sum + penalty * samples, loss_rows);
-  return mean + penalty;
-}
-
-void Sequential::take_step(const Pass& pass, LowestBackward& lowest) {
-  const std::vector<FlatRange>* const trained = &network.trained_ranges();
-  stored_all_ = true;
-  if (lowest.operation == nullptr) return optimizer_->step(network, trained);
-  // Nothing reads the lowest kernel any more: its elements are updated while their gradients are near.
-  const PlacedParameter& kernel = network.layout().parameters()[lowest.kernel];
-  Optimizer::Separate part;
-  if (optimizer_->separate(network, trained, kernel, part)) {
-    lowest.arguments.kernel_update = &part.update;
-    lowest.operation->backward(pass, lowest.arguments);
-    optimizer_->step(network, trained, &kernel);
-    stored_all_ = false;
-    not_stored_ = lowest.kernel;
-  } else {
-    lowest.operation->backward(pass, lowest.arguments);
-    optimizer_->step(network, trained);
-  }
-}
-
-void Sequential::add_loss(double total, std::int64_t rows) {
-  // Over batches the losses' mean, each by its number of samples.
-  loss_total_ += total;
-  loss_count_ += static_cast<double>(rows);
-}
-
-void Sequential::descend(const Samples& samples, Monitor& monitor) {
-  const FloatEnvironment environment;
-  const std::int64_t rows = samples.x.rows;
-  network.reserve(activations_, rows);
-  batch_.gather(samples, target_form_, positions(), nullptr, 0, rows);
-  // Loss and metrics of the epoch are those of its first point.
-  const std::vector<double> metrics = metric_state_;
-  const double total = loss_total_, count = loss_count_;
-  bool first = true;
-  try {
-    optimizer_->lbfgs()->descend(
-        network,
-        [&] {
-          const double loss = step(rows, true, monitor, false);
-          if (std::exchange(first, false)) {
-            metric_state_ = pending_state_;
-            add_loss(loss * static_cast<double>(rows * positions()), rows * positions());
-          }
-          return loss;
-        },
-        [this](const std::function<void()>& change) {
-          const std::unique_lock lock(parameters_lock_);
-          change();
-        },
-        &network.trained_ranges());
-  } catch (...) {
-    metric_state_ = metrics;
-    loss_total_ = total;
-    loss_count_ = count;
-    throw;
-  }
-  ++steps_seen_;
-  ++monitor.batches;
-  monitor.tick(true);
-}
-
-void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,
-                     bool training, Monitor& monitor) {
-  const std::int64_t rows = samples.x.rows;
-  const std::int64_t largest = std::min(rows, batch_size);
-  network.reserve(activations_, largest);
-  batches_done_ = 0;
-  for (std::int64_t first = 0; first < rows; first += batch_size) {
-    const std::int64_t count = std::min(batch_size, rows - first);
-    batch_.gather(samples, target_form_, positions(), order, first, count);
-    step(count, training, monitor);
-    ++monitor.batches;
-    ++batches_done_;
-    monitor.tick(0, true);
-  }
-}
-
-void Sequential::train_epoch(const Samples& samples, std::int64_t batch_size, bool shuffle,
-                             Monitor& monitor) {
-  const Exclusive exclusive(busy_);
-  check(samples);
-  if (batch_size < 1) throw ValueError(text("[fit] batch_size must be positive. Received: ", batch_size));
-  std::vector<std::int64_t> order;
-  if (shuffle) {
-    order.resize(static_cast<std::size_t>(samples.x.rows));
-    const auto epoch = static_cast<std::uint64_t>(epochs_seen_);
-    network.device().permutation(
-        samples.x.rows, {seed_, numerics::stream_id(numerics::Purpose::shuffle, 0, epoch)}, order.data());
-  }
-  if (optimizer_->lbfgs() != nullptr) {
-    descend(samples, monitor);
-  } else {
-    run(samples, shuffle ? order.data() : nullptr, batch_size, true, monitor);
-  }
-  ++epochs_seen_;
-}
-
-void Sequential::train_step(const Samples& samples, bool fresh, Monitor& monitor) {
-  const Exclusive exclusive(busy_);
-  check(samples);
-  if (fresh) reset_metrics();
-  if (optimizer_->lbfgs() != nullptr) return descend(samples, monitor);
-  run(samples, nullptr, std::max<std::int64_t>(samples.x.rows, 1), true, monitor);
-}
-
-void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool fresh, Monitor& monitor) {
-  const Exclusive exclusive(busy_);
-  check(samples);
-  if (batch_size < 1)
-    throw ValueError(text("[evaluate] batch_size must be positive. Received: ", batch_size));
-  if (fresh) reset_metrics();
-  run(samples, nullptr, batch_size, false, monitor);
-}
-
-void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const {
-  check_inputs(x, network.input_shape());
-  constexpr std::int64_t most_blocks = 16, most_bytes = std::int64_t{16} << 20;
-  const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
-  const std::int64_t block_bytes = network.rows_a_block() * element_count(network.input_shape()) * item;
-  const std::int64_t block =
-      std::clamp<std::int64_t>(most_bytes / block_bytes, 1, most_blocks) * network.rows_a_block();
-  const std::int64_t outputs = element_count(network.output_shape()) * item;
-  // Converted inputs are kept for the next call, unless they are many.
-  const std::size_t most_kept = std::max(static_cast<std::size_t>(most_bytes), network.flat_bytes());
-  std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
-  if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
-  for (std::int64_t first = 0; first < x.rows; first += block) {
-    const std::int64_t rows = std::min(block, x.rows - first);
-    inputs->gather_inputs(x, first, rows);
-    {
-      const std::shared_lock lock(parameters_lock_);
-      network.infer(inputs->x(), rows, static_cast<char*>(out) + first * outputs);
-    }
-    ++monitor.batches;
-    monitor.tick(static_cast<double>(rows) * network.work(), true);
-  }
-  if (inputs->bytes() <= most_kept) delete idle_batch_.exchange(inputs.release());
-}
-
-void Sequential::call_training(const ArrayView& x, void* out) {
-  const Exclusive exclusive(busy_);
-  check_inputs(x, network.input_shape());
-  network.build();
-  if (x.rows == 0) return;
-  network.reserve(activations_, x.rows);
-  batch_.gather_inputs(x, 0, x.rows);
-  // Steps from 2^39 on are calls: they never share random numbers with training.
-  constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
-  const Pass pass{network.device(), network.dtype(), x.rows, true, first_call + calls_seen_};
-  const void* answer =
-      network.forward(pass, batch_.x(), network.operations().size(), false, activations_, nullptr);
-  network.device().copy_to_host(
-      out, answer,
-      static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
-  const std::unique_lock lock(parameters_lock_);
-  network.commit(pass, activations_);
-  ++calls_seen_;
+                {target_form_, objective_.skip_missing, loss.ignores_class, loss.ignore_class,
+                 labels_are_columns(loss.kind)});
 }
 
 void Sequential::set_trainable(std::int64_t layer, bool trainable) {
@@ -452,15 +168,24 @@ void Sequential::write(void* flat, std::size_t parameter, const void* from_host,
 void Sequential::swap_average() {
   const Exclusive exclusive(busy_);
   Optimizer& all = optimizer();
-  const std::unique_lock lock(parameters_lock_);
-  all.swap_average(network);
+  shared_.fetch(true);
+  {
+    const std::unique_lock lock(parameters_lock_);
+    all.swap_average(network);
+  }
+  shared_.changed();
 }
 
 void Sequential::adopt_average() {
   const Exclusive exclusive(busy_);
   Optimizer& all = optimizer();
-  const std::unique_lock lock(parameters_lock_);
-  all.adopt_average(network);
+  if (!all.settings().use_ema) return;
+  shared_.fetch(true);
+  {
+    const std::unique_lock lock(parameters_lock_);
+    all.adopt_average(network);
+  }
+  shared_.changed();
 }
 
 void Sequential::set_steps_seen(std::int64_t n) {

@@ -12,6 +12,7 @@
 #include "nn/network.h"
 #include "nn/optimizer.h"
 #include "nn/samples.h"
+#include "nn/shared.h"
 
 namespace lamina::nn {
 
@@ -27,7 +28,11 @@ struct Objective {
 class Sequential {
  public:
   Sequential(Shape input, DType dtype, Device& device, std::uint64_t seed)
-      : network(std::move(input), dtype, device), seed_(seed), activations_(), batch_(device, dtype) {}
+      : network(std::move(input), dtype, device),
+        seed_(seed),
+        activations_(),
+        batch_(device, dtype),
+        shared_(*this) {}
 
   ~Sequential() { delete idle_batch_.load(); }
 
@@ -97,6 +102,15 @@ class Sequential {
   void read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count = -1) const;
   void write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count = -1);
 
+  /// The parameters that other networks have too.
+  SharedParameters& shared() { return shared_; }
+  std::size_t parameter_bytes(std::size_t parameter) const {
+    return static_cast<std::size_t>(network.layout().parameters().at(parameter).count) *
+           size_of(network.dtype());
+  }
+  /// Whether a training or evaluation is running.
+  bool busy() const { return busy_.load(); }
+
   std::uint64_t seed() const { return seed_; }
   // Counters that name the random numbers to come; saved with the model.
   std::int64_t steps_seen() const { return steps_seen_; }
@@ -150,6 +164,7 @@ class Sequential {
   mutable std::shared_mutex parameters_lock_;  ///< held to change or read parameters, never for a whole step
   mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
   std::atomic<bool> busy_{false};                    ///< a training or evaluation is running
+  mutable SharedParameters shared_;                  ///< last: it goes first, and reads the parameters
 };
 
 }  // namespace lamina::nn

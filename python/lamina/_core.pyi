@@ -35,7 +35,7 @@ class Loss:
     """
     A loss and its parameters.
     """
-    def __init__(self, kind: str, from_logits: bool = False, label_smoothing: typing.SupportsFloat | typing.SupportsIndex = 0.0, delta: typing.SupportsFloat | typing.SupportsIndex = 1.0, alpha: typing.SupportsFloat | typing.SupportsIndex = 0.25, beta: typing.SupportsFloat | typing.SupportsIndex = 0.5, gamma: typing.SupportsFloat | typing.SupportsIndex = 2.0, quantile: typing.SupportsFloat | typing.SupportsIndex = 0.5, class_balancing: bool = False, whole_batch: bool = False, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
+    def __init__(self, kind: str, from_logits: bool = False, label_smoothing: typing.SupportsFloat | typing.SupportsIndex = 0.0, delta: typing.SupportsFloat | typing.SupportsIndex = 1.0, alpha: typing.SupportsFloat | typing.SupportsIndex = 0.25, beta: typing.SupportsFloat | typing.SupportsIndex = 0.5, gamma: typing.SupportsFloat | typing.SupportsIndex = 2.0, quantile: typing.SupportsFloat | typing.SupportsIndex = 0.5, class_balancing: bool = False, whole_batch: bool = False, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None, exponent: typing.SupportsFloat | typing.SupportsIndex = 0.5, margin: typing.SupportsFloat | typing.SupportsIndex = 0.4, remove_diagonal: bool = True, alphas: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = []) -> None:
         ...
     @property
     def kind(self) -> str:
@@ -180,6 +180,12 @@ class Optimizer:
     def rho(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
+    def warmup_steps(self) -> int:
+        ...
+    @warmup_steps.setter
+    def warmup_steps(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
     def weight_decay(self) -> float | None:
         ...
     @weight_decay.setter
@@ -320,6 +326,12 @@ class Network:
     def set_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
     def set_trainable(self, layer: typing.SupportsInt | typing.SupportsIndex, trainable: bool) -> None:
+        ...
+    def share_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, other: Network, other_i: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        From now on the parameter is one with another network's, and has its value.
+        """
+    def shares_parameter(self, i: typing.SupportsInt | typing.SupportsIndex) -> bool:
         ...
     def slot_names(self) -> list[str]:
         ...

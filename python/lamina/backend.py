@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from lamina.config import epsilon, floatx, set_floatx, standardize_dtype
+from lamina.config import backend, epsilon, floatx, set_epsilon, set_floatx, standardize_dtype
 from lamina.utils.naming import clear_session
 
-__all__ = ["backend", "clear_session", "epsilon", "floatx", "set_floatx", "standardize_dtype"]
-
-
-def backend() -> str:
-    """The name of what computes: "lamina"."""
-    return "lamina"
+__all__ = [
+    "backend",
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "set_epsilon",
+    "set_floatx",
+    "standardize_dtype",
+]

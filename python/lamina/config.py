@@ -21,6 +21,8 @@ from lamina._checks import unknown_name
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
 _check_finite = False
+_max_epochs: int | None = None
+_max_steps_per_epoch: int | None = None
 
 
 def isa() -> str:
@@ -80,6 +82,84 @@ def set_floatx(value: str) -> None:
 def epsilon() -> float:
     """The distance that crossentropies keep from 0 and 1: 1e-7, part of the numerics."""
     return 1e-7
+
+
+def set_epsilon(value: float) -> None:
+    """Refuses any other epsilon than 1e-7, which is part of the numerics.
+
+    Raises:
+        NotImplementedError: For another number.
+    """
+    if value != epsilon():
+        raise NotImplementedError(
+            "set_epsilon: 1e-7 is part of lamina's numerics and cannot be changed; optimizers and "
+            f"normalizations have an `epsilon` of their own. Received: value={value!r}"
+        )
+
+
+def backend() -> str:
+    """The name of what computes: "lamina"."""
+    return "lamina"
+
+
+def dtype_policy() -> str:
+    """The policy of layers that name none: the name of their only type, `floatx()`."""
+    return _floatx
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Sets the type of layers created from now on, as `set_floatx`.
+
+    Args:
+        policy: "float32" or "float64".
+
+    Raises:
+        ValueError: For any other policy, mixed ones included.
+    """
+    set_floatx(standardize_dtype(policy))
+
+
+def max_epochs() -> int | None:
+    """The most epochs that any `fit` trains, or None."""
+    return _max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limits the epochs of every `fit`, for a quick run of a long script.
+
+    Args:
+        max_epochs: A number of at least 1; None for no limit.
+    """
+    global _max_epochs
+    _max_epochs = _limit("set_max_epochs", "max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most batches that any epoch, evaluation or prediction takes, or None."""
+    return _max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limits the batches of every epoch, evaluation and prediction, for a quick run.
+
+    Args:
+        max_steps_per_epoch: A number of at least 1; None for no limit.
+    """
+    global _max_steps_per_epoch
+    _max_steps_per_epoch = _limit(
+        "set_max_steps_per_epoch", "max_steps_per_epoch", max_steps_per_epoch
+    )
+
+
+def limited_steps(steps: int | None) -> int | None:
+    """A number of batches within the limit."""
+    if _max_steps_per_epoch is None:
+        return steps
+    return _max_steps_per_epoch if steps is None else min(steps, _max_steps_per_epoch)
+
+
+def _limit(where: str, name: str, value: int | None) -> int | None:
+    return None if value is None else _checks.integer(where, name, value, low=1)
 
 
 def check_finite() -> bool:

@@ -203,3 +203,63 @@ def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> A
     count = array.shape[axis]
     order = _core.permutation(count, draw_seed(seed), _core.stream_id("user", _DRAWS, 0))
     return np.take(array, order, axis=axis)
+
+
+def categorical(
+    logits: Any,
+    num_samples: int,
+    dtype: Any = "int32",
+    seed: int | SeedGenerator | None = None,
+) -> Array:
+    """Classes drawn by their logits.
+
+    Args:
+        logits: One row of logarithms of weights for each row of the result.
+        num_samples: How many to draw for each row.
+        dtype: The integer type of the result.
+        seed: See the module.
+
+    Returns:
+        An array of shape (rows, num_samples).
+
+    Raises:
+        ValueError: If `logits` is not a matrix with at least one column.
+    """
+    array = np.asarray(logits)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(
+            "categorical: `logits` must have a row of classes for each row of the result. "
+            f"Received: logits.shape={array.shape}"
+        )
+    count = _checks.integer("categorical", "num_samples", num_samples, low=0)
+    rows, classes = array.shape
+    network = _core.Network((classes,), "float64")
+    network.add_activation(_core.Activation("softmax"))
+    if rows == 0 or count == 0:
+        return np.zeros((rows, count), dtype)
+    shares = network.predict(array.astype("float64"), rows, None)
+    limits = np.cumsum(shares, axis=1)
+    drawn = uniform((rows, count), dtype="float64", seed=seed) * limits[:, -1:]
+    found = (drawn[:, :, None] >= limits[:, None, :]).sum(axis=2)
+    result: Array = np.minimum(found, classes - 1).astype(dtype)
+    return result
+
+
+def dropout(
+    inputs: Any,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
+    """`inputs` with elements set to 0 at random, and the others divided by 1 - `rate`.
+
+    Args:
+        inputs: An array with one row for each sample.
+        rate: The share of elements to drop, from 0 to less than 1.
+        noise_shape: The shape of the mask, as for `lamina.layers.Dropout`.
+        seed: See the module.
+    """
+    from lamina.layers.dropout import Dropout
+
+    layer = Dropout(rate, noise_shape=noise_shape, seed=draw_seed(seed) % 2**32)
+    return layer(inputs, training=True)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 
+if TYPE_CHECKING:
+    from lamina import _core
+
+
+class _Home(NamedTuple):
+    """Where a value lies: parameter `place` of a model's network."""
+
+    network: _core.Network
+    place: int
+    model: weakref.ref[Any]
+
 
 class Variable:
     """A named array that is assigned to, not replaced.
 
     A layer's variable holds its own value until the layer's model plans its network; from
-    then on the value lives in the network and this object reads and writes it there.
+    then on the value lives in the network and this object reads and writes it there. The
+    variable of a layer that several models share is one value in all of their networks.
 
     Args:
         initializer: Gives the first value: called with (shape, dtype) when it is first needed.
@@ -60,6 +73,7 @@ class Variable:
         self._dtype = dtype
         self._initializer = initializer
         self._value: Array | None = None
+        self._homes: list[_Home] = []  # of a layer's variable; all of them have one value
         self._read: Callable[[], Array] | None = None
         self._write: Callable[[Array], None] | None = None
 
@@ -83,14 +97,17 @@ class Variable:
 
     def numpy(self) -> Array:
         """A copy of the value."""
-        if self._read is not None:
-            return np.asarray(self._read())
+        if self._homes or self._read is not None:
+            return np.asarray(self.current())
         if self._value is None:
             self._value = self.checked(self._initializer(self.shape, self._dtype), copy=True)
         return self._value.copy()
 
     def current(self) -> Array:
         """The value itself where it lies here, not to be changed; a first value is not kept."""
+        if self._homes:
+            home = self._homes[-1]
+            return home.network.get_parameter(home.place)
         if self._read is None and self._value is not None:
             return self._value
         if self._read is not None:
@@ -115,9 +132,12 @@ class Variable:
             TypeError: If `value` does not hold real numbers.
             ValueError: If the shape differs; nothing has changed then.
         """
-        array = self.checked(value, copy=self._write is None)
+        array = self.checked(value, copy=self._write is None and not self._homes)
         changed = self.on_change is not None and not np.array_equal(array, self.current())
-        if self._write is not None:
+        if self._homes:
+            home = self._homes[-1]
+            home.network.set_parameter(home.place, array)
+        elif self._write is not None:
             self._write(array)
         else:
             self._value = array
@@ -140,11 +160,27 @@ class Variable:
         self._read, self._write = read, write
         self._value = None
 
-    def detach(self) -> None:
-        """Takes the value back."""
-        if self._read is not None:
-            self._value = np.array(self._read())
-            self._read = self._write = None
+    def settle(self, network: _core.Network, place: int, model: Any) -> None:
+        """From now on the value lives in a model's network, too.
+
+        Args:
+            network: The network, just planned.
+            place: The parameter that is this variable.
+            model: Whose network it is; it replaces that model's network of before.
+        """
+        network.set_parameter(place, self.current())
+        others = [home for home in self._homes if home.model() not in (None, model)]
+        if others:
+            network.share_parameter(place, others[-1].network, others[-1].place)
+        self._homes = [*others, _Home(network, place, weakref.ref(model))]
+        self._value = None
+
+    def leave(self, model: Any) -> None:
+        """The model does without this variable; the value is taken back if nobody else has it."""
+        value = self.current() if self._homes else None
+        self._homes = [home for home in self._homes if home.model() not in (None, model)]
+        if value is not None and not self._homes:
+            self._value = np.array(value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         value = self.numpy()

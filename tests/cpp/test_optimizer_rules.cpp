@@ -100,6 +100,16 @@ void rule_reference(OptimizerKind kind, const T* c, T g, T& p, T (&s)[3]) {
       p = p - quotient;
       return;
     }
+    case OptimizerKind::schedule_free: {
+      T average = std::fma(-c[5], s[0], p) / c[4];
+      s[1] = toward_square(s[1], g, c[1]);
+      const T top = c[0] * g, bottom = std::sqrt(s[1] * c[2]) + c[3], quotient = top / bottom;
+      s[0] = s[0] - quotient;
+      average = std::fma(s[0] - average, c[6], average);
+      const T part = c[4] * average;
+      p = std::fma(c[5], s[0], part);
+      return;
+    }
     case OptimizerKind::ftrl:
     case OptimizerKind::ftrl_power: {
       const auto raised = [&](T x) { return kind == OptimizerKind::ftrl ? std::sqrt(x) : power(x, c[4]); };

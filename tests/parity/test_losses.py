@@ -64,6 +64,18 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
         "real",
         "linear",
     ),
+    (
+        "CategoricalFocalCrossentropy",
+        {"alpha": [0.1, 0.5, 1.0, 2.0]},
+        "onehot",
+        "shares",
+        "softmax",
+    ),
+    ("CategoricalGeneralizedCrossEntropy", {}, "labels", "shares", "softmax"),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.9}, "labels", "shares", "softmax"),
+    ("Circle", {"gamma": 10.0}, "labels", "directions", "directions"),
+    ("Circle", {"margin": 0.1, "gamma": 5.0}, "labels", "directions", "directions"),
+    ("Circle", {"remove_diagonal": False, "gamma": 8.0}, "labels", "directions", "directions"),
     ("KLDivergence", {}, "shares", "shares", "softmax"),
     ("Poisson", {}, "positive", "positive", "exponential"),
     ("Hinge", {}, "bits", "real", "linear"),
@@ -84,6 +96,9 @@ def draw(kind: str, rng: np.random.Generator) -> Any:
         return rng.integers(0, COLUMNS, ROWS)
     if kind == "onehot":
         return np.eye(COLUMNS, dtype=np.float32)[rng.integers(0, COLUMNS, ROWS)]
+    if kind == "directions":
+        p = rng.normal(size=shape)
+        return (p / np.linalg.norm(p, axis=1, keepdims=True)).astype(np.float32)
     if kind == "shares":
         p = rng.uniform(0.05, 1, shape)
         return (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -149,7 +164,8 @@ def test_ten_steps_of_training(case: Any) -> None:
             [
                 layers.Input((3,)),
                 layers.Dense(5, activation="tanh"),
-                layers.Dense(COLUMNS, activation=ending),
+                layers.Dense(COLUMNS, activation="linear" if ending == "directions" else ending),
+                *([layers.UnitNormalization()] if ending == "directions" else []),
             ]
         )
         model.set_weights(start)

@@ -35,6 +35,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "adagrad": ("Adagrad", {"learning_rate": 0.01}),
     "adamax": ("Adamax", {"learning_rate": 0.003}),
     "nadam": ("Nadam", {"learning_rate": 0.003}),
+    "schedule_free": ("ScheduleFreeAdamW", {"learning_rate": 0.003, "warmup_steps": 4}),
     "ftrl": ("Ftrl", {"learning_rate": 0.05}),
     "ftrl_all": (
         "Ftrl",

@@ -117,7 +117,8 @@ struct Workspace {
     several_pieces = piece < depth;
     // A single row of the transpose may be a column of C that lies as a row does.
     direct = product.update == nullptr && !plan.swapped;
-    direct = direct || (plan.swapped && plan.size.m == 1 && product.epilogue.c_row == 1 && product.epilogue.bias == nullptr);
+    direct = direct || (plan.swapped && plan.size.m == 1 && product.epilogue.c_row == 1 &&
+                        product.epilogue.bias == nullptr);
 
     std::int64_t size_a = 0, size_b = 0, size_result = 0;
     if (plan.pack_a)

@@ -101,7 +101,8 @@ void pack_columns(std::int64_t rows, std::int64_t depth, std::int64_t strips, co
       const auto size = static_cast<std::size_t>(height);
       std::int64_t l = first;
       for (; l < whole; ++l) V::load_partial(a + l * a_column + i, size).store(strip + l * height);
-      for (; l < end; ++l) V::load_partial(a + l * a_column + i, size).store_partial(strip + l * height, size);
+      for (; l < end; ++l)
+        V::load_partial(a + l * a_column + i, size).store_partial(strip + l * height, size);
     }
   }
 }

@@ -17,7 +17,8 @@ constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
-constexpr std::int64_t kBlockColumns = 1024;
+constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
+constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
 constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not stored directly
 constexpr std::int64_t kPartialProducts = 1 << 20;
 
@@ -207,7 +208,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   }
   plan.rows =
       std::min(task_rows, std::max<std::int64_t>(16, kBlockBytes / (plan.depth * size.element_bytes)));
-  plan.columns = std::min(task_columns, used_once ? plan.shape.panel * kernels.lanes : kBlockColumns);
+  plan.columns = std::min(task_columns, used_once     ? plan.shape.panel * kernels.lanes
+                                        : plan.pack_a ? kPackedBlockColumns
+                                                      : kBlockColumns);
   if (size.consumed) {
     const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
     const std::int64_t most = kResultBytes / row_bytes / plan.shape.strip * plan.shape.strip;

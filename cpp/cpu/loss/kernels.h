@@ -36,11 +36,23 @@ constexpr bool counts_in_part(LossKind kind) {
     case LossKind::categorical_focal_crossentropy:
     case LossKind::cosine_similarity:
     case LossKind::categorical_hinge:
+    case LossKind::categorical_generalized_cross_entropy:
+    case LossKind::circle:
       return false;
     default:
       return true;
   }
 }
+
+/// A row of a batch against all of its rows.
+template <class T>
+struct CircleRow {
+  double gamma, margin;
+  bool remove_diagonal;
+  std::size_t rows, row;
+  const std::int32_t* labels;  ///< [rows]; negative ones are nobody's partner
+  T* similarity;               ///< [rows]; becomes the row's loss's slopes with respect to it
+};
 
 template <class T>
 struct LossKernelsOf {
@@ -49,6 +61,8 @@ struct LossKernelsOf {
   void (*row_shares)(const LossRows<T>&, double* shares);
   /// Whether there is nothing but 0, 1 and NaN.
   bool (*targets_are_binary)(std::size_t n, const T* targets);
+  /// The row's loss.
+  T (*circle_row)(const CircleRow<T>&);
 };
 
 struct LossKernels {

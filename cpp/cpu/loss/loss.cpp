@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/dispatch.h"
+#include "cpu/loss/circle.h"
 #include "cpu/loss/row_chunks.h"
 #include "numerics/order.h"
 
@@ -40,7 +41,7 @@ bool is_one_row(const LossArguments& a) { return a.loss.whole_batch; }
 
 template <class T>
 LossRows<T> rows_of(const LossArguments& a, std::int64_t first, std::int64_t rows) {
-  const bool sparse = a.loss.kind == LossKind::sparse_categorical_crossentropy;
+  const bool sparse = takes_labels(a.loss.kind);
   LossRows<T> chunk;
   chunk.loss = a.loss;
   chunk.logits = a.form != PredictionForm::values;
@@ -155,16 +156,23 @@ double counted_rows(const LossArguments& a, bool by_weight) {
 }  // namespace
 
 double loss(const LossArguments& arguments) {
+  if (arguments.loss.kind == LossKind::circle) return circle_loss(arguments);
   return arguments.dtype == DType::float32 ? total_loss<float>(arguments) : total_loss<double>(arguments);
 }
 
 double weighted_row_losses(const LossArguments& arguments, const void* weights) {
+  if (arguments.loss.kind == LossKind::circle) {
+    LossArguments all = arguments;
+    all.weights = weights;
+    return circle_loss(all);
+  }
   return arguments.dtype == DType::float32
              ? weighted_losses<float>(arguments, static_cast<const float*>(weights))
              : weighted_losses<double>(arguments, static_cast<const double*>(weights));
 }
 
 double loss_count(const LossArguments& arguments, bool weighted) {
+  if (arguments.loss.kind == LossKind::circle) return circle_count(arguments, weighted);
   return arguments.dtype == DType::float32 ? counted_rows<float>(arguments, weighted)
                                            : counted_rows<double>(arguments, weighted);
 }

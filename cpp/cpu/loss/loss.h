@@ -55,8 +55,15 @@
 //                                                      / D
 //   dice                   1 - R, R = 2 I / D, D = sum(t) + sum(p) + 1e-7
 //                                                      -2 / D t + R / D
-//   Both in double from the sums on. With whole_batch they are of one row, all elements of the batch; its
-//   weight is the sum of the weights, or 1 without.
+//   categorical_generalized_cross_entropy   (1 - p^q) / q, p the prediction at the label
+//                                                      -max(p, 1e-7)^(q - 1) at the label, +0 elsewhere
+//   circle                 softplus(A + N) over the other rows j of the batch, d = max(0, 1 - sum(p p_j)),
+//                          A = log(sum(exp(-g (m + d) (m - d)))) over those of the row's label,
+//                          N = log(sum(exp(g max(0, 1 + m - d) (1 - m - d)))) over all others
+//                          g gamma, m margin; without any of one kind the row does not count
+//     its gradient reaches both rows of a pair: sum over j of (W + W^T) p_j, W = -dloss/dd, +0 where d = 0
+//   Dice and Tversky in double from the sums on. With whole_batch they are of one row, all elements of the
+//   batch; its weight is the sum of the weights, or 1 without.
 //
 // A row with an ignored or missing label has loss and gradient +0. With skip_missing the elements of
 // NaN targets do: of losses that mix a row the whole row.

@@ -1,6 +1,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/loss/circle.isa.h"
 #include "cpu/loss/crossentropy.isa.h"
 #include "cpu/loss/elements.isa.h"
 #include "cpu/loss/factors.isa.h"
@@ -26,6 +27,9 @@ void whole_rows(const LossRows<typename V::Scalar>& a) {
       break;
     case LossKind::categorical_focal_crossentropy:
       categorical_focal<V>(a);
+      break;
+    case LossKind::categorical_generalized_cross_entropy:
+      generalized<V>(a);
       break;
     case LossKind::cosine_similarity:
       cosine<V>(a);
@@ -112,8 +116,8 @@ bool targets_are_binary(std::size_t n, const T* targets) {
 
 extern const LossKernels loss_kernels;
 const LossKernels loss_kernels = {
-    {loss_rows<F32>, row_shares<float>, targets_are_binary<float>},
-    {loss_rows<F64>, row_shares<double>, targets_are_binary<double>},
+    {loss_rows<F32>, row_shares<float>, targets_are_binary<float>, circle_row<F32>},
+    {loss_rows<F64>, row_shares<double>, targets_are_binary<double>, circle_row<F64>},
 };
 
 }  // namespace lamina::cpu::LAMINA_ISA

@@ -32,10 +32,16 @@ void categorical_focal(const LossRows<typename V::Scalar>& a) {
   const std::size_t columns = a.columns;
   const Smoothing<V> smooth(a.loss.label_smoothing, a.loss.label_smoothing / static_cast<double>(columns));
   const FocalPower<V> power(a.loss.gamma);
-  const V alpha = V::splat(static_cast<T>(a.loss.alpha)), one = V::splat(1), zero = V::splat(0);
-  const auto slope = [&](V share, V t) {
+  const V one_alpha = V::splat(static_cast<T>(a.loss.alpha)), one = V::splat(1), zero = V::splat(0);
+  const auto alpha = [&](std::size_t i, std::size_t count) {
+    if (a.loss.alphas == nullptr) return one_alpha;
+    T own[V::lanes] = {};
+    for (std::size_t k = 0; k < count; ++k) own[k] = static_cast<T>(a.loss.alphas[i + k]);
+    return V::load(own);
+  };
+  const auto slope = [&](V share, V t, V weight) {
     V h;
-    focal_slope(power, alpha * t, share, h);
+    focal_slope(power, weight * t, share, h);
     return h;
   };
   for (std::size_t r = 0; r < a.rows; ++r) {
@@ -53,8 +59,9 @@ void categorical_focal(const LossRows<typename V::Scalar>& a) {
     row_sums<V>(columns, sum, [&](std::size_t i, std::size_t count, V(&t)[2]) {
       const V share = part(i, count) / s, q = clip(share);
       const V wanted = smooth(load_some<V>(target + i, count));
-      t[0] = -((alpha * power.value(one - q)) * (wanted * log(q)));
-      t[1] = slope(share, wanted) * share;
+      const V weight = alpha(i, count);
+      t[0] = -((weight * power.value(one - q)) * (wanted * log(q)));
+      t[1] = slope(share, wanted, weight) * share;
     });
     a.row_losses[r] = weighted(a, r, sum[0]);
     if (!a.gradient) continue;
@@ -62,9 +69,32 @@ void categorical_focal(const LossRows<typename V::Scalar>& a) {
     const V mean = V::splat(sum[1]), c = V::splat(factor(a, r, 1.0));
     for_each_vector<V>(columns, [&](std::size_t i, std::size_t count) {
       const V share = part(i, count) / s;
-      const V h = slope(share, smooth(load_some<V>(target + i, count))) - mean;
+      const V h = slope(share, smooth(load_some<V>(target + i, count)), alpha(i, count)) - mean;
       store_some(c * (a.logits ? h * share : h / s), gradient + i, count);
     });
+  }
+}
+
+/// The generalized cross entropy: the powers of a chunk's rows are taken side by side.
+template <class V>
+void generalized(const LossRows<typename V::Scalar>& a) {
+  using T = typename V::Scalar;
+  const std::size_t columns = a.columns;
+  T chosen[kRowChunk], slopes[kRowChunk];
+  for (std::size_t r = 0; r < a.rows; ++r) chosen[r] = a.prediction[r * columns + label_of(a, r)];
+  const V q = V::splat(static_cast<T>(a.loss.exponent)), one = V::splat(1);
+  const V least = V::splat(static_cast<T>(kClip)), lower = V::splat(static_cast<T>(a.loss.exponent - 1.0));
+  for_each_vector<V>(a.rows, [&](std::size_t r, std::size_t count) {
+    const V p = load_some<V>(chosen + r, count), loss = (one - pow(p, q)) / q;
+    store_some(a.weights ? load_some<V>(a.weights + r, count) * loss : loss, a.row_losses + r, count);
+    store_some(-pow(lane_max(least, p), lower), slopes + r, count);
+  });
+  if (!a.gradient) return;
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    T* gradient = a.gradient + r * columns;
+    for_each_vector<V>(
+        columns, [&](std::size_t i, std::size_t count) { store_some(V::splat(0), gradient + i, count); });
+    gradient[label_of(a, r)] = factor(a, r, 1.0) * slopes[r];
   }
 }
 

@@ -35,6 +35,10 @@
 //              with u(t) = beta_1 * (1 - 0.5 * 0.96^t), U(t) = u(1) ... u(t):
 //              a = learning_rate * u(t+1) / (1 - U(t) * u(t+1)), b = learning_rate * (1 - u(t)) / (1 - U(t)),
 //              k = 1 / (1 - beta_2^t)
+//   schedule_free   rate, c2, k = 1 / (1 - beta_2^t), epsilon, beta_1, c1, w = 1 / t    slots: z, v
+//              x = fma(-c1, z, p) / beta_1; z = z - (rate * g) / (sqrt(v * k) + epsilon)
+//              x = fma(z - x, w, x); p = fma(c1, z, beta_1 * x); before the first step z is p.
+//              rate = learning_rate * min(1, t / warmup_steps) with a warm-up
 //   ftrl       rate, l1, 2 * (l2 + beta / (2 * rate)), 2 * shrinkage, power   slots: a, z
 //              b = fma(g, g, a), s(x) = sqrt(x); ftrl_power: s(x) = pow(x, power)
 //              z = z + fma(-((s(b) - s(a)) / rate), p, fma(2 * shrinkage, p, g)); a = b

@@ -7,7 +7,7 @@
 
 namespace lamina::cpu {
 
-inline constexpr int kRules = 13;
+inline constexpr int kRules = 14;
 
 /// Plain pointers; one table per instruction set, defined in rules.isa.cpp, in the order of
 /// OptimizerKind from amsgrad to lamb. Each updates n parameters `p` and the slots `s` of its rule from

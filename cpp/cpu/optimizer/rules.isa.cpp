@@ -130,6 +130,28 @@ struct Nadam {
   }
 };
 
+/// s[0]: where the gradients lead, s[1]: velocity; the parameter lies between s[0] and its average.
+template <class V>
+struct ScheduleFree {
+  static constexpr int slots = 2;
+  V rate, c2, correction, epsilon, beta_1, c1, share;
+  explicit LAMINA_INLINE ScheduleFree(const typename V::Scalar* c)
+      : rate(number<V>(c, 0)),
+        c2(number<V>(c, 1)),
+        correction(number<V>(c, 2)),
+        epsilon(number<V>(c, 3)),
+        beta_1(number<V>(c, 4)),
+        c1(number<V>(c, 5)),
+        share(number<V>(c, 6)) {}
+  LAMINA_INLINE void operator()(V g, V& p, V (&s)[slots]) const {
+    V average = fma(-c1, s[0], p) / beta_1;
+    s[1] = drawn_to_square(s[1], g, c2);
+    s[0] = s[0] - (rate * g) / (sqrt(s[1] * correction) + epsilon);
+    average = fma(s[0] - average, share, average);
+    p = fma(c1, s[0], beta_1 * average);
+  }
+};
+
 /// s[0]: accumulator, s[1]: linear.
 template <class V, bool any_power>
 struct Ftrl {
@@ -228,12 +250,12 @@ extern const RuleKernels rules_kernels;
 const RuleKernels rules_kernels = {
     {sweep<float, Amsgrad>, sweep<float, PlainRmsProp>, sweep<float, MomentumRmsProp>,
      sweep<float, CenteredRmsProp>, sweep<float, CenteredMomentumRmsProp>, sweep<float, Adadelta>,
-     sweep<float, Adagrad>, sweep<float, Adamax>, sweep<float, Nadam>, sweep<float, RootFtrl>,
-     sweep<float, PowerFtrl>, sweep<float, Lion>, sweep<float, Lamb>},
+     sweep<float, Adagrad>, sweep<float, Adamax>, sweep<float, Nadam>, sweep<float, ScheduleFree>,
+     sweep<float, RootFtrl>, sweep<float, PowerFtrl>, sweep<float, Lion>, sweep<float, Lamb>},
     {sweep<double, Amsgrad>, sweep<double, PlainRmsProp>, sweep<double, MomentumRmsProp>,
      sweep<double, CenteredRmsProp>, sweep<double, CenteredMomentumRmsProp>, sweep<double, Adadelta>,
-     sweep<double, Adagrad>, sweep<double, Adamax>, sweep<double, Nadam>, sweep<double, RootFtrl>,
-     sweep<double, PowerFtrl>, sweep<double, Lion>, sweep<double, Lamb>},
+     sweep<double, Adagrad>, sweep<double, Adamax>, sweep<double, Nadam>, sweep<double, ScheduleFree>,
+     sweep<double, RootFtrl>, sweep<double, PowerFtrl>, sweep<double, Lion>, sweep<double, Lamb>},
 };
 
 }  // namespace lamina::cpu::LAMINA_ISA

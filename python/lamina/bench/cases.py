@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from lamina.bench import parts
 from lamina.bench.works import WORKS
 
 SECTIONS = {
@@ -16,6 +17,10 @@ SECTIONS = {
     "step": "Training, one step on a batch in memory",
     "fit": "Training, one step as part of a shuffled epoch",
     "predict": "Prediction",
+    "layers": f"Each layer: a step on {parts.ROWS} x {parts.WIDTH}",
+    "losses": f"Each loss: a step on {parts.ROWS} rows",
+    "metrics": f"Each metric: an evaluation of {parts.ROWS} rows",
+    "optimizers": f"Each optimizer: a step on {4 * parts.WIDTH * (parts.WIDTH + 1)} weights",
     "start": "Starting",
 }
 
@@ -34,6 +39,7 @@ class Case:
         traffic: ``"read"`` or ``"update"``: which of the measured bandwidths bounds it.
         dtype: ``"float32"`` or ``"float64"``: which of the measured peaks bounds it.
         slow: Left out of ``--quick``.
+        listed: One of a list of all that there is: only with ``--filter``.
     """
 
     section: str
@@ -45,6 +51,7 @@ class Case:
     traffic: str = "read"
     dtype: str = "float32"
     slow: bool = False
+    listed: bool = False
 
     @property
     def name(self) -> str:
@@ -237,6 +244,26 @@ def _start_cases() -> list[Case]:
     ]
 
 
+def _part_cases() -> list[Case]:
+    """A line for each class, and one to hold it against: the same without it."""
+    import lamina
+
+    cases = []
+    for section, names, room, without in (
+        ("layers", parts.LAYERS, lamina.layers, "Dense alone"),
+        ("losses", parts.LOSSES, lamina.losses, ""),
+        ("metrics", parts.METRICS, lamina.metrics, "mse alone"),
+        ("optimizers", parts.OPTIMIZERS, lamina.optimizers, ""),
+    ):
+        if without:
+            cases.append(Case(section, without, {"part": ""}, listed=True))
+        for name in names:
+            if hasattr(room, name):
+                label = f"Dense + {name}" if section == "layers" else name
+                cases.append(Case(section, label, {"part": name}, listed=True))
+    return cases
+
+
 def all_cases() -> list[Case]:
     """Every case, in the order of the table."""
     return [
@@ -247,5 +274,6 @@ def all_cases() -> list[Case]:
         *_data_cases(),
         *_training_cases(),
         *_predict_cases(),
+        *_part_cases(),
         *_start_cases(),
     ]

@@ -30,7 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--compare", default="", metavar="LIST", help=f"those installed of: {peers}")
-    add("--filter", default="", metavar="REGEX", help="only cases whose name matches; see --list")
+    add(
+        "--filter",
+        default="",
+        metavar="REGEX",
+        help="only cases whose name matches, such as losses/ or optimizers/; with . all of them",
+    )
     add("--list", action="store_true", help="print the names of the cases and stop")
     add(
         "--threads",
@@ -68,8 +73,13 @@ def _positive(parser: argparse.ArgumentParser, options: argparse.Namespace) -> N
 
 
 def _selected(pattern: str, quick: bool) -> list[Case]:
-    """Those that match; --quick leaves out slow ones, unless nothing else matches."""
+    """Those that match; --quick leaves out slow ones, unless nothing else matches.
+
+    The lines for each layer, loss, metric and optimizer are there only if somebody asks.
+    """
     cases = [case for case in all_cases() if re.search(pattern, case.name)]
+    if not pattern:
+        cases = [case for case in cases if not case.listed]
     return [case for case in cases if not (quick and case.slow)] or cases
 
 

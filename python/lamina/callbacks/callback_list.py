@@ -40,6 +40,9 @@ class CallbackList(Callback):
             self.callbacks.append(ProgbarLogger())
         if len(self.callbacks) > 1:
             self.callbacks.sort(key=lambda callback: callback.runs_last)
+        if self.progress is not None:
+            silent = (History, ProgbarLogger)
+            self.progress.alone = all(isinstance(each, silent) for each in self.callbacks)
         if model is not None:
             self.set_model(model)
         self.set_params(params)
@@ -71,6 +74,8 @@ class CallbackList(Callback):
     def append(self, callback: Callback) -> None:
         """Adds one; those that run last stay behind it."""
         self.callbacks.extend(_flat(callback))
+        if self.progress is not None and not isinstance(callback, History):
+            self.progress.alone = False
         self.callbacks.sort(key=lambda each: each.runs_last)
 
     def wants_batches(self, kind: str) -> bool:

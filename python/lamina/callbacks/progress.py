@@ -44,7 +44,9 @@ def format_logs(logs: Logs) -> str:
     """The logs as " - loss: 0.1234 - ...", small numbers in scientific notation."""
     parts = []
     for name, value in logs.items():
-        if np.ndim(value):  # a number for each class or threshold: their mean
+        if not isinstance(value, float) and np.ndim(
+            value
+        ):  # a number for each class or threshold: their mean
             value = float(np.mean(value))
         plain = value == 0.0 or abs(value) > 1e-3 or value != value
         parts.append(f" - {name}: {value:.4f}" if plain else f" - {name}: {value:.4e}")
@@ -68,6 +70,42 @@ def format_left(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{whole}s"
 
 
+class Screen:
+    """Standard output; what need not be seen at once may wait for what comes next.
+
+    Epochs of a millisecond are over faster than anybody can read their lines: those are written
+    together, at most so many times a second.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._written = 0.0
+
+    def write(self, text: str) -> None:
+        """Writes the text, and before it all that waited."""
+        sys.stdout.write("".join([*self._waiting, text]))
+        sys.stdout.flush()
+        self._waiting = []
+        self._written = time.perf_counter()
+
+    def leave(self, text: str) -> None:
+        """Writes the text now or, if something was written a moment ago, with what comes next."""
+        if time.perf_counter() - self._written >= _INTERVAL:
+            self.write(text)
+        else:
+            self._waiting.append(text)
+
+    def flush(self) -> None:
+        """Writes what waited."""
+        if self._waiting:
+            self.write("")
+
+    def flush_if_due(self) -> None:
+        """Writes what waited for a while."""
+        if self._waiting and time.perf_counter() - self._written >= _INTERVAL:
+            self.write("")
+
+
 class ProgressLine:
     """The line of one epoch, evaluation or prediction.
 
@@ -77,6 +115,8 @@ class ProgressLine:
         width: The bar's width.
         unit: What a step is called.
         interval: Seconds between two pictures of a bar.
+        screen: Where to; what waits there comes first.
+        patient: Whether the finished line may wait.
     """
 
     def __init__(
@@ -86,7 +126,12 @@ class ProgressLine:
         width: int = _WIDTH,
         unit: str = "step",
         interval: float = _INTERVAL,
+        screen: Screen | None = None,
+        patient: bool = False,
     ) -> None:
+        self._screen = screen if screen is not None else Screen()
+        #: Whether its last picture may wait for what comes next.
+        self.patient = patient
         self._interval = interval
         self.steps = steps
         self.dynamic = verbose == 1 and is_dynamic()
@@ -98,8 +143,11 @@ class ProgressLine:
     def update(self, done: int, logs: Callable[[], Logs]) -> None:
         """Shows how far it is, unless that was shown a moment ago."""
         self._done = done
+        if not self.dynamic:
+            self._screen.flush_if_due()
+            return
         now = time.perf_counter()
-        if not self.dynamic or now - self._drawn < self._interval:
+        if now - self._drawn < self._interval:
             return
         self._drawn = now
         elapsed = now - self._start
@@ -119,21 +167,24 @@ class ProgressLine:
         if self._verbose == 2:
             each = format_time(elapsed / max(count, 1)).replace("step", self._unit)
             line = f"{count}/{self.steps} - {format_left(elapsed)} - {each}{format_logs(logs)}"
-            print(line, flush=True)
+            self._end(line)
             return
         line = self._bar(count, format_left(elapsed), elapsed, logs)
         if self.dynamic:
-            self._write_over(line)
-            print(flush=True)
-        else:
-            print(line, flush=True)
+            line = self._over(line)
+        self._end(line)
         self._shown = 0
+
+    def _end(self, line: str) -> None:
+        if self.patient:
+            self._screen.leave(line + "\n")
+        else:
+            self._screen.write(line + "\n")
 
     def abandon(self) -> None:
         """Leaves the line as it is: training was stopped."""
-        if self._shown:
-            print(flush=True)
-            self._shown = 0
+        self._screen.write("\n" if self._shown else "")
+        self._shown = 0
 
     def _bar(self, done: int, left: str, elapsed: float, logs: Logs) -> str:
         each = format_time(elapsed / max(done, 1)).replace("step", self._unit)
@@ -147,9 +198,11 @@ class ProgressLine:
         return f"{done:>{digits}}/{self.steps} {full}{rest} {left} {each}{format_logs(logs)}"
 
     def _write_over(self, line: str) -> None:
-        padding = " " * max(0, self._shown - len(line))
-        print(f"\r{line}{padding}", end="", flush=True)
+        self._screen.write(self._over(line))
         self._shown = len(line)
+
+    def _over(self, line: str) -> str:
+        return f"\r{line}{' ' * max(0, self._shown - len(line))}"
 
 
 class ProgbarLogger(Callback):
@@ -166,12 +219,20 @@ class ProgbarLogger(Callback):
         super().__init__()
         self._line: ProgressLine | None = None
         self._training = False
+        self._screen = Screen()
+        #: Whether nobody else prints while it shows something, as far as `fit` knows.
+        self.alone = False
 
     def _verbose(self, quiet: bool) -> int:
         return resolve_verbose(self.params.get("verbose", 1), quiet)
 
     def _begin(self, quiet: bool = True) -> None:
-        self._line = ProgressLine(self.params.get("steps"), self._verbose(quiet))
+        self._line = ProgressLine(
+            self.params.get("steps"),
+            self._verbose(quiet),
+            screen=self._screen,
+            patient=self.alone and not quiet,
+        )
 
     @property
     def poll(self) -> Poll | None:
@@ -180,7 +241,7 @@ class ProgbarLogger(Callback):
         None if nothing would show.
         """
         line = self._line
-        if line is None or not (line.dynamic or line.steps is None):
+        if line is None or not (line.dynamic or line.patient or line.steps is None):
             return None
         return line.update
 
@@ -207,12 +268,18 @@ class ProgbarLogger(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Training is over."""
         self._training = False
+        self._screen.flush()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Prints the epoch's number and starts its line."""
-        if self._verbose(quiet=False) and self.params.get("epochs", 1) > 1:
-            print(f"Epoch {epoch + 1}/{self.params['epochs']}", flush=True)
         self._begin(quiet=False)
+        assert self._line is not None
+        if self._verbose(quiet=False) and self.params.get("epochs", 1) > 1:
+            heading = f"Epoch {epoch + 1}/{self.params['epochs']}\n"
+            if self._line.patient:
+                self._screen.leave(heading)
+            else:
+                self._screen.write(heading)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Ends the line."""

@@ -19,6 +19,7 @@ class InputLayer(Layer):
         dtype: The type of the data, for information: whatever comes is converted.
         sparse, ragged, optional: False only.
         batch_shape: The shape with the batch, instead of `shape` and `batch_size`.
+        input_tensor: Not supported: None only.
         name: The layer's name.
     """
 
@@ -30,10 +31,12 @@ class InputLayer(Layer):
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Any = None,
-        name: str | None = None,
+        input_tensor: None = None,
         optional: bool = False,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
+        _checks.require_default("InputLayer", input_tensor=input_tensor)
         _checks.require_default("Input", sparse=sparse, ragged=ragged, optional=optional)
         if (shape is None) == (batch_shape is None):
             raise ValueError(
@@ -119,4 +122,6 @@ def Input(  # noqa: N802 - Keras' name
         (None, 2)
     """
     _checks.require_default("Input", tensor=tensor)
-    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, name, optional)
+    return InputLayer(
+        shape, batch_size, dtype, sparse, ragged, batch_shape, optional=optional, name=name
+    )

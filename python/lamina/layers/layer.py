@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, TypedDict, TypeVar
 
 from lamina import _checks, _core, regularizers
@@ -10,6 +9,7 @@ from lamina._arrays import real_array
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
+from lamina.layers.owned import Owned
 from lamina.saving.serialization import Family
 from lamina.variable import Variable
 
@@ -35,7 +35,7 @@ class LayerOptions(PlainOptions, total=False):
     activity_regularizer: Any
 
 
-class Layer:
+class Layer(Owned):
     """The base of all layers.
 
     Args:
@@ -69,7 +69,7 @@ class Layer:
         self._input_shape: Shape | None = None
         self._output: Shape | None = None
         self._variables: dict[str, Variable] = {}
-        self._owner: weakref.ref[Any] | None = None
+        self._owner = None
         self._first_input: Any = None
         if batch_input_shape is not None:
             input_shape = tuple(batch_input_shape)[1:]
@@ -162,13 +162,11 @@ class Layer:
 
     def _plan_changed(self) -> None:
         """The plan of the model that it is in does not fit any more."""
-        owner = self._owner() if self._owner is not None else None
-        if owner is not None:
+        for owner in self._living_owners():
             owner._plan_changed()
 
     def _trainable_changed(self) -> None:
-        owner = self._owner() if self._owner is not None else None
-        if owner is not None:
+        for owner in self._living_owners():
             owner._trainable_changed()
 
     @property
@@ -193,7 +191,7 @@ class Layer:
 
     def _build(self, shape: Shape) -> None:
         if self._input_shape is not None:
-            if self._input_shape != shape and (self._variables or self._owner is not None):
+            if self._input_shape != shape and (self._variables or self._living_owners()):
                 raise ValueError(
                     f"Layer '{self.name}' was built for samples of shape {self._input_shape}. "
                     f"Received: samples of shape {shape}"
@@ -256,6 +254,20 @@ class Layer:
     def non_trainable_variables(self) -> list[Variable]:
         """The same as `non_trainable_weights`."""
         return self.non_trainable_weights
+
+    @property
+    def path(self) -> str:
+        """Its name, with those of the models that it is in."""
+        return f"{self._prefix}{self.name}"
+
+    @property
+    def losses(self) -> list[float]:
+        """What penalties on its weights add to the loss; none of frozen weights."""
+        return [
+            float(variable.regularizer(variable.numpy()))
+            for variable in self.weights
+            if variable.regularizer is not None and variable.trainable
+        ]
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights, kernel before bias."""

@@ -54,13 +54,6 @@ class Residual(Layer):
                 "Residual: layers must have different names. "
                 f"Received: {[layer.name for layer in inner]}"
             )
-        for layer in inner:
-            owner = layer._owner() if layer._owner is not None else None
-            if owner is not None:
-                raise ValueError(
-                    f"Layer '{layer.name}' belongs to '{owner.name}', and layers cannot be "
-                    f"shared. Received: layer '{layer.name}'"
-                )
         self.projects = _checks.boolean("Residual", "projection", projection)
         self.projection: Dense | None = None
         if options.get("dtype") is None:

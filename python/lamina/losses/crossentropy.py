@@ -9,7 +9,13 @@ import numpy as np
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array, Config
-from lamina.losses.loss import LOSSES, FormulaLoss, label_losses, last_axis, row_losses
+from lamina.losses.loss import (
+    LOSSES,
+    FormulaLoss,
+    along,
+    checked_axis,
+    label_losses,
+)
 from lamina.losses.targets import align_labels
 
 
@@ -30,7 +36,7 @@ class DenseCrossentropy(FormulaLoss):
         self.label_smoothing = _checks.number(
             where, "label_smoothing", label_smoothing, low=0.0, high=1.0
         )
-        self.axis = last_axis(where, axis)
+        self.axis = checked_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
     def settings(self) -> Config:
@@ -57,7 +63,7 @@ class BinaryCrossentropy(DenseCrossentropy):
     Args:
         from_logits: Whether predictions are logits, to which the loss applies a sigmoid.
         label_smoothing: s turns a target t into t (1 - s) + s / 2.
-        axis: -1 only.
+        axis: The axis of the classes; in training the last one.
         reduction, name, dtype: See `Loss`.
     """
 
@@ -82,7 +88,7 @@ class CategoricalCrossentropy(DenseCrossentropy):
     Args:
         from_logits: Whether predictions are logits, to which the loss applies a softmax.
         label_smoothing: s turns a target t into t (1 - s) + s / classes.
-        axis: -1 only.
+        axis: The axis of the classes; in training the last one.
         reduction, name, dtype: See `Loss`.
     """
 
@@ -109,7 +115,7 @@ class SparseCategoricalCrossentropy(FormulaLoss):
         ignore_class: A label whose rows do not count, a class or another integer such as -1 or
             255: their loss and gradient are 0, and means are over the other rows.
         reduction: See `Loss`.
-        axis: -1 only.
+        axis: The axis of the classes; in training the last one.
         name, dtype: See `Loss`.
 
     Raises:
@@ -136,11 +142,13 @@ class SparseCategoricalCrossentropy(FormulaLoss):
                 where, "ignore_class", ignore_class, low=-(2**31) + 1, high=2**31 - 1
             )
         )
-        self.axis = last_axis(where, axis)
+        self.axis = checked_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """The loss of each label: an array without the last axis of the predictions."""
+        if self.axis != -1:  # labels do not have that axis, or as one of extent 1
+            y_true, y_pred = along(self.axis, y_true, y_pred)
         return label_losses(self.specification(), y_true, y_pred, self._dtype, self.ignore_class)
 
     def counted(self, y_true: Any, values: Array) -> Array | None:
@@ -177,7 +185,7 @@ def binary_crossentropy(
 ) -> Array:
     """The binary crossentropy of each row; arguments as for `BinaryCrossentropy`."""
     loss = BinaryCrossentropy(from_logits, label_smoothing, axis)
-    return row_losses(loss.specification(), y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def categorical_crossentropy(
@@ -189,7 +197,7 @@ def categorical_crossentropy(
 ) -> Array:
     """The crossentropy of each row; arguments as for `CategoricalCrossentropy`."""
     loss = CategoricalCrossentropy(from_logits, label_smoothing, axis)
-    return row_losses(loss.specification(), y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def sparse_categorical_crossentropy(

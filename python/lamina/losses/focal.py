@@ -7,7 +7,7 @@ from typing import Any
 from lamina import _checks
 from lamina._typing import Array, Config
 from lamina.losses.crossentropy import DenseCrossentropy
-from lamina.losses.loss import LOSSES, row_losses
+from lamina.losses.loss import LOSSES
 
 
 class _Focal(DenseCrossentropy):
@@ -15,12 +15,9 @@ class _Focal(DenseCrossentropy):
 
     def _focus(self, alpha: Any, gamma: Any) -> None:
         where = type(self).__name__
-        if not isinstance(alpha, (int, float)) and hasattr(alpha, "__len__"):
-            raise NotImplementedError(
-                f"{where}: `alpha` must be one number; one for each class is not supported yet. "
-                f"Received: alpha={alpha!r}"
-            )
-        self.alpha = _checks.number(where, "alpha", alpha, low=0.0, open_high=True)
+        self.alpha: float | list[float] = _checks.number(
+            where, "alpha", alpha, low=0.0, open_high=True
+        )
         self.gamma = _checks.number(where, "gamma", gamma, low=0.0, open_high=True)
 
     def settings(self) -> Config:
@@ -42,7 +39,7 @@ class BinaryFocalCrossentropy(_Focal):
         gamma: The larger, the less well-predicted targets count.
         from_logits: Whether predictions are logits, to which the loss applies a sigmoid.
         label_smoothing: s turns a target t into t (1 - s) + s / 2.
-        axis: -1 only.
+        axis: The axis of the classes; in training the last one.
         reduction, name, dtype: See `Loss`.
     """
 
@@ -80,11 +77,11 @@ class CategoricalFocalCrossentropy(_Focal):
     """-sum of alpha (1 - p)^gamma t log(p) over the last axis.
 
     Args:
-        alpha: The weight of all classes.
+        alpha: The weight of all classes, or a list with one for each class.
         gamma: The larger, the less well-predicted targets count.
         from_logits: Whether predictions are logits, to which the loss applies a softmax.
         label_smoothing: s turns a target t into t (1 - s) + s / classes.
-        axis: -1 only.
+        axis: The axis of the classes; in training the last one.
         reduction, name, dtype: See `Loss`.
     """
 
@@ -92,7 +89,7 @@ class CategoricalFocalCrossentropy(_Focal):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: Any = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -101,8 +98,29 @@ class CategoricalFocalCrossentropy(_Focal):
         name: str | None = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        self._focus(alpha, gamma)
+        each = isinstance(alpha, (list, tuple)) or getattr(alpha, "ndim", 0) > 0
+        self._focus(0.25 if each else alpha, gamma)
+        if each:
+            self.alpha = [
+                _checks.number(
+                    "CategoricalFocalCrossentropy", "alpha", one, low=0.0, open_high=True
+                )
+                for one in alpha
+            ]
+            if not self.alpha:
+                raise ValueError(
+                    "CategoricalFocalCrossentropy: `alpha` is a number, or one for each class. "
+                    "Received: alpha=[]"
+                )
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+    def settings(self) -> Config:
+        """What the formula takes."""
+        settings = super().settings()
+        if isinstance(self.alpha, list):
+            settings["alpha"] = 0.25
+            settings["alphas"] = self.alpha
+        return settings
 
 
 def binary_focal_crossentropy(
@@ -119,13 +137,13 @@ def binary_focal_crossentropy(
     loss = BinaryFocalCrossentropy(
         apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis
     )
-    return row_losses(loss.specification(), y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
-    alpha: float = 0.25,
+    alpha: Any = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
@@ -133,4 +151,4 @@ def categorical_focal_crossentropy(
 ) -> Array:
     """The categorical focal crossentropy of each row; arguments as for the class."""
     loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
-    return row_losses(loss.specification(), y_true, y_pred)
+    return loss.call(y_true, y_pred)

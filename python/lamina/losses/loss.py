@@ -11,7 +11,7 @@ from lamina._arrays import floating_array, real_array
 from lamina._checks import unknown_name
 from lamina._names import auto_name
 from lamina._reduce import exact_sum, weights_like
-from lamina._typing import Array, Config
+from lamina._typing import Array, Config, Shape
 from lamina.config import floatx, standardize_dtype
 from lamina.losses.targets import align_labels, align_values
 from lamina.saving.serialization import Family
@@ -52,7 +52,23 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """The loss of each row: an array without the last axis of the predictions."""
-        return row_losses(self.specification(), y_true, y_pred, self._dtype)
+        return row_losses(
+            self.specification(), *along(getattr(self, "axis", -1), y_true, y_pred), self._dtype
+        )
+
+    def check_axis(self, output: Shape) -> None:
+        """Raises where it does not work along the last axis of predictions, as training does.
+
+        Args:
+            output: The shape of one prediction.
+        """
+        axis = getattr(self, "axis", -1)
+        if axis not in (None, -1, len(output)):
+            raise NotImplementedError(
+                f"compile: {type(self).__name__} works along another axis of the predictions than "
+                "the last; in training that is not supported (Permute the output). "
+                f"Received: axis={axis} for predictions of shape {(None, *output)}"
+            )
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
@@ -97,6 +113,10 @@ class Loss:
             f"Received: {type(self).__name__}"
         )
 
+    def labels_are_columns(self) -> bool:
+        """Whether labels, where it takes them, are columns of the predictions."""
+        return True
+
     def takes_labels(self) -> bool:
         """Whether targets are integer labels rather than rows like the predictions."""
         return False
@@ -138,6 +158,33 @@ def last_axis(where: str, axis: Any) -> int:
     return -1
 
 
+def checked_axis(where: str, axis: Any) -> int:
+    """A whole number; what it means depends on the predictions."""
+    return _checks.integer(where, "axis", axis, low=-64, high=64)
+
+
+def along(axis: int | None, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Targets and predictions with `axis` as their last one.
+
+    Raises:
+        ValueError: If the predictions do not have that axis.
+    """
+    if axis is None or axis == -1:
+        return y_true, y_pred
+    prediction = np.asarray(y_pred)
+    return (
+        turned(real_array(y_true, "y_true"), axis, prediction.ndim),
+        turned(prediction, axis, prediction.ndim),
+    )
+
+
+def turned(array: Array, axis: int, ndim: int) -> Array:
+    """`array` with the axis of predictions of `ndim` axes as its last."""
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"`axis` must be one of the {ndim} of `y_pred`. Received: axis={axis}")
+    return np.moveaxis(array, axis, -1) if array.ndim == ndim else array
+
+
 def row_losses(
     specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
 ) -> Array:
@@ -153,21 +200,31 @@ def label_losses(
     y_pred: Any,
     dtype: str | None = None,
     ignore_class: int | None = None,
+    columns: bool = True,
 ) -> Array:
-    """The loss of each row of integer labels; +0 where the label is the ignored class."""
+    """The loss of each row of integer labels; +0 where the label is the ignored class.
+
+    Without `columns` labels are any integers from 0 on.
+    """
     prediction = floating_array(y_pred, "y_pred", dtype, floatx())
     if prediction.ndim == 0:
         raise ValueError("`y_pred` needs an axis of classes. Received: y_pred.shape=()")
     target = align_labels(real_array(y_true, "y_true"), prediction.shape)
     flat = target.reshape(-1)
-    bad = _core.find_bad_label(flat, prediction.shape[-1], ignore_class) if flat.size else -1
+    classes = prediction.shape[-1] if columns else 2**31
+    bad = _core.find_bad_label(flat, classes, ignore_class) if flat.size else -1
     if bad >= 0:
-        raise bad_label(flat, bad, prediction.shape[-1], "y_true")
+        raise bad_label(flat, bad, classes, "y_true")
     return np.asarray(_core.loss_values(specification, target, prediction))
 
 
 def bad_label(flat: Array, index: int, classes: int, name: str) -> ValueError:
     """The error for a label that is no class."""
+    if classes == 2**31:
+        return ValueError(
+            f"Labels in `{name}` must be integers from 0 on. "
+            f"Received: {flat[index]} at index {index}"
+        )
     return ValueError(
         f"Labels in `{name}` must be integers from 0 to {classes - 1}, because the predictions "
         f"have {classes} classes. Received: {flat[index]} at index {index}"

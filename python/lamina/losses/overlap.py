@@ -6,42 +6,63 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks
+from lamina import _checks, _core
 from lamina._arrays import floating_array, real_array
-from lamina._typing import Array, Config
+from lamina._typing import Array, Config, Shape
 from lamina.config import floatx
-from lamina.losses.loss import LOSSES, FormulaLoss, row_losses
+from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis, row_losses
 from lamina.losses.targets import align_values
 
 
 class _Overlap(FormulaLoss):
     """What both losses share: one value for the whole batch, or with axis -1 one for each row."""
 
-    axis: int | None
+    axis: int | tuple[int, ...] | None
 
     def _set_axis(self, axis: Any) -> None:
-        if (
-            axis is not None
-            and _checks.integer(type(self).__name__, "axis", axis, low=-(2**31)) != -1
-        ):
-            raise NotImplementedError(
-                f"{type(self).__name__}: `axis` must be None (the whole batch) or -1; other "
-                f"axes are not supported. Received: axis={axis!r}"
-            )
-        self.axis = axis
+        where = type(self).__name__
+        if isinstance(axis, (tuple, list)):
+            self.axis = tuple(_checks.integer(where, "axis", one, low=-64, high=64) for one in axis)
+        else:
+            self.axis = None if axis is None else checked_axis(where, axis)
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """The loss of each row, or with axis None of the whole batch: an array without axes."""
-        if self.axis is not None:
-            return row_losses(self.specification(), y_true, y_pred, self._dtype)
         prediction = floating_array(y_pred, "y_pred", self._dtype, floatx())
         target = align_values(real_array(y_true, "y_true"), prediction.shape)
-        one_row = row_losses(self.specification(), target.reshape(1, -1), prediction.reshape(1, -1))
-        return np.asarray(one_row[0])
+        ndim = prediction.ndim
+        if self.axis is None:
+            axes = tuple(range(ndim))
+        else:
+            axes = tuple(one % ndim for one in np.atleast_1d(self.axis) if -ndim <= one < ndim)
+            if len(axes) != np.size(self.axis) or len(set(axes)) != len(axes):
+                raise ValueError(
+                    f"`axis` must be different ones of the {ndim} of `y_pred`. "
+                    f"Received: axis={self.axis}"
+                )
+        kept = [one for one in range(ndim) if one not in axes]
+        shape = tuple(prediction.shape[one] for one in kept)
+        order = [*kept, *axes]
+        targets, predictions = [
+            np.ascontiguousarray(array.transpose(order)).reshape(int(np.prod(shape)), -1)
+            for array in (target, prediction)
+        ]
+        return row_losses(_core.Loss(self._kind, **self._numbers()), targets, predictions).reshape(
+            shape
+        )
+
+    def _numbers(self) -> Config:
+        return {}
+
+    def check_axis(self, output: Shape) -> None:
+        """As for all losses; a tuple of one axis is that axis."""
+        if isinstance(self.axis, tuple) and self.axis in ((-1,), (len(output),)):
+            return
+        super().check_axis(output)
 
     def settings(self) -> Config:
         """What the formula takes."""
-        return {"whole_batch": self.axis is None}
+        return {"whole_batch": self.axis is None, **self._numbers()}
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
@@ -54,7 +75,8 @@ class Dice(_Overlap):
 
     Args:
         reduction, name: See `Loss`.
-        axis: None for sums over the whole batch, -1 for a value for each row.
+        axis: None for sums over the whole batch; an axis or several for those; in training None or
+            the last one.
         dtype: See `Loss`.
     """
 
@@ -64,7 +86,7 @@ class Dice(_Overlap):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
-        axis: int | None = None,
+        axis: Any = None,
         dtype: Any = None,
     ) -> None:
         self._set_axis(axis)
@@ -82,7 +104,8 @@ class Tversky(_Overlap):
         alpha: The weight of what was missed.
         beta: The weight of what was found wrongly.
         reduction, name: See `Loss`.
-        axis: None for sums over the whole batch, -1 for a value for each row.
+        axis: None for sums over the whole batch; an axis or several for those; in training None or
+            the last one.
         dtype: See `Loss`.
     """
 
@@ -94,7 +117,7 @@ class Tversky(_Overlap):
         beta: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
-        axis: int | None = None,
+        axis: Any = None,
         dtype: Any = None,
     ) -> None:
         self.alpha = _checks.number("Tversky", "alpha", alpha, low=0.0, open_high=True)
@@ -102,22 +125,21 @@ class Tversky(_Overlap):
         self._set_axis(axis)
         super().__init__(name, reduction, dtype)
 
-    def settings(self) -> Config:
-        """What the formula takes."""
-        return {**super().settings(), "alpha": self.alpha, "beta": self.beta}
+    def _numbers(self) -> Config:
+        return {"alpha": self.alpha, "beta": self.beta}
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
         return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
 
-def dice(y_true: Any, y_pred: Any, axis: int | None = None) -> Array:
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Array:
     """The Dice loss: of the whole batch, or with axis -1 of each row."""
     return Dice(axis=axis).call(y_true, y_pred)
 
 
 def tversky(
-    y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: int | None = None
+    y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None
 ) -> Array:
     """The Tversky loss: of the whole batch, or with axis -1 of each row."""
     return Tversky(alpha, beta, axis=axis).call(y_true, y_pred)

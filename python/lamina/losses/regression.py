@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina import _checks, _core
 from lamina._typing import Array, Config
-from lamina.losses.loss import LOSSES, FormulaLoss, last_axis, row_losses
+from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis, row_losses
 
 
 @LOSSES.register("mean_squared_error", "mse", "MSE")
@@ -195,7 +195,7 @@ class CosineSimilarity(FormulaLoss):
     Vectors shorter than 1e-7 are not made longer than 1: a zero vector gives 0.
 
     Args:
-        axis: -1 only: the last axis holds the vectors.
+        axis: The axis that holds the vectors; in training the last one.
         reduction, name, dtype: See `Loss`.
     """
 
@@ -208,7 +208,7 @@ class CosineSimilarity(FormulaLoss):
         name: str | None = "cosine_similarity",
         dtype: Any = None,
     ) -> None:
-        self.axis = last_axis("CosineSimilarity", axis)
+        self.axis = checked_axis("CosineSimilarity", axis)
         super().__init__(name, reduction, dtype)
 
     def get_config(self) -> Config:
@@ -253,4 +253,4 @@ def quantile(y_true: Any, y_pred: Any, quantile: float = 0.5) -> Array:
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
     """Minus the cosine of the angle between the rows of targets and predictions."""
-    return row_losses(CosineSimilarity(axis).specification(), y_true, y_pred)
+    return CosineSimilarity(axis).call(y_true, y_pred)

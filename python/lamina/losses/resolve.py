@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.losses import crossentropy, divergence, focal, margin, overlap, regression
+from lamina.losses import crossentropy, divergence, focal, labels, margin, overlap, regression
 from lamina.losses.loss import LOSSES, Loss
 from lamina.saving.serialization import custom_object_scope, serialize_keras_object
 
@@ -29,6 +29,7 @@ _FUNCTIONS = {
         margin.categorical_hinge,
         margin.hinge,
         margin.squared_hinge,
+        labels.circle,
         overlap.dice,
         overlap.tversky,
     )
@@ -78,7 +79,7 @@ def serialize(loss: Loss) -> Any:
     return serialize_keras_object(loss)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Loss:
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Loss:
     """The loss of what `serialize` returned."""
     with custom_object_scope(custom_objects):
-        return get(config)
+        return get(name)

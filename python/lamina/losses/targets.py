@@ -17,11 +17,13 @@ class TargetRule(NamedTuple):
         labels: Integer labels, rather than rows like the predictions.
         ignore_class: A label that needs to be no class.
         missing: NaN, which counts nowhere.
+        columns: Labels are columns of the predictions; else any integers from 0 on.
     """
 
     labels: bool
     ignore_class: int | None = None
     missing: bool = False
+    columns: bool = True
 
 
 def align_values(y: Array, shape: Shape, name: str = "y_true") -> Array:

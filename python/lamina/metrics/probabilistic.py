@@ -50,7 +50,7 @@ class CategoricalCrossentropy(LossMetric):
         dtype: See `Metric`.
         from_logits: Whether predictions are logits.
         label_smoothing: See the loss.
-        axis: -1 only.
+        axis: The axis of the classes; in `compile` the last one.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SparseCategoricalCrossentropy(LossMetric):
         dtype: See `Metric`.
         from_logits: Whether predictions are logits.
         ignore_class: A label whose rows do not count.
-        axis: -1 only.
+        axis: The axis of the classes; in `compile` the last one.
     """
 
     def __init__(

@@ -126,7 +126,7 @@ class CosineSimilarity(LossMetric):
     Args:
         name: The key in logs.
         dtype: See `Metric`.
-        axis: -1 only.
+        axis: The axis that holds the vectors; in `compile` the last one.
     """
 
     _negated = True

@@ -18,6 +18,8 @@ from lamina.saving.serialization import custom_object_scope, serialize_keras_obj
 
 #: The names whose meaning depends on the shapes of targets and predictions.
 ACCURACY_NAMES = ("accuracy", "acc")
+CROSSENTROPY_NAMES = ("crossentropy", "ce")
+LATE_NAMES = (*ACCURACY_NAMES, *CROSSENTROPY_NAMES)
 
 #: Functions and the metric that is their mean.
 _FUNCTIONS: dict[Any, type[Metric]] = {
@@ -63,7 +65,7 @@ def get(identifier: Any) -> Metric:
         try:
             METRICS.find(identifier)
         except ValueError:
-            names = [*METRICS._classes, *METRICS._aliases, *ACCURACY_NAMES]
+            names = [*METRICS._classes, *METRICS._aliases, *LATE_NAMES]
             raise unknown_name("metric", identifier, names) from None
         metric = METRICS.create({"class_name": identifier})
         metric.name = identifier
@@ -87,14 +89,20 @@ def get(identifier: Any) -> Metric:
     )
 
 
-def accuracy_for(name: str, output: Shape, labels: bool) -> Metric:
-    """What "accuracy" means, as Keras has it: by the shapes of targets and predictions.
+def metric_for(name: str, output: Shape, labels: bool) -> Metric:
+    """What "accuracy" and "crossentropy" mean, as Keras has it: by the shapes of what they compare.
 
     Args:
-        name: The key in logs: "accuracy" or "acc".
+        name: The key in logs: "accuracy", "acc", "crossentropy" or "ce".
         output: The shape of one prediction.
         labels: Whether targets are integer labels.
     """
+    if name in CROSSENTROPY_NAMES:
+        if labels:
+            return probabilistic.SparseCategoricalCrossentropy(name=name)
+        if output and output[-1] == 1:
+            return probabilistic.BinaryCrossentropy(name=name)
+        return probabilistic.CategoricalCrossentropy(name=name)
     if labels:
         return SparseCategoricalAccuracy(name=name)
     if output and output[-1] == 1:

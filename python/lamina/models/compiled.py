@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from lamina import _checks, _core, losses, metrics, optimizers
 from lamina._checks import unknown_name
 from lamina._typing import Config, Shape
 from lamina.callbacks.callback import Logs
 from lamina.losses.targets import TargetRule
 from lamina.metrics.counted import number_or_array
-from lamina.metrics.resolve import ACCURACY_NAMES, accuracy_for
+from lamina.metrics.resolve import CROSSENTROPY_NAMES, LATE_NAMES, metric_for
 from lamina.optimizers.optimizer import Optimizer
 from lamina.variable import Variable
 
@@ -42,7 +44,9 @@ class Compiled:
         if missing_targets not in ("error", "ignore"):
             raise unknown_name("`missing_targets`", missing_targets, ("error", "ignore"))
         self.missing_targets = missing_targets
-        self.loss = None if loss is None else losses.get(loss)
+        #: Whether the loss is "crossentropy": the first targets say which.
+        self.late_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY_NAMES
+        self.loss = None if loss is None or self.late_loss else losses.get(loss)
         if self.loss is not None:
             self.loss.specification()
             if self.loss.reduction not in _REDUCTIONS:
@@ -55,7 +59,7 @@ class Compiled:
         self._weighted_from = len(unweighted)
         self.metrics: list[str | metrics.Metric] = []
         for identifier in (*unweighted, *weighted):
-            if isinstance(identifier, str) and identifier in ACCURACY_NAMES:
+            if isinstance(identifier, str) and identifier in LATE_NAMES:
                 self.metrics.append(identifier)
             else:
                 self.metrics.append(metrics.get(identifier))
@@ -112,7 +116,32 @@ class Compiled:
     def targets(self) -> TargetRule:
         """What targets may be."""
         ignored = getattr(self.loss, "ignore_class", None) if self.labels else None
-        return TargetRule(self.labels, ignored, self.missing_targets == "ignore")
+        columns = self.loss is None or self.loss.labels_are_columns()
+        return TargetRule(self.labels, ignored, self.missing_targets == "ignore", columns)
+
+    def settle_loss(self, targets: Any, output: Shape) -> None:
+        """Decides, as Keras does, which crossentropy is meant.
+
+        Args:
+            targets: The first targets.
+            output: The shape of one prediction.
+        """
+        shape = np.shape(targets)
+        single = len(shape) == len(output) or shape[-1] == 1
+        if output and output[-1] == 1:
+            name = "binary_crossentropy"
+        elif single:
+            name = "sparse_categorical_crossentropy"
+        else:
+            name = "categorical_crossentropy"
+        self.loss = losses.get(name)
+        try:
+            for metric in self.metrics:
+                if not isinstance(metric, str):
+                    self._require_same_targets(metric)
+        except ValueError:
+            self.loss = None
+            raise
 
     @property
     def labels(self) -> bool:
@@ -131,9 +160,14 @@ class Compiled:
         """
         if self.loss is None:
             return
+        self.loss.check_axis(output)
         resolved = [
-            accuracy_for(m, output, self.labels) if isinstance(m, str) else m for m in self.metrics
+            metric_for(m, output, self.labels) if isinstance(m, str) else m for m in self.metrics
         ]
+        for metric in resolved:
+            loss = getattr(metric, "_loss", None)
+            if loss is not None:
+                loss.check_axis(output)
         specifications = [metric.specification() for metric in resolved]
         for specification in specifications[self._weighted_from :]:
             specification.weighted = True
@@ -185,7 +219,7 @@ class Compiled:
         serialized = [m if isinstance(m, str) else metrics.serialize(m) for m in self.metrics]
         config: Config = {
             "optimizer": optimizers.serialize(self.optimizer),
-            "loss": None if self.loss is None else losses.serialize(self.loss),
+            "loss": self._given_loss(),
             "metrics": serialized[: self._weighted_from],
             "loss_weights": self._given_loss_weight(),
             "weighted_metrics": serialized[self._weighted_from :],
@@ -194,6 +228,11 @@ class Compiled:
         if self.steps_per_execution != 1:
             config["steps_per_execution"] = self.steps_per_execution
         return config
+
+    def _given_loss(self) -> Any:
+        if self.loss is None:
+            return "crossentropy" if self.late_loss else None
+        return losses.serialize(self.loss)
 
     def _given_loss_weight(self) -> float | None:
         return None if self.loss_weight == 1.0 else self.loss_weight

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, _core
 from lamina._typing import Array, Config, Shape
+from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
 from lamina.metrics.metric import Metric
 from lamina.models.compiled import Compiled
-from lamina.models.data import Samples, fit_inputs, input_array, make_samples
+from lamina.models.data import Samples, fit_inputs, input_array, make_samples, only_input
 from lamina.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Compilable:
     """A model that can be compiled; `Stack` defines what it is made of."""
 
     _layers: list[Layer]
+    _input: InputLayer | None
     _network: _core.Network | None
     _epochs_seen: int
     _steps_seen: int
@@ -80,10 +82,12 @@ class Compilable:
         Args:
             optimizer: A name or object of `lamina.optimizers`. An optimizer that the model already
                 uses keeps its state.
-            loss: A name, object or function of `lamina.losses`.
+            loss: A name, object or function of `lamina.losses`; "crossentropy" is the one that fits
+                the output and the first targets.
             loss_weights: A number that the loss is multiplied by (or a list of one).
             metrics: A list of names, objects or functions of `lamina.metrics`; "accuracy" is
-                the form that fits the loss and the output. These ignore weights.
+                the form that fits the loss and the output, and so is "crossentropy". These ignore
+                weights.
             weighted_metrics: The same, but weighted by `sample_weight` or `class_weight`.
             run_eagerly: Not supported yet: False only.
             steps_per_execution: After how many batches callbacks with hooks for batches are
@@ -127,8 +131,8 @@ class Compilable:
         if network is not None and compiled.loss is not None:
             state = {v.path: v.numpy() for v in new.variables} if new is old else {}
             steps = new._iterations if new is old else 0
-            trained = [(place, variable) for place, variable in self._placed if variable.trainable]
-            compiled.apply(network, self._output_after(len(self._layers)), trained)
+            trainable = trainable_of(self._placed)
+            compiled.apply(network, self._output_after(len(self._layers)), trainable)
             for variable in new.variables:
                 if variable.path in state:
                     variable.assign(state[variable.path])
@@ -201,27 +205,27 @@ class Compilable:
             missing_targets=config.get("missing_targets", "error"),
         )
 
-    def _require_free(self, what: str) -> None:
-        raise NotImplementedError
-
     def _require_compiled(self, method: str) -> Compiled:
-        self._require_free("train and evaluate")
         if self._compiled is None:
             raise RuntimeError(
                 f"You must call `compile()` before using the model: {method} needs a loss and an "
                 "optimizer."
             )
-        if self._compiled.loss is None:
+        if self._compiled.loss is None and not self._compiled.late_loss:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return self._compiled
 
     # Data.
 
+    def _only_input(self, x: Any, name: str = "x") -> Any:
+        wanted = self._input.name if self._input is not None else None
+        return only_input(x, wanted, name)
+
     def _inputs(
         self, x: Any, prefix: str = "", shapes: tuple[Shape, Shape] | None = None
     ) -> tuple[Array, Shape, Shape]:
         """Checked inputs, and the shapes of a sample and its prediction."""
-        array = input_array(x, f"{prefix}x")
+        array = input_array(self._only_input(x, f"{prefix}x"), f"{prefix}x")
         sample, output = self._shapes_for(array) if shapes is None else shapes
         return fit_inputs(array, sample, f"{prefix}x"), sample, output
 
@@ -241,10 +245,21 @@ class Compilable:
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
+        if compiled.loss is None and y is not None:
+            self._settle_loss(compiled, y, output)
         samples = make_samples(
             inputs, y, sample_weight, class_weight, output, compiled.targets, prefix
         )
         return samples, sample, output
+
+    def _settle_loss(self, compiled: Compiled, y: Any, output: Shape) -> None:
+        compiled.settle_loss(y, output)
+        if self._network is not None:
+            try:
+                compiled.apply(self._network, output, trainable_of(self._placed))
+            except BaseException:
+                compiled.loss = None
+                raise
 
     def _ready(self, sample: Shape) -> _core.Network:
         network = self._network
@@ -252,3 +267,8 @@ class Compilable:
             self._build_for(sample)
             network = self._plan()
         return network
+
+
+def trainable_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
+    """Those that an optimizer can train: also frozen ones, which may be thawed later."""
+    return [(place, variable) for place, variable in placed if not variable.is_state]

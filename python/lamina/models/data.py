@@ -58,6 +58,30 @@ def input_array(x: Any, name: str = "x") -> Array:
     return array
 
 
+def only_input(x: Any, wanted: str | None, name: str = "x") -> Any:
+    """What is meant by a dictionary of named inputs, or a list of one array.
+
+    Args:
+        x: What the user passed.
+        wanted: The name of the model's input, if it has one.
+        name: What messages call it.
+
+    Raises:
+        ValueError: If a dictionary does not have the model's input.
+    """
+    if isinstance(x, Mapping):
+        if wanted is None or wanted not in x:
+            needed = "has no named input" if wanted is None else f"has the input '{wanted}'"
+            raise ValueError(
+                f"`{name}`: a dictionary must hold the model's input by its name, and the model "
+                f"{needed}. Received: a dictionary with keys {sorted(map(str, x))}"
+            )
+        return x[wanted]
+    if type(x) in (list, tuple) and len(x) == 1 and getattr(x[0], "ndim", 0) > 1:
+        return x[0]
+    return x
+
+
 def fit_inputs(x: Array, sample: Shape, name: str = "x") -> Array:
     """A view of `x` as rows of shape `sample`; a last axis of 1 may be missing or too many.
 
@@ -107,6 +131,8 @@ def make_samples(
     """
     rows = int(x.shape[0])
     name = f"{prefix}y"
+    if type(y) in (list, tuple) and len(y) == 1 and getattr(y[0], "ndim", 0) > len(output):
+        y = y[0]  # as Keras has targets of several outputs
     target = real_array(y, name)
     if target.ndim == 0 or target.shape[0] != rows:
         received = "no axis" if target.ndim == 0 else f"{target.shape[0]} targets"
@@ -117,9 +143,10 @@ def make_samples(
     predictions = (rows, *output)
     if rule.labels:
         target = align_labels(target, predictions, name)
-        bad = _core.find_bad_label(target, output[-1], rule.ignore_class, rule.missing)
+        classes = output[-1] if rule.columns else 2**31
+        bad = _core.find_bad_label(target, classes, rule.ignore_class, rule.missing)
         if bad >= 0:
-            raise bad_label(target.reshape(-1), bad, output[-1], name)
+            raise bad_label(target.reshape(-1), bad, classes, name)
     else:
         target = align_values(target, predictions, name)
         if not rule.missing and _core.has_nan(target):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks
+from lamina import _checks, config
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 from lamina.callbacks.callback import Logs
@@ -35,12 +35,6 @@ class Inference(Compilable):
     @property
     def dtype(self) -> str:
         """The floating-point type that the model computes in."""
-        raise NotImplementedError
-
-    def _model_around(self) -> Any:
-        raise NotImplementedError
-
-    def _call_inside(self, x: Array, dtype: str, training: bool) -> Array:
         raise NotImplementedError
 
     # Evaluating.
@@ -78,6 +72,7 @@ class Inference(Compilable):
         size = batch_size_of("evaluate", batch_size)
         if steps is not None:
             steps = _checks.integer("evaluate", "steps", steps, low=1)
+        steps = config.limited_steps(steps)
         data, sample = self._evaluation(compiled, x, y, sample_weight, size, batch_size, steps)
         network = self._ready(sample)
         if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:  # nobody looks
@@ -107,6 +102,7 @@ class Inference(Compilable):
         shapes: tuple[Shape, Shape] | None = None,
     ) -> tuple[ArrayBatches | StreamBatches, Shape]:
         """What to evaluate on, and the shape of a sample."""
+        x = self._only_input(x, f"{prefix}x")
         feed = feed_of(x, size, f"{prefix}x")
         if feed is None:
             samples, sample, _ = self._prepare(
@@ -194,12 +190,14 @@ class Inference(Compilable):
         """
         size = batch_size_of("predict", batch_size)
         quiet = callbacks is None and resolve_verbose(verbose, quiet=True) == 0
+        steps = config.limited_steps(steps)
         if quiet and steps is None and self._network is not None:
             quick = self._network.try_predict(x)  # None: the longer way is to be taken
             if quick is not None:
                 return quick
         if steps is not None:
             steps = _checks.integer("predict", "steps", steps, low=1)
+        x = self._only_input(x)
         feed = feed_of(x, size)
         if feed is not None:
             ignore_batch_size(x, batch_size, "batch_size")
@@ -208,8 +206,6 @@ class Inference(Compilable):
         if steps is not None:
             inputs = inputs[: steps * size]
         count = -(-inputs.shape[0] // size)
-        if self._model_around() is not None:
-            return self._call_inside(inputs, self.dtype, False)
         network = self._ready(sample)
         if quiet:
             return network.predict(inputs, size, None)  # nobody looks
@@ -279,13 +275,12 @@ class Inference(Compilable):
                 "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "
                 f"Received: layer '{inputs.name}'"
             )
+        inputs = self._only_input(inputs)
         if network is not None and not training and not isinstance(inputs, np.ndarray):
             result = network.try_predict(real_array(inputs, "x"))
             if result is not None:
                 return result
         array, sample, _ = self._inputs(inputs)
-        if self._model_around() is not None:
-            return self._call_inside(array, self.dtype, bool(training))
         if training:
             return self._ready(sample).call_training(array)
         return self._ready(sample).predict(array, array.shape[0], None)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lamina import _core
-from lamina._typing import Array, Shape
+from lamina._typing import Shape
 from lamina.layers.input_layer import InputLayer
-from lamina.layers.layer import Layer, variables_of
-
-if TYPE_CHECKING:
-    from lamina.variable import Variable
+from lamina.layers.layer import Layer
+from lamina.layers.owned import Owned
 
 
-class Nestable:
+class Nestable(Owned):
     """What `Layer` has and a model needs to take a layer's place; see `lamina.layers.Layer`."""
 
     name: str
@@ -24,9 +21,8 @@ class Nestable:
     _trainable: bool
 
     def __init__(self) -> None:
-        self._owner: weakref.ref[Any] | None = None
+        self._owner = None
         self._prefix = ""
-        self._calls = 0
 
     # What Stack defines.
 
@@ -41,15 +37,12 @@ class Nestable:
 
     # A layer's part in a model.
 
-    def _model_around(self) -> Any:
-        """The model or layer that this one is part of, or None."""
-        return self._owner() if self._owner is not None else None
-
-    def _require_free(self, what: str) -> None:
-        around = self._model_around()
-        if around is not None:
+    def _require_free(self) -> None:
+        around = self._living_owners()
+        if around:
             raise RuntimeError(
-                f"Model '{self.name}' is part of '{around.name}': {what} that one instead."
+                f"Model '{self.name}' is part of '{around[-1].name}', which was built with the "
+                "layers that it has: make a new model of them. Received: a change of its layers"
             )
 
     @property
@@ -89,32 +82,11 @@ class Nestable:
 
     def _set_prefix(self, prefix: str) -> None:
         self._prefix = prefix
-        inside = f"{prefix}{self.name}/" if self._model_around() is not None else ""
+        inside = f"{prefix}{self.name}/" if self._living_owners() else ""
         for layer in self._layers:
             layer._set_prefix(inside)
 
-    def _copied_network(self, sample: Shape, dtype: str) -> tuple[_core.Network, list[Variable]]:
-        """A network of its own with the values of now, while the variables live elsewhere."""
-        network = _core.Network(sample, dtype, "cpu", 0)
-        self._plan_into(network)
-        leaves = self._leaves()
-        placed = variables_of(network, leaves)
-        for place, variable in enumerate(placed):
-            network.set_parameter(place, variable.numpy())
-        for index, leaf in enumerate(leaves):
-            if not leaf.trainable:
-                network.set_trainable(index, False)
-        return network, placed
-
-    def _call_inside(self, x: Array, dtype: str, training: bool) -> Array:
-        """The answer of a model that is part of another one."""
-        network, placed = self._copied_network(x.shape[1:], dtype)
-        if not training:
-            return network.predict(x, max(1, x.shape[0]), None)
-        network.calls_seen = self._calls
-        self._calls += 1
-        answer = network.call_training(x)
-        for place, variable in enumerate(placed):
-            if variable.is_state:
-                variable.assign(network.get_parameter(place))
-        return answer
+    def _name_weights(self) -> None:
+        """Gives the weights their names in this model: shared ones may have others elsewhere."""
+        for layer in self._layers:
+            layer._set_prefix("")

@@ -62,6 +62,7 @@ class Sequential(Stack):
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; ValueError before building."""
         self._require_built("weights")
+        self._name_weights()
         return [variable for leaf in self._leaves() for variable in leaf.weights]
 
     variables = weights
@@ -89,6 +90,61 @@ class Sequential(Stack):
     def trainable(self, value: bool) -> None:
         self._freeze(not _checks.boolean("Sequential", "trainable", value))
         self._trainable_changed()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The layer whose output is the model's; AttributeError before there is one."""
+        if not self.built:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined outputs yet.")
+        return [self._layers[-1]]
+
+    @property
+    def path(self) -> str:
+        """Its name, with those of the models that it is in."""
+        return f"{self._prefix}{self.name}"
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that it computes in."""
+        return self.dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of its weights."""
+        return self.dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The type that inputs are converted to."""
+        return self.dtype
+
+    @property
+    def supports_masking(self) -> bool:
+        """Whether masks go through it: no."""
+        return False
+
+    @property
+    def jit_compile(self) -> bool:
+        """True: the kernels were compiled when lamina was built."""
+        return True
+
+    def get_build_config(self) -> Config | None:
+        """The input's shape, with the batch in front; None before building."""
+        return {"input_shape": list(self.input_shape)} if self._input is not None else None
+
+    def build_from_config(self, config: Config) -> None:
+        """Builds for what `get_build_config` returned."""
+        if not self.built and config:
+            self.build(config.get("input_shape"))
+
+    @property
+    def losses(self) -> list[Any]:
+        """What penalties on weights add to the loss: a number for each weight that has one.
+
+        Frozen weights have none. Penalties on outputs depend on a batch: they are in the loss that
+        training and evaluation report, and not here.
+        """
+        return [value for layer in self._layers for value in layer.losses]
 
     def _require_built(self, what: str) -> None:
         if self._layers and self._input is None:

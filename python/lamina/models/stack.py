@@ -14,6 +14,7 @@ from lamina.config import floatx
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer, variables_of
 from lamina.layers.preprocessing.encoding import DataLayer
+from lamina.models.compiling import trainable_of
 from lamina.models.nesting import Nestable
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
@@ -58,15 +59,16 @@ class Stack(Nestable, Trainer):
         """Puts a layer on top.
 
         Args:
-            layer: A layer of `lamina.layers` that belongs to no other model.
+            layer: A layer of `lamina.layers`, or a model. Other models may have it too: its weights
+                are then one, and training one of the models changes all.
             rebuild: Accepted for compatibility.
 
         Raises:
             TypeError: If it is not a layer.
-            ValueError: If its name is taken, it belongs to another model, or it cannot take
+            ValueError: If its name is taken, it is in the model already, or it cannot take
                 what the layer before it gives. The model is unchanged then.
         """
-        self._require_free("change")
+        self._require_free()
         if layer is self or (isinstance(layer, Stack) and not layer._layers):
             raise ValueError(
                 "A model in a model needs layers, and cannot be in itself. "
@@ -87,16 +89,13 @@ class Stack(Nestable, Trainer):
             return
         if isinstance(layer, Layer) and type(layer)._append_to is Layer._append_to:
             layer._append_to(_core.Network((1,)))  # raises: a class of the caller's own
-        if any(layer is other for other in self._layers):
+        there = {id(leaf) for leaf in self._leaves()}
+        if any(layer is other for other in self._layers) or any(
+            id(leaf) in there for leaf in layer._leaves()
+        ):
             raise ValueError(
-                f"A layer can be added to a model only once. Received: layer '{layer.name}'"
-            )
-        owner = layer._owner() if layer._owner is not None else None
-        if owner is not None and owner is not self:
-            raise ValueError(
-                f"Layer '{layer.name}' belongs to model '{owner.name}', and layers cannot be "
-                "shared yet. Make a new one with `type(layer).from_config(layer.get_config())` "
-                f"and copy its weights. Received: layer '{layer.name}'"
+                "A layer can be in a model only once; other models may have it too. "
+                f"Received: layer '{layer.name}'"
             )
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
@@ -109,7 +108,11 @@ class Stack(Nestable, Trainer):
                 f"All layers of a model compute in one dtype; this model's is "
                 f"{self._layers[0].dtype}. Received: layer '{layer.name}' of {layer.dtype}"
             )
-        first_input = layer._first_input if not self._layers else None
+        first_input = None
+        if not self._layers:
+            first_input = layer._first_input
+            if first_input is None and layer._living_owners():  # another model has built it
+                first_input = layer._input_shape
         with self._lock:
             if self._input is not None:
                 layer._build(self._output_after(len(self._layers)))
@@ -117,8 +120,6 @@ class Stack(Nestable, Trainer):
                 layer._build(tuple(first_input))
                 self._input = InputLayer(shape=first_input)
             self._forget_network()
-            if isinstance(layer, Stack):
-                layer._take_back()
             layer._owner = weakref.ref(self)
             self._layers.append(layer)
             layer._set_prefix("")
@@ -142,7 +143,7 @@ class Stack(Nestable, Trainer):
         Raises:
             IndexError: If there is none.
         """
-        self._require_free("change")
+        self._require_free()
         if not self._layers:
             raise IndexError(f"Model '{self.name}' has no layers to pop.")
         with self._lock:
@@ -150,8 +151,8 @@ class Stack(Nestable, Trainer):
             layer = self._layers.pop()
             for leaf in layer._leaves():
                 for variable in leaf.weights:
-                    variable.detach()
-            layer._owner = None
+                    variable.leave(self)
+            layer._leave(self)
             layer._set_prefix("")
         return layer
 
@@ -284,31 +285,23 @@ class Stack(Nestable, Trainer):
             self._calls_seen = self._network.calls_seen
             self._network = None
 
-    def _take_back(self) -> None:
-        """Leaves the network: the variables hold their own values again."""
-        self._forget_network()
-        for leaf in self._leaves():
-            for variable in leaf.weights:
-                variable.detach()
-
     def _leaves(self) -> list[Layer]:
         """The layers in the plan, in its order."""
         return [leaf for layer in self._layers for leaf in layer._leaves()]
 
     def _plan_changed(self) -> None:
-        around = self._model_around()
-        if around is not None:
+        for around in self._living_owners():
             around._plan_changed()
-        else:
-            self._forget_network()
+        self._forget_network()
 
     def _trainable_changed(self) -> None:
-        around = self._model_around()
-        if around is not None:
+        for around in self._living_owners():
             around._trainable_changed()
-        elif self._network is not None:
+        if self._network is not None:
             for index, leaf in enumerate(self._leaves()):
                 self._network.set_trainable(index, leaf.trainable)
+            if self._compiled is not None:
+                self._compiled.optimizer.note_trained()
 
     def _plan(self) -> _core.Network:
         """The network: planned, and compiled if the model is."""
@@ -327,11 +320,11 @@ class Stack(Nestable, Trainer):
             for layer in self._layers:
                 layer._plan_into(network)
             leaves = self._leaves()
+            self._name_weights()
             placed = list(enumerate(variables_of(network, leaves)))
             for place, variable in placed:  # each array is given up before there are gradients
-                network.set_parameter(place, variable.current())
+                variable.settle(network, place, self)
                 _attach_rules(variable, network, place)
-                _attach(variable, network, place)
             for index, leaf in enumerate(leaves):
                 if not leaf.trainable:
                     network.set_trainable(index, False)
@@ -340,16 +333,11 @@ class Stack(Nestable, Trainer):
             network.calls_seen = self._calls_seen
             if self._compiled is not None:
                 self._compiled.apply(
-                    network, self._output_after(len(self._layers)), trained_of(placed)
+                    network, self._output_after(len(self._layers)), trainable_of(placed)
                 )
             self._placed = placed
             self._network = network
             return network
-
-
-def trained_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
-    """Those that an optimizer trains."""
-    return [(place, variable) for place, variable in placed if variable.trainable]
 
 
 def _attach_rules(variable: Variable, network: _core.Network, place: int) -> None:
@@ -358,13 +346,3 @@ def _attach_rules(variable: Variable, network: _core.Network, place: int) -> Non
         network.add_penalty(place, *variable.regularizer.factors())
     if variable.constraint is not None:
         network.add_constraint(place, **variable.constraint.specification(variable.shape))
-
-
-def _attach(variable: Variable, network: _core.Network, place: int) -> None:
-    def read() -> Array:
-        return network.get_parameter(place)
-
-    def write(value: Array) -> None:
-        network.set_parameter(place, value)
-
-    variable.attach(read, write)

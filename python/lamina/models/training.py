@@ -115,14 +115,18 @@ class Trainer(Inference):
         share = _checks.number(
             "fit", "validation_split", validation_split, low=0.0, high=1.0, open_high=True
         )
-        steps = _steps("steps_per_epoch", steps_per_epoch)
-        validation_count = _steps("validation_steps", validation_steps)
+        steps = config.limited_steps(_steps("steps_per_epoch", steps_per_epoch))
+        validation_count = config.limited_steps(_steps("validation_steps", validation_steps))
+        most = config.max_epochs()
+        if most is not None:
+            last = min(last, most)
         split_mixed = _checks.boolean("fit", "validation_shuffle", validation_shuffle)
         validation_size = size
         if validation_batch_size is not None:
             validation_size = batch_size_of("fit", validation_batch_size, "validation_batch_size")
         frequency = _validation_epochs(validation_freq)
 
+        x = self._only_input(x)
         feed = feed_of(x, size)
         full_batch = compiled.optimizer.full_batch
         validation: Evaluation | None = None
@@ -254,6 +258,7 @@ class Trainer(Inference):
                 validated = compiled.logs(validation.evaluate(network, checks))
                 callback_list.on_test_end(validated)
                 logs.update({f"val_{name}": value for name, value in validated.items()})
+                logs = dict(sorted(logs.items()))
             callback_list.on_epoch_end(epoch, logs)
             fitting.epoch, fitting.step = epoch + 1, 0
             if compiled.optimizer.converged:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +13,11 @@ from lamina import _checks, _core
 from lamina._names import checked_name
 from lamina._typing import Array, Config
 from lamina.optimizers.schedules.schedule import SCHEDULES, LearningRateSchedule
-from lamina.saving.serialization import Family, serialize_keras_object
+from lamina.saving.serialization import (
+    Family,
+    custom_object_scope,
+    serialize_keras_object,
+)
 from lamina.variable import Variable
 
 OPTIMIZERS = Family("optimizer", "optimizers")
@@ -119,7 +123,8 @@ class Optimizer:
         #: The model that compiled it, if any.
         self.owner: weakref.ref[Any] | None = None
         self._network: _core.Network | None = None
-        self._weights: list[tuple[int, Variable]] = []
+        self._weights: list[tuple[int, Variable, str]] = []  # with the names in the model
+        self._trained: set[int] = set()  # places of those that were ever trained
         self._ranked: dict[str, tuple[int, Variable]] | None = None
         self._excluded: list[Variable] = []
         self._excluded_paths: frozenset[str] = frozenset()  # from a file
@@ -265,10 +270,25 @@ class Optimizer:
 
         Args:
             network: The network.
-            weights: The model's variables with their places in the network.
+            weights: The model's variables with their places in the network; frozen ones, too.
         """
         self._network = network
-        self._weights = list(weights)
+        self._weights = [(place, weight, weight.path) for place, weight in weights]
+        self._trained = set()
+        self.note_trained()
+
+    def note_trained(self) -> None:
+        """Layers were frozen or thawed: `variables` has what belongs to weights ever trained."""
+        self._trained |= {place for place, weight, _ in self._weights if weight.trainable}
+        self._ranked = None
+
+    def note_saved(self, keys: Iterable[str]) -> None:
+        """Weights whose state a file has were trained before it was written."""
+        there = set(keys)
+        slots = self._network.slot_names() if self._network is not None else []
+        for place, _, path in self._weights:
+            if any(f"{slot}/{path}" in there for slot in slots):
+                self._trained.add(place)
         self._ranked = None
 
     def _made(self) -> dict[str, tuple[int, Variable]]:
@@ -282,16 +302,18 @@ class Optimizer:
         if self._ranked is not None:
             return self._ranked
         ranked: dict[str, tuple[int, Variable]] = {}
-        for place, weight in self._weights:
+        for place, weight, path_of_weight in self._weights:
+            if place not in self._trained:
+                continue
             for slot, slot_name in enumerate(network.slot_names()):
                 shape = network.slot_shape(slot, place)
                 if shape is None:
                     continue
-                path = f"{self.name}/{weight.path}/{slot_name}"
+                path = f"{self.name}/{path_of_weight}/{slot_name}"
                 variable = Variable(_nothing, shape, weight.dtype, slot_name, path, trainable=False)
                 _attach_slot(variable, network, slot, place)
                 rank = _RANKS.get(slot_name, self._slot_ranks.get(slot_name, 2))
-                ranked[f"{slot_name}/{weight.path}"] = rank, variable
+                ranked[f"{slot_name}/{path_of_weight}"] = rank, variable
         for i, number_name in enumerate(network.optimizer_numbers()):
             path = f"{self.name}/{number_name}"
             variable = Variable(_nothing, (), "float64", number_name, path, trainable=False)
@@ -381,9 +403,12 @@ class Optimizer:
         }
 
     @classmethod
-    def from_config(cls: type[Self], config: Config) -> Self:
-        """The optimizer that `get_config` described."""
-        return cls(**config)
+    def from_config(
+        cls: type[Self], config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
+        """The optimizer that `get_config` described; `custom_objects` may name schedules."""
+        with custom_object_scope(custom_objects):
+            return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, learning_rate={self._learning_rate}>"

@@ -158,6 +158,7 @@ def _refuse_by_name(by_name: bool) -> None:
 def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
     """Everything that a model is, as tensors and metadata."""
     network = model._network
+    model._name_weights()
     variables = model.weights if model.built else []
     tensors = {_key(variable): variable.numpy() for variable in variables}
     metadata = _header(_MODEL)
@@ -182,6 +183,7 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
 def _state(model: Sequential) -> dict[str, Any]:
     """Seeds and counters: what random numbers depend on."""
     network = model._network
+    model._name_weights()
     return {
         "seed": model._seed,
         "epochs_seen": network.epochs_seen if network is not None else model._epochs_seen,
@@ -235,6 +237,7 @@ def restore(
 
 
 def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
+    model._name_weights()
     model._seed = _checks.integer("state", "seed", state.get("seed"), low=0, high=2**64 - 1)
     most = 2**62
     model._epochs_seen = _checks.integer(
@@ -275,6 +278,7 @@ def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Arra
     network = model._plan()
     optimizer = model.optimizer
     assert optimizer is not None
+    optimizer.note_saved(key.removeprefix("optimizer/") for key in slots)
     expected = {f"optimizer/{key}": variable for key, variable in optimizer._state.items()}
     values = _matched(slots, expected)
     for variable, value in zip(expected.values(), values, strict=True):

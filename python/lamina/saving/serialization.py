@@ -140,11 +140,18 @@ def get_registered_name(obj: Any) -> str:
     return str(obj.__name__)
 
 
-def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """What is registered as `name`, or None."""
+def get_registered_object(
+    name: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
+) -> Any:
+    """What is registered as `name`, or in one of the two dictionaries, or None."""
     if custom_objects is not None and name in custom_objects:
         return custom_objects[name]
-    return custom_object(name)
+    found = custom_object(name)
+    if found is None and module_objects is not None:
+        found = module_objects.get(name)
+    return found
 
 
 def get_custom_objects() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lamina.config import standardize_dtype
 from lamina.data.py_dataset import PyDataset
 from lamina.saving.serialization import (
     CustomObjectScope,
@@ -21,6 +22,11 @@ from lamina.utils.naming import clear_session
 from lamina.utils.numerical import normalize, to_categorical
 from lamina.utils.progbar import Progbar
 from lamina.utils.seeds import set_random_seed
+from lamina.utils.sequences import (
+    pack_x_y_sample_weight,
+    pad_sequences,
+    unpack_x_y_sample_weight,
+)
 
 if TYPE_CHECKING:
     from lamina.utils.learning_rate_range import LearningRateRange, find_learning_rate
@@ -42,14 +48,18 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "register_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 # Loaded when first used.

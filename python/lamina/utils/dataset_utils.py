@@ -8,6 +8,7 @@ import numpy as np
 
 from lamina import _checks
 from lamina._arrays import real_array
+from lamina._checks import unknown_name
 from lamina.data.dataset import Dataset
 
 
@@ -90,6 +91,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
+    format: str = "numpy",
 ) -> Dataset:
     """Windows over a time series, which are views of the array until they are batched.
 
@@ -104,6 +106,7 @@ def timeseries_dataset_from_array(
         seed: The seed of the shuffle.
         start_index: Moments before this one are left out.
         end_index: Moments from this one on are left out.
+        format: "numpy": what the batches are made of.
 
     Returns:
         A `lamina.data.Dataset`; a window has the shape (sequence_length, ...).
@@ -118,6 +121,8 @@ def timeseries_dataset_from_array(
         [([[0, 1], [1, 2], [2, 3]], [2, 3, 4])]
     """
     where = "timeseries_dataset_from_array"
+    if format != "numpy":
+        raise unknown_name("`format`", format, ("numpy",))
     array = real_array(data, "data")
     if array.ndim == 0:
         raise ValueError(f"{where}: `data` needs an axis of moments. Received: a number")

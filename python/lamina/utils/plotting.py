@@ -22,6 +22,7 @@ def plot_model(
     dpi: int = 200,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
+    splines: str = "ortho",
 ) -> Any:
     """Draws a model as a chain of boxes, one for each layer; needs matplotlib but for ".dot".
 
@@ -36,6 +37,7 @@ def plot_model(
         dpi: Dots an inch.
         show_layer_activations: Show activation functions.
         show_trainable: Show whether training changes a layer.
+        splines: How Graphviz draws the arrows of a ".dot" file, such as "ortho" or "curved".
 
     Returns:
         The matplotlib figure, which notebooks draw; for ".dot" the text.
@@ -66,7 +68,7 @@ def plot_model(
         boxes.append(lines)
     path = None if to_file is None else os.fspath(to_file)
     if path is not None and path.endswith(".dot"):
-        text = _dot(boxes, rankdir)
+        text = _dot(boxes, rankdir, splines)
         Path(path).write_text(text, encoding="utf-8")
         return text
     figure = _draw(boxes, rankdir)
@@ -100,8 +102,13 @@ def _shape(layer: Any, side: str) -> str:
     return str(shape)
 
 
-def _dot(boxes: list[list[str]], rankdir: str) -> str:
-    lines = ["digraph model {", f"  rankdir={rankdir};", "  node [shape=box];"]
+def _dot(boxes: list[list[str]], rankdir: str, splines: str) -> str:
+    lines = [
+        "digraph model {",
+        f"  rankdir={rankdir};",
+        f"  splines={splines};",
+        "  node [shape=box];",
+    ]
     for place, box in enumerate(boxes):
         text = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in box)
         lines.append(f'  n{place} [label="{text}"];')
