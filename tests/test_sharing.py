@@ -262,3 +262,26 @@ def test_the_core_refuses_what_cannot_be_one() -> None:
     a.set_parameter(0, np.ones((3, 2), "float32"))
     del a
     np.testing.assert_array_equal(b.get_parameter(0), np.ones((3, 2)))
+
+
+def test_models_planned_in_several_threads_are_linked() -> None:
+    for _ in range(10):
+        shared = layers.Dense(8, name="shared")
+        models = [
+            lamina.Sequential([lamina.Input((6,)), shared, layers.Dense(2)]) for _ in range(4)
+        ]
+        start = threading.Barrier(len(models))
+
+        def plan(model: Any, start: threading.Barrier = start) -> None:
+            start.wait()
+            model.predict(X, verbose=0)
+
+        threads = [threading.Thread(target=plan, args=(model,)) for model in models]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        models[0].compile("sgd", "mse")
+        models[0].train_on_batch(X, Y[:, :2])
+        assert all(_same(model) for model in models)
+        assert len({model.get_weights()[0].tobytes() for model in models}) == 1

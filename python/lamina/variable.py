@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,9 @@ from lamina._typing import Array, Shape
 
 if TYPE_CHECKING:
     from lamina import _core
+
+#: Held while a variable moves: two models that share it may be planned in two threads.
+_MOVING = threading.RLock()
 
 
 class _Home(NamedTuple):
@@ -168,19 +172,21 @@ class Variable:
             place: The parameter that is this variable.
             model: Whose network it is; it replaces that model's network of before.
         """
-        network.set_parameter(place, self.current())
-        others = [home for home in self._homes if home.model() not in (None, model)]
-        if others:
-            network.share_parameter(place, others[-1].network, others[-1].place)
-        self._homes = [*others, _Home(network, place, weakref.ref(model))]
-        self._value = None
+        with _MOVING:
+            network.set_parameter(place, self.current())
+            others = [home for home in self._homes if home.model() not in (None, model)]
+            if others:
+                network.share_parameter(place, others[-1].network, others[-1].place)
+            self._homes = [*others, _Home(network, place, weakref.ref(model))]
+            self._value = None
 
     def leave(self, model: Any) -> None:
         """The model does without this variable; the value is taken back if nobody else has it."""
-        value = self.current() if self._homes else None
-        self._homes = [home for home in self._homes if home.model() not in (None, model)]
-        if value is not None and not self._homes:
-            self._value = np.array(value)
+        with _MOVING:
+            value = self.current() if self._homes else None
+            self._homes = [home for home in self._homes if home.model() not in (None, model)]
+            if value is not None and not self._homes:
+                self._value = np.array(value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         value = self.numpy()

@@ -43,10 +43,9 @@ def is_dynamic() -> bool:
 def format_logs(logs: Logs) -> str:
     """The logs as " - loss: 0.1234 - ...", small numbers in scientific notation."""
     parts = []
-    for name, value in logs.items():
-        if not isinstance(value, float) and np.ndim(
-            value
-        ):  # a number for each class or threshold: their mean
+    entries: dict[str, Any] = logs
+    for name, value in entries.items():
+        if not isinstance(value, float) and np.ndim(value):  # for each class or threshold
             value = float(np.mean(value))
         plain = value == 0.0 or abs(value) > 1e-3 or value != value
         parts.append(f" - {name}: {value:.4f}" if plain else f" - {name}: {value:.4e}")

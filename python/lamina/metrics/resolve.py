@@ -97,7 +97,7 @@ def metric_for(name: str, output: Shape, labels: bool) -> Metric:
         output: The shape of one prediction.
         labels: Whether targets are integer labels.
     """
-    if name in CROSSENTROPY_NAMES:
+    if name.lower() in CROSSENTROPY_NAMES:
         if labels:
             return probabilistic.SparseCategoricalCrossentropy(name=name)
         if output and output[-1] == 1:

@@ -59,7 +59,7 @@ class Compiled:
         self._weighted_from = len(unweighted)
         self.metrics: list[str | metrics.Metric] = []
         for identifier in (*unweighted, *weighted):
-            if isinstance(identifier, str) and identifier in LATE_NAMES:
+            if isinstance(identifier, str) and identifier.lower() in LATE_NAMES:
                 self.metrics.append(identifier)
             else:
                 self.metrics.append(metrics.get(identifier))

@@ -34,6 +34,10 @@ class Sequential(Stack):
     added and removed at any time; the others keep their weights, and a compiled model's
     optimizer starts afresh.
 
+    Layers, and models as layers, may be in several models: their weights are one value then, and
+    training one of the models changes all (transfer learning: `Sequential([*base.layers[:-1],
+    Dense(3)])`). Each model has its own optimizer state. Freezing a layer freezes it in all.
+
     Args:
         layers: The layers, maybe with an `Input` in front.
         trainable: Whether training changes the weights.
