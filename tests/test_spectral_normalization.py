@@ -34,7 +34,7 @@ def test_steps_equal_the_formulas(iterations: int) -> None:
     model = lamina.Sequential([lamina.Input((5,)), layer])
     model.compile(lamina.optimizers.SGD(0.1), "mse")
     x, y = rng.normal(size=(8, 5)), rng.normal(size=(8, 3))
-    kernel, bias, u = (w.astype("float64") for w in model.get_weights())
+    kernel, u, bias = (w.astype("float64") for w in model.get_weights())
     for _ in range(4):
         kernel, u = _normalized(kernel, u, iterations)
         answer = np.tanh(x @ kernel + bias)
@@ -42,7 +42,7 @@ def test_steps_equal_the_formulas(iterations: int) -> None:
         loss = model.train_on_batch(x, y)
         assert np.isclose(loss, ((answer - y) ** 2).mean(), rtol=1e-12)
         kernel, bias = kernel - 0.1 * x.T @ slope, bias - 0.1 * slope.sum(0)
-        for mine, theirs in zip(model.get_weights(), (kernel, bias, u), strict=True):
+        for mine, theirs in zip(model.get_weights(), (kernel, u, bias), strict=True):
             assert np.allclose(mine, theirs, rtol=1e-11, atol=1e-13)
     assert np.allclose(model.predict(x), np.tanh(x @ kernel + bias), rtol=1e-11)
 

@@ -101,7 +101,7 @@ class SpectralNormalization(Layer):
             initializers.TruncatedNormal(stddev=0.02),
             trainable=False,
         )
-        return [*inner, u]
+        return [inner[0], u, *inner[1:]]  # in the order of Keras
 
     def _unbuild(self) -> None:
         super()._unbuild()
