@@ -9,6 +9,7 @@ import numpy as np
 
 import lamina
 from lamina import _core
+from lamina.bench import more_layers
 from lamina.bench.contenders.contender import Contender, Loop, Timed
 from lamina.bench.works import Data, Work, make_weights
 
@@ -62,6 +63,8 @@ class LaminaModels(Contender):
                 if p["what"] == "dropout":
                     return CoreRounds(_core.bench_dropout, p["rate"], p["rows"], p["columns"])
                 return CoreRounds(_core.bench_gather, p["rows"], p["columns"])
+            case more_layers.SECTION:
+                return Loop(more_layers.prepared(p["what"]))
         return None
 
     def _model(self, work: Work) -> Any:
