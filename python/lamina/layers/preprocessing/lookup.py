@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,7 @@ class Lookup(DataLayer):
         )
         #: Whether the vocabulary was given, and so is part of the configuration.
         self._given = vocabulary is not None
-        self._given_file = isinstance(vocabulary, (str, Path))
+        self._given_file = isinstance(vocabulary, (str, os.PathLike))
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
         elif idf_weights is not None:
@@ -171,12 +171,14 @@ class Lookup(DataLayer):
                 f"{where}: `idf_weights` are needed for output_mode='tf_idf', and for it only. "
                 f"Received: output_mode={self.output_mode!r} and idf_weights={idf_weights!r}"
             )
-        if isinstance(vocabulary, (str, Path)):
+        if isinstance(vocabulary, (str, os.PathLike)):
             if self.output_mode == "tf_idf":
                 raise ValueError(
                     f"{where}: a vocabulary with weights must be a list, not a file. "
                     f"Received: vocabulary={str(vocabulary)!r}"
                 )
+            from pathlib import Path  # only where a file is read
+
             text = Path(vocabulary).read_text(encoding="utf-8")
             given = self._parsed(text.splitlines())
             tokens = given
