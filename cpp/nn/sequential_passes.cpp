@@ -111,9 +111,9 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     optimizer_->prepare();
     {
       const std::unique_lock lock(parameters_lock_);
+      network.commit(pass, activations_);  // a kernel that a layer replaced is what the step starts from
       take_step(pass, lowest);
       network.constrain();
-      network.commit(pass, activations_);
       ++steps_seen_;
     }
     shared_.changed();

@@ -254,6 +254,37 @@ void check_workers() {
   CHECK(allocations_of([&] { steps(100); }) <= 20);
 }
 
+/// Steps through residual blocks, einsums, normalised kernels and orthogonal penalties allocate nothing.
+void check_other_layers() {
+  nn::Sequential model({12}, DType::float32, device("cpu"), 1);
+  const Activation relu{ActivationKind::relu};
+  nn::Network& network = model.network;
+  network.begin_residual();
+  network.add_dense(20, true, relu);
+  network.add_batch_normalization(0, 0.9, 1e-3, true, true);
+  network.add_dense(16, true, Activation{ActivationKind::gelu});
+  network.begin_shortcut();
+  network.add_dense(16, false, Activation{});
+  network.end_residual();
+  network.normalize_next_kernel(2);
+  network.add_dense(16, true, relu);
+  network.add_reshape({4, 4});
+  network.add_einsum_dense("bc", "cd", "bd", {4, 5}, {5}, relu);
+  network.add_flatten();
+  network.add_orthogonal_penalty(0, 0.1, true);
+  nn::Objective objective;
+  objective.loss.kind = LossKind::mean_squared_error;
+  model.compile(objective, nn::OptimizerSettings{});
+  const std::vector<float> x(64 * 12, 0.25f), y(64 * 20, 0.5f);
+  nn::Samples samples;
+  samples.x = view_of(x.data(), ElementType::float32, 64, 12);
+  samples.y = view_of(y.data(), ElementType::float32, 64, 20);
+  nn::Monitor monitor;
+  const auto step = [&] { model.train_step(samples, true, monitor); };
+  step();
+  CHECK(allocations_of([&] { step(), step(), step(); }) == 0);
+}
+
 }  // namespace
 
 int main() {
@@ -268,6 +299,7 @@ int main() {
   for (const Case& c : kCases) {
     for (const bool converted : {false, true}) check_case(c, converted);
   }
+  check_other_layers();
   for (const int n : {2, 3}) {
     threads::set_count(n);
     check_workers();

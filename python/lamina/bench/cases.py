@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamina.bench import parts
+from lamina.bench import more_layers, parts
 from lamina.bench.works import WORKS
 
 SECTIONS = {
@@ -14,6 +14,7 @@ SECTIONS = {
     "loss": "Losses with their gradient",
     "optimizer": "Optimizers",
     "data": "Dropout and batches",
+    more_layers.SECTION: more_layers.TITLE,
     "step": "Training, one step on a batch in memory",
     "fit": "Training, one step as part of a shuffled epoch",
     "predict": "Prediction",
@@ -199,6 +200,22 @@ def _data_cases() -> list[Case]:
     ]
 
 
+def _more_layer_cases() -> list[Case]:
+    return [
+        Case(
+            more_layers.SECTION,
+            what,
+            {"what": what},
+            flops=2.0 * products,
+            bytes=4.0 * numbers,
+            working_set=4.0 * numbers,
+            traffic="update",
+            slow=place > 0,
+        )
+        for place, (what, (products, numbers)) in enumerate(more_layers.WORK.items())
+    ]
+
+
 def _training_cases() -> list[Case]:
     return [
         Case(
@@ -272,6 +289,7 @@ def all_cases() -> list[Case]:
         *_loss_cases(),
         *_optimizer_cases(),
         *_data_cases(),
+        *_more_layer_cases(),
         *_training_cases(),
         *_predict_cases(),
         *_part_cases(),

@@ -9,7 +9,7 @@ import numpy as np
 
 import lamina
 from lamina import _core
-from lamina.bench import parts
+from lamina.bench import more_layers, parts
 from lamina.bench.contenders.contender import Contender, Loop, Timed
 from lamina.bench.works import Data, Work, make_weights
 
@@ -65,6 +65,8 @@ class LaminaModels(Contender):
                 return CoreRounds(_core.bench_gather, p["rows"], p["columns"])
             case "layers" | "losses" | "metrics" | "optimizers":
                 return Loop(parts.step(lamina, section, p["part"]))
+            case more_layers.SECTION:
+                return Loop(more_layers.prepared(p["what"]))
         return None
 
     def _model(self, work: Work) -> Any:
