@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _core
 from lamina._core import FileFormatError
-from lamina.saving import weights_h5
+from lamina.saving import optimizer_h5, weights_h5
+from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.hdf5 import Hdf5File, import_h5py
 from lamina.saving.keras_config import parse_json, to_keras
 from lamina.saving.keras_model import build, compile_built
@@ -59,11 +61,21 @@ def save(model: Sequential, state: Mapping[str, Any]) -> bytes:
             "jit_compile": False,
         }
         config["compile_config"] = {**defaults, **to_keras(compiled)}
+    state = dict(state)
+    excluded = without_weight_decay(model)
+    if excluded:
+        state["without_weight_decay"] = excluded
+        warnings.warn(
+            "Files of Keras cannot say which weights are excluded from weight decay: lamina finds "
+            "it in this one, and Keras will decay them. Call `exclude_from_weight_decay` there. "
+            f"Received: {shorten(excluded)}",
+            stacklevel=4,
+        )
     metadata = {
         "keras_version": _LAYOUT,
         "lamina_version": _core.__version__,
         "lamina_numerics_version": _core.numerics_version,
-        "lamina_state": dict(state),
+        "lamina_state": state,
     }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -129,9 +141,10 @@ def load(
                 )
             slots = file.tensors("optimizer/vars")
             compiled = config.get("compile_config")
-            if compile and compiled is not None:
+            if compile and compiled not in (None, {}):  # Keras writes either
                 compile_built(model, compiled)
-                weights_h5.load_optimizer(model, slots)
+                restore_exclusions(model, (state or {}).get("without_weight_decay", []))
+                optimizer_h5.load(model, slots)
     return model
 
 
