@@ -84,7 +84,7 @@ def train(folder: Path, kind: str) -> str:
         verbose=0,
         callbacks=[
             *watchers(),
-            callbacks.CSVLogger(folder / "log.csv", append=(folder / "log.csv").exists()),
+            callbacks.CSVLogger(folder / "log.csv"),
             callbacks.BackupAndRestore(folder / "backup", save_freq=2, double_checkpoint=True),
         ],
         **options,

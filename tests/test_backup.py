@@ -329,3 +329,12 @@ def test_backups_that_do_not_fit(tmp_path: Path) -> None:
     for wrong in ("batch", 0):
         with pytest.raises(ValueError, match="save_freq"):
             callbacks.BackupAndRestore(folder, save_freq=wrong)
+
+
+def test_a_log_that_was_taken_up_keeps_its_lines_through_the_next_backup(tmp_path: Path) -> None:
+    """Killed again before the first line that follows."""
+    state = {"keys": ["loss"], "size": 120}
+    log = callbacks.CSVLogger(tmp_path / "log.csv")
+    log.on_train_begin()
+    log.set_state(state)
+    assert log.get_state() == state

@@ -257,7 +257,7 @@ CREATING: list[Case] = [
     (lambda m: layers.Permute((1, 3)), ValueError, "each axis"),
     (lambda m: m.add(layers.Permute((2, 1))), ValueError, "2 axes"),
     (lambda m: layers.RepeatVector(0), ValueError, "n=0"),
-    (lambda m: m.add(layers.CategoryEncoding(3)), NotImplementedError, "no part of a model"),
+    (lambda m: m.add(layers.CategoryEncoding(3)), ValueError, "before all other layers"),
     (lambda m: layers.CategoryEncoding(), TypeError, "num_tokens=None"),
     (lambda m: layers.CategoryEncoding(3)([[3]]), ValueError, "0 to 2"),
     (lambda m: layers.CategoryEncoding(3)([[0.5]]), ValueError, "0 to 2"),

@@ -55,6 +55,37 @@ LAYERS: list[tuple[type[Any], dict[str, Any], tuple[int, ...]]] = [
         MATRIX,
     ),
     (layers.Normalization, {"mean": 1.0, "variance": 4.0, "invert": True}, VECTOR),
+    (layers.LayerNormalization, {"axis": 1}, MATRIX),
+    (layers.RMSNormalization, {"axis": 1}, MATRIX),
+    (layers.UnitNormalization, {"axis": 1}, MATRIX),
+    (layers.GroupNormalization, {"groups": 3, "axis": 1}, MATRIX),
+    (layers.EinsumDense, {"equation": "ab,bc->ac", "output_shape": 4, "bias_axes": "c"}, VECTOR),
+    (layers.EinsumDense, {"equation": "ab,cb->ac", "output_shape": 4, "bias_axes": "c"}, VECTOR),
+    (
+        layers.EinsumDense,
+        {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"},
+        MATRIX,
+    ),
+    (
+        layers.EinsumDense,
+        {"equation": "abc,bcd->abd", "output_shape": (3, 2), "bias_axes": "bd"},
+        MATRIX,
+    ),
+    (
+        layers.EinsumDense,
+        {"equation": "abc,cdb->adb", "output_shape": (2, 3), "bias_axes": "b"},
+        MATRIX,
+    ),
+    (
+        layers.EinsumDense,
+        {
+            "equation": "ab...,cb->ac...",
+            "output_shape": 5,
+            "bias_axes": "c",
+            "activation": "gelu",
+        },
+        MATRIX,
+    ),
 ]
 
 

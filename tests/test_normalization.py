@@ -84,10 +84,12 @@ def test_several_axes_and_long_rows() -> None:
     _check(first, x, _standard(x, (0, 2), 1e-3), training=True)
     long = rng.normal(size=(2, 9001))
     _check(layers.LayerNormalization(dtype="float64"), long, _standard(long, -1, 1e-3))
-    with pytest.raises(NotImplementedError, match="axis=1"):
-        layers.LayerNormalization(axis=1)(x)
-    with pytest.raises(NotImplementedError, match="axis=1"):
-        layers.GroupNormalization(2, axis=1)(x)
+    _check(layers.LayerNormalization(axis=1, dtype="float64"), x, _standard(x, 1, 1e-3))
+    group = layers.GroupNormalization(2, axis=1, dtype="float64")
+    halves = [_standard(x[:, :2], (1, 2), 1e-3), _standard(x[:, 2:], (1, 2), 1e-3)]
+    _check(group, x, np.concatenate(halves, axis=1))
+    with pytest.raises(ValueError, match="axis=4"):
+        layers.LayerNormalization(axis=4)(x)
 
 
 def test_rows_without_numbers_stay_apart() -> None:

@@ -65,6 +65,18 @@ void init_layers(py::module_& m) {
       },
       py::arg("x"), py::arg("l1"), py::arg("l2"), "l1 * sum |x| + l2 * sum x^2.");
   m.def(
+      "orthogonal_penalty",
+      [](const py::array& x, double factor, bool rows) {
+        const py::array dense = py::array::ensure(x, py::array::c_style);
+        const nn::OrthogonalPenalty penalty(device("cpu"), computing_dtype(dense, "x"), shape_of(dense),
+                                            factor, rows);
+        const void* values = dense.data();
+        const py::gil_scoped_release release;
+        return penalty.apply(values, nullptr, 1.0);
+      },
+      py::arg("x"), py::arg("factor"), py::arg("rows"),
+      "factor * the mean magnitude of the products of different rows, or columns, scaled to norm 1.");
+  m.def(
       "column_moments",
       [](const py::array& x) {
         const Shape shape = shape_of(x);
@@ -177,17 +189,29 @@ void bind_layers(py::class_<Sequential>& network) {
       .def(
           "add_row_normalization",
           [](Sequential& s, const std::string& kind, std::int64_t axes, double epsilon, bool center,
-             bool scale, const std::string& scale_name) {
-            s.network.add_row_normalization(row_kind(kind), axes, epsilon, center, scale, scale_name);
+             bool scale, const std::string& scale_name, const std::vector<std::int64_t>& order) {
+            s.network.add_row_normalization(row_kind(kind), axes, epsilon, center, scale, scale_name, order);
           },
           py::arg("kind"), py::arg("axes"), py::arg("epsilon"), py::arg("center"), py::arg("scale"),
-          py::arg("scale_name") = "gamma")
+          py::arg("scale_name") = "gamma", py::arg("order") = std::vector<std::int64_t>())
       .def(
           "add_group_normalization",
-          [](Sequential& s, std::int64_t groups, double epsilon, bool center, bool scale) {
-            s.network.add_group_normalization(groups, epsilon, center, scale);
+          [](Sequential& s, std::int64_t groups, double epsilon, bool center, bool scale, std::int64_t axis) {
+            s.network.add_group_normalization(groups, epsilon, center, scale, axis);
           },
-          py::arg("groups"), py::arg("epsilon"), py::arg("center"), py::arg("scale"))
+          py::arg("groups"), py::arg("epsilon"), py::arg("center"), py::arg("scale"), py::arg("axis") = -1)
+      .def(
+          "add_einsum_dense",
+          [](Sequential& s, const std::string& input, const std::string& kernel, const std::string& output,
+             const Shape& kernel_shape, const Shape& bias, const Activation& f) {
+            s.network.add_einsum_dense(input, kernel, output, kernel_shape, bias, f);
+          },
+          py::arg("input"), py::arg("kernel"), py::arg("output"), py::arg("kernel_shape"),
+          py::arg("bias_shape"), py::arg("activation"),
+          "Labels of the axes of a sample, the kernel and an answer.")
+      .def(
+          "normalize_next_kernel", [](Sequential& s, std::int64_t n) { s.network.normalize_next_kernel(n); },
+          py::arg("power_iterations"))
       .def(
           "add_prelu", [](Sequential& s, std::int64_t shared) { s.network.add_prelu(shared); },
           py::arg("shared"))
@@ -230,6 +254,12 @@ void bind_layers(py::class_<Sequential>& network) {
             s.network.add_penalty(parameter, {l1, l2});
           },
           py::arg("parameter"), py::arg("l1"), py::arg("l2"))
+      .def(
+          "add_orthogonal_penalty",
+          [](Sequential& s, std::int64_t parameter, double factor, bool rows) {
+            s.network.add_orthogonal_penalty(parameter, factor, rows);
+          },
+          py::arg("parameter"), py::arg("factor"), py::arg("rows"))
       .def(
           "add_constraint",
           [](Sequential& s, std::int64_t parameter, const std::string& kind, std::int64_t outer,

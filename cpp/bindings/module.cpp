@@ -55,6 +55,7 @@ PYBIND11_MODULE(_core, m) {
   init_network(m);
   init_optimizer_state(m);
   init_layers(m);
+  init_text(m);
   init_files(m);
   init_bench(m);  // after init_network: it takes a Network
 }

@@ -6,7 +6,7 @@ namespace lamina::nn {
 
 std::shared_ptr<const KernelBlocks> KernelBlocksCache::find(
     std::uint64_t version, Device& device, DType dtype, const std::vector<std::unique_ptr<Layer>>& operations,
-    const std::vector<ParameterPointers>& parameters) {
+    const PlacedPointers& parameters) {
   const std::lock_guard lock(mutex_);
   if (blocks_ != nullptr && blocks_->version == version) return blocks_;
   blocks_ = nullptr;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "nn/layer.h"
+#include "nn/parameters.h"
 
 namespace lamina::nn {
 
@@ -29,7 +30,7 @@ class KernelBlocksCache {
   /// The copies for parameters of `version`, or null. Safe to call from several threads.
   std::shared_ptr<const KernelBlocks> find(std::uint64_t version, Device& device, DType dtype,
                                            const std::vector<std::unique_ptr<Layer>>& operations,
-                                           const std::vector<ParameterPointers>& parameters);
+                                           const PlacedPointers& parameters);
 
  private:
   std::mutex mutex_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct Pass {
 };
 
 /// A layer's parameters or their gradients, in the order of Layer::parameters().
-using ParameterPointers = std::vector<void*>;
+using ParameterPointers = std::span<void* const>;
 
 /// The function that ended the layer below. A gradient is always handed down with respect
 /// to what went into that function, so that a product's epilogue can apply its derivative.

@@ -7,6 +7,7 @@
 #include "nn/activation_layer.h"
 #include "nn/dense.h"
 #include "nn/dropout.h"
+#include "nn/spectral_normalization.h"
 
 namespace lamina::nn {
 
@@ -51,6 +52,10 @@ Network::Operations& Network::open_operations() {
 }
 
 void Network::append(std::unique_ptr<Layer> operation) {
+  if (power_iterations_ > 0 && SpectralNormalization::takes(*operation)) {
+    operation = std::make_unique<SpectralNormalization>(std::move(operation), power_iterations_);
+    power_iterations_ = 0;
+  }
   operation->set_index(layers());
   for (const Parameter& parameter : operation->parameters())
     layout_.add(layers(), operations_.size(), parameter);

@@ -47,10 +47,13 @@ class Network {
   /// Softmax and other functions of whole rows, along any axis of a sample.
   void add_row_activation(const Activation&, std::int64_t axis);
   void add_batch_normalization(std::int64_t axis, double momentum, double epsilon, bool center, bool scale);
-  /// Over the last `axes` axes of a sample; `scale_name` names the factors, "gamma" or "scale".
+  /// Over the last `axes` axes of a sample, whose axes are put into `order` for it unless that is empty;
+  /// `scale_name` names the factors, "gamma" or "scale".
   void add_row_normalization(RowNormalizationKind, std::int64_t axes, double epsilon, bool center, bool scale,
-                             const std::string& scale_name);
-  void add_group_normalization(std::int64_t groups, double epsilon, bool center, bool scale);
+                             const std::string& scale_name, const std::vector<std::int64_t>& order = {});
+  /// `axis` holds the features; -1 is the last one.
+  void add_group_normalization(std::int64_t groups, double epsilon, bool center, bool scale,
+                               std::int64_t axis = -1);
   /// The first `shared` axes of a sample share their alphas, whose shape keeps them as 1.
   void add_prelu(std::int64_t shared);
   void add_alpha_dropout(double rate, std::uint64_t seed);
@@ -59,6 +62,12 @@ class Network {
   void add_gaussian_noise(double stddev, std::uint64_t seed);
   void add_gaussian_dropout(double rate, std::uint64_t seed);
   void add_embedding(std::int64_t entries, std::int64_t columns);
+  /// y = activation(einsum(x, kernel) + bias); a label for each axis of a sample and of the kernel. The bias
+  /// stands at the output's last axes; an empty shape is none. ValueError for equations that are no product.
+  void add_einsum_dense(const std::string& input, const std::string& kernel, const std::string& output,
+                        const Shape& kernel_shape, const Shape& bias, const Activation&);
+  /// The kernel of the layer added next is divided by its largest singular value: SpectralNormalization.
+  void normalize_next_kernel(std::int64_t power_iterations);
   /// A penalty on the output of the layer added last: (l1 sum |y| + l2 sum y^2) / batch.
   void add_activity_penalty(double l1, double l2);
   // y = body(x) + shortcut(x); layers are added between the calls, an empty shortcut is x itself.
@@ -68,6 +77,7 @@ class Network {
 
   /// A penalty on a parameter, or what holds for it after each step. ValueError for a bad index.
   void add_penalty(std::int64_t parameter, const ParameterPenalty&);
+  void add_orthogonal_penalty(std::int64_t parameter, double factor, bool rows);
   void add_constraint(std::int64_t parameter, const ParameterConstraint&);
 
   /// Lays out the parameters, all zero; done by the first call that needs them.
@@ -147,6 +157,8 @@ class Network {
   /// Puts an operation whose parameters are laid out where the next one goes.
   void place(std::unique_ptr<Layer> operation);
   void activate(const Activation&);
+  /// Group normalization over the last axis, as part of a layer.
+  void normalize_groups(std::int64_t groups, double epsilon, bool center, bool scale);
   std::size_t checked_parameter(std::int64_t parameter) const;
   std::int64_t widest_output() const;
   void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2], void* out,
@@ -159,6 +171,7 @@ class Network {
   std::vector<OpenResidual> open_;
   std::vector<std::unique_ptr<Layer>> operations_;
   std::uint64_t dropouts_ = 0, noises_ = 0;
+  std::int64_t power_iterations_ = 0;  ///< of the kernel to come; 0 for none
   bool penalizes_ = false;
   Penalties penalties_;
   std::vector<FlatRange> trained_ranges_;
@@ -167,7 +180,7 @@ class Network {
   bool built_ = false;
   ParameterLayout layout_;
   Device::Memory values_, gradients_;
-  std::vector<ParameterPointers> value_pointers_, gradient_pointers_;
+  PlacedPointers value_pointers_, gradient_pointers_;
 
   mutable std::atomic<std::uint64_t> version_{1};
   mutable KernelBlocksCache kernel_blocks_;

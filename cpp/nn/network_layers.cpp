@@ -92,18 +92,40 @@ void Network::add_batch_normalization(std::int64_t axis, double momentum, double
 }
 
 void Network::add_row_normalization(RowNormalizationKind kind, std::int64_t axes, double epsilon, bool center,
-                                    bool scale, const std::string& scale_name) {
+                                    bool scale, const std::string& scale_name,
+                                    const std::vector<std::int64_t>& order) {
   require_unbuilt();
+  if (!order.empty()) append(std::make_unique<Permute>(current_, order));
   append(std::make_unique<RowNormalization>(current_, kind, axes, 1, epsilon, center, scale, scale_name));
+  if (!order.empty()) {
+    std::vector<std::int64_t> back(order.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      back[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+    }
+    append(std::make_unique<Permute>(current_, back));
+  }
   end_layer();
 }
 
-void Network::add_group_normalization(std::int64_t groups, double epsilon, bool center, bool scale) {
+void Network::add_group_normalization(std::int64_t groups, double epsilon, bool center, bool scale,
+                                      std::int64_t axis) {
   require_unbuilt();
+  const std::int64_t place = axis == -1 ? static_cast<std::int64_t>(current_.size()) - 1 : axis;
+  if (current_.empty() || is_last(current_, place)) {
+    normalize_groups(groups, epsilon, center, scale);
+  } else {
+    const std::vector<std::int64_t> order = exchanged(current_, place, "GroupNormalization");
+    append(std::make_unique<Permute>(current_, order));
+    normalize_groups(groups, epsilon, center, scale);
+    append(std::make_unique<Permute>(current_, order));
+  }
+  end_layer();
+}
+
+void Network::normalize_groups(std::int64_t groups, double epsilon, bool center, bool scale) {
   constexpr auto kind = RowNormalizationKind::standard;
   if (current_.size() <= 1) {
     append(std::make_unique<RowNormalization>(current_, kind, 1, groups, epsilon, center, scale, "gamma"));
-    end_layer();
     return;
   }
   // [..., groups * features] to [groups, ..., features], normalised, and back.
@@ -124,7 +146,6 @@ void Network::add_group_normalization(std::int64_t groups, double epsilon, bool 
   append(std::make_unique<Permute>(current_, back));
   current_ = whole;
   if (center || scale) append(std::make_unique<Affine>(whole, center, scale));
-  end_layer();
 }
 
 void Network::add_prelu(std::int64_t shared) {
@@ -166,6 +187,16 @@ void Network::add_embedding(std::int64_t entries, std::int64_t columns) {
   end_layer();
 }
 
+void Network::normalize_next_kernel(std::int64_t power_iterations) {
+  require_unbuilt();
+  if (power_iterations < 1) {
+    throw ValueError(
+        text("[SpectralNormalization] power_iterations must be positive. Received: power_iterations=",
+             power_iterations));
+  }
+  power_iterations_ = power_iterations;
+}
+
 void Network::add_activity_penalty(double l1, double l2) {
   require_unbuilt();
   append(std::make_unique<ActivityPenalty>(current_, l1, l2));
@@ -196,6 +227,13 @@ void Network::end_residual() {
 
 void Network::add_penalty(std::int64_t parameter, const ParameterPenalty& penalty) {
   penalties_.add(checked_parameter(parameter), penalty);
+  penalizes_ = true;
+}
+
+void Network::add_orthogonal_penalty(std::int64_t parameter, double factor, bool rows) {
+  const std::size_t i = checked_parameter(parameter);
+  penalties_.add(
+      i, std::make_unique<OrthogonalPenalty>(device_, dtype_, layout_.parameters()[i].shape, factor, rows));
   penalizes_ = true;
 }
 

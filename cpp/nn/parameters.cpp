@@ -48,14 +48,23 @@ std::vector<FlatRange> ParameterLayout::trained_ranges() const {
   return ranges;
 }
 
-std::vector<ParameterPointers> ParameterLayout::pointers(void* flat, DType dtype,
-                                                         std::size_t operations) const {
-  std::vector<ParameterPointers> result(operations);
+PlacedPointers::PlacedPointers(const std::vector<std::vector<void*>>& of_operations) {
+  for (const auto& some : of_operations) all_.insert(all_.end(), some.begin(), some.end());
+  const ParameterPointers all(all_);
+  std::size_t first = 0;
+  for (const auto& some : of_operations) {
+    parts_.push_back(all.subspan(first, some.size()));
+    first += some.size();
+  }
+}
+
+PlacedPointers ParameterLayout::pointers(void* flat, DType dtype, std::size_t operations) const {
+  std::vector<std::vector<void*>> result(operations);
   for (const PlacedParameter& p : parameters_) {
     result[p.operation].push_back(static_cast<char*>(flat) +
                                   static_cast<std::size_t>(p.offset) * size_of(dtype));
   }
-  return result;
+  return PlacedPointers(result);
 }
 
 }  // namespace lamina::nn

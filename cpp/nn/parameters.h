@@ -26,6 +26,20 @@ struct FlatRange {
   bool operator==(const FlatRange&) const = default;
 };
 
+/// Pointers to parameters, and which of them are each operation's.
+class PlacedPointers {
+ public:
+  PlacedPointers() = default;
+  PlacedPointers(PlacedPointers&&) = default;
+  PlacedPointers& operator=(PlacedPointers&&) = default;
+  explicit PlacedPointers(const std::vector<std::vector<void*>>& of_operations);
+  const ParameterPointers& operator[](std::size_t operation) const { return parts_[operation]; }
+
+ private:
+  std::vector<void*> all_;
+  std::vector<ParameterPointers> parts_;
+};
+
 /// The layout of the flat buffers: first what an optimizer trains, then the layers' own state, so
 /// that without frozen layers one pass over the front is a step. Gaps between parameters hold
 /// zeros, which every optimizer leaves at zero.
@@ -43,8 +57,8 @@ class ParameterLayout {
   /// Elements in front that optimizers train unless they are frozen.
   std::int64_t trained_elements() const { return trained_elements_; }
   std::int64_t elements() const { return elements_; }
-  /// Pointers into a flat buffer for each operation.
-  std::vector<ParameterPointers> pointers(void* flat, DType dtype, std::size_t operations) const;
+  /// Pointers into a flat buffer, operation after operation.
+  PlacedPointers pointers(void* flat, DType dtype, std::size_t operations) const;
 
  private:
   std::vector<PlacedParameter> parameters_;

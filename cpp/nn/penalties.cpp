@@ -27,6 +27,13 @@ double Penalties::apply(const Network& network, bool gradients, double scale) co
     if (gradients) p.gradient_in = p.gradient = at(network.gradients(), parameter, p.dtype);
     total += network.device().penalty(p) / scale;
   }
+  for (const auto& [index, penalty] : orthogonal_) {
+    const PlacedParameter& parameter = network.layout().parameters()[index];
+    if (parameter.frozen || !parameter.trained) continue;
+    const DType dtype = network.dtype();
+    void* const gradient = gradients ? at(network.gradients(), parameter, dtype) : nullptr;
+    total += penalty->apply(at(network.values(), parameter, dtype), gradient, scale);
+  }
   return total;
 }
 

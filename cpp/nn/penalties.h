@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "device/device.h"
+#include "nn/orthogonal_penalty.h"
 
 namespace lamina::nn {
 
@@ -28,9 +30,13 @@ class Penalties {
   void add(std::size_t parameter, const ParameterPenalty& penalty) {
     penalties_.push_back({parameter, penalty});
   }
+  void add(std::size_t parameter, std::unique_ptr<OrthogonalPenalty> penalty) {
+    orthogonal_.push_back({parameter, std::move(penalty)});
+  }
   void add(std::size_t parameter, const ParameterConstraint& c) { constraints_.push_back({parameter, c}); }
 
-  /// The sum of the penalties on parameters that are trained, in the order in which they were added.
+  /// The sum of the penalties on parameters that are trained, in the order in which they were added, those of
+  /// OrthogonalPenalty last.
   double apply(const Network&, bool gradients, double scale) const;
   void constrain(const Network&) const;
 
@@ -41,6 +47,7 @@ class Penalties {
     What what;
   };
   std::vector<On<ParameterPenalty>> penalties_;
+  std::vector<On<std::unique_ptr<OrthogonalPenalty>>> orthogonal_;
   std::vector<On<ParameterConstraint>> constraints_;
 };
 

@@ -78,7 +78,7 @@ void Residual::set_trainable(std::int64_t index, bool trainable) {
 }
 
 const void* Residual::lay_out(const Pass& pass, const Operations& chain, const void* x, char*& memory,
-                              std::size_t& parameter, std::vector<Step>& steps) const {
+                              std::size_t& parameter, Steps& steps) const {
   const auto take = [&](std::int64_t n) {
     char* start = memory;
     memory += static_cast<std::size_t>(placed(n)) * size_of(pass.dtype);
@@ -98,11 +98,15 @@ const void* Residual::lay_out(const Pass& pass, const Operations& chain, const v
   return x;
 }
 
-void Residual::run(const Pass& pass, const std::vector<Step>& steps, const ParameterPointers& all) const {
+void Residual::reserve(Chains& chains) const {
+  chains.body.reserve(body_.size());
+  chains.shortcut.reserve(shortcut_.size());
+}
+
+void Residual::run(const Pass& pass, const Steps& steps, const ParameterPointers& all) const {
   for (const Step& step : steps) {
-    const auto first = all.begin() + static_cast<std::ptrdiff_t>(step.first_parameter);
-    const ParameterPointers parameters(
-        first, first + static_cast<std::ptrdiff_t>(step.operation->parameters().size()));
+    const ParameterPointers parameters =
+        all.subspan(step.first_parameter, step.operation->parameters().size());
     ForwardArguments f;
     f.x = step.x;
     f.y = step.y;
@@ -122,11 +126,12 @@ void Residual::forward(const Pass& pass, const ForwardArguments& f, bool) const 
   }
   memory += kGradients * static_cast<std::size_t>(placed(pass.batch * widest_)) * size_of(pass.dtype);
   std::size_t parameter = 0;
-  std::vector<Step> body, shortcut;
-  const void* a = lay_out(pass, body_, f.x, memory, parameter, body);
-  const void* b = lay_out(pass, shortcut_, f.x, memory, parameter, shortcut);
-  run(pass, body, *f.parameters);
-  run(pass, shortcut, *f.parameters);
+  Chains chains;
+  reserve(chains);
+  const void* a = lay_out(pass, body_, f.x, memory, parameter, chains.body);
+  const void* b = lay_out(pass, shortcut_, f.x, memory, parameter, chains.shortcut);
+  run(pass, chains.body, *f.parameters);
+  run(pass, chains.shortcut, *f.parameters);
   CombineArguments sum;
   sum.dtype = pass.dtype;
   sum.n = pass.batch * element_count(output_shape_);
@@ -136,7 +141,7 @@ void Residual::forward(const Pass& pass, const ForwardArguments& f, bool) const 
   pass.device.combine(sum);
 }
 
-void Residual::run_back(const Pass& pass, const std::vector<Step>& steps, const BackwardArguments& outer,
+void Residual::run_back(const Pass& pass, const Steps& steps, const BackwardArguments& outer,
                         const void* gradient, void* const (&buffers)[2], void* out) const {
   if (steps.empty()) {
     if (out != nullptr) {
@@ -163,13 +168,9 @@ void Residual::run_back(const Pass& pass, const std::vector<Step>& steps, const 
   }
   for (std::size_t i = steps.size(); i-- > 0;) {
     const Step& step = steps[i];
-    const auto slice = [&](const ParameterPointers& all) {
-      const auto first = all.begin() + static_cast<std::ptrdiff_t>(step.first_parameter);
-      return ParameterPointers(first,
-                               first + static_cast<std::ptrdiff_t>(step.operation->parameters().size()));
-    };
-    const ParameterPointers parameters = slice(*outer.parameters),
-                            gradients = slice(*outer.parameter_gradients);
+    const std::size_t count = step.operation->parameters().size();
+    const ParameterPointers parameters = outer.parameters->subspan(step.first_parameter, count),
+                            gradients = outer.parameter_gradients->subspan(step.first_parameter, count);
     BackwardArguments b;
     b.x = step.x;
     b.y = step.y;
@@ -191,9 +192,11 @@ void Residual::backward(const Pass& pass, const BackwardArguments& b) const {
   char* const first_buffer = memory;
   memory += kGradients * width;
   std::size_t parameter = 0;
-  std::vector<Step> body, shortcut;
-  lay_out(pass, body_, b.x, memory, parameter, body);
-  lay_out(pass, shortcut_, b.x, memory, parameter, shortcut);
+  Chains chains;
+  reserve(chains);
+  const Steps &body = chains.body, &shortcut = chains.shortcut;
+  lay_out(pass, body_, b.x, memory, parameter, chains.body);
+  lay_out(pass, shortcut_, b.x, memory, parameter, chains.shortcut);
   void* const buffers[2] = {first_buffer, first_buffer + width};
   run_back(pass, body, b, b.gradient, buffers, b.input_gradient);
   if (b.input_gradient == nullptr) {
@@ -219,15 +222,16 @@ void Residual::commit(const Pass& pass, const ParameterPointers& all, const void
   char* memory = const_cast<char*>(static_cast<const char*>(workspace));
   memory += kGradients * static_cast<std::size_t>(placed(pass.batch * widest_)) * size_of(pass.dtype);
   std::size_t parameter = 0;
-  std::vector<Step> steps;
-  lay_out(pass, body_, nullptr, memory, parameter, steps);
-  lay_out(pass, shortcut_, nullptr, memory, parameter, steps);
-  for (const Step& step : steps) {
-    if (!step.operation->commits()) continue;
-    const auto first = all.begin() + static_cast<std::ptrdiff_t>(step.first_parameter);
-    const ParameterPointers parameters(
-        first, first + static_cast<std::ptrdiff_t>(step.operation->parameters().size()));
-    step.operation->commit(pass, parameters, step.workspace);
+  Chains chains;
+  reserve(chains);
+  lay_out(pass, body_, nullptr, memory, parameter, chains.body);
+  lay_out(pass, shortcut_, nullptr, memory, parameter, chains.shortcut);
+  for (const Steps* steps : {&chains.body, &chains.shortcut}) {
+    for (const Step& step : *steps) {
+      if (!step.operation->commits()) continue;
+      step.operation->commit(pass, all.subspan(step.first_parameter, step.operation->parameters().size()),
+                             step.workspace);
+    }
   }
 }
 

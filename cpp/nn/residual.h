@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <memory_resource>
 
 #include "nn/layer.h"
 
@@ -32,12 +33,20 @@ class Residual final : public Layer {
     std::size_t first_parameter;
   };
   std::int64_t elements(const Layer&, std::int64_t batch) const;
+  using Steps = std::pmr::vector<Step>;
+  /// Both chains' steps, on the caller's stack unless they are very many.
+  struct Chains {
+    alignas(Step) std::byte stack[8192];
+    std::pmr::monotonic_buffer_resource memory{stack, sizeof stack};
+    Steps body{&memory}, shortcut{&memory};
+  };
+  void reserve(Chains&) const;
   /// The steps of one chain, laid out from `memory` on, which moves behind them. Returns the chain's output.
   const void* lay_out(const Pass&, const Operations&, const void* x, char*& memory, std::size_t& parameter,
-                      std::vector<Step>& steps) const;
-  void run(const Pass&, const std::vector<Step>&, const ParameterPointers&) const;
+                      Steps& steps) const;
+  void run(const Pass&, const Steps&, const ParameterPointers&) const;
   /// From the gradient of the chain's output to `out`, through two buffers; `out` may be null.
-  void run_back(const Pass&, const std::vector<Step>&, const BackwardArguments&, const void* gradient,
+  void run_back(const Pass&, const Steps&, const BackwardArguments&, const void* gradient,
                 void* const (&buffers)[2], void* out) const;
 
   Operations body_, shortcut_;

@@ -222,9 +222,9 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     if (!update) return mean + penalty;
     optimizer_->prepare();
     const std::unique_lock lock(parameters_lock_);
+    network.commit(pass, activations_);  // a kernel that a layer replaced is what the step starts from
     optimizer_->step(network, &network.trained_ranges());
     network.constrain();
-    network.commit(pass, activations_);
     ++steps_seen_;
   } else if (network.penalizes()) {
     penalty += network.penalties(false);

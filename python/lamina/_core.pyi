@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -229,6 +229,10 @@ class Network:
         ...
     def add_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    def add_einsum_dense(self, input: str, kernel: str, output: str, kernel_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], bias_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], activation: Activation) -> None:
+        """
+        Labels of the axes of a sample, the kernel and an answer.
+        """
     def add_embedding(self, entries: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def add_flatten(self) -> None:
@@ -237,11 +241,13 @@ class Network:
         ...
     def add_gaussian_noise(self, stddev: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
-    def add_group_normalization(self, groups: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool) -> None:
+    def add_group_normalization(self, groups: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool, axis: typing.SupportsInt | typing.SupportsIndex = -1) -> None:
         ...
     def add_identity(self) -> None:
         ...
     def add_masked_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, noise_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], seed: typing.SupportsInt | typing.SupportsIndex, alpha: bool = False) -> None:
+        ...
+    def add_orthogonal_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex, rows: bool) -> None:
         ...
     def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
@@ -257,7 +263,7 @@ class Network:
         ...
     def add_row_activation(self, activation: Activation, axis: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
-    def add_row_normalization(self, kind: str, axes: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool, scale_name: str = 'gamma') -> None:
+    def add_row_normalization(self, kind: str, axes: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool, scale_name: str = 'gamma', order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
         ...
     def adopt_average(self) -> None:
         """
@@ -299,6 +305,8 @@ class Network:
         """
         The state of a metric: names and arrays.
         """
+    def normalize_next_kernel(self, power_iterations: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
     def optimizer_numbers(self) -> list[str]:
         """
         The names of the optimizer's state that is one number each.
@@ -475,6 +483,10 @@ def column_moments(x: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
     """
     The mean and variance of each column.
     """
+def combine_hashes(first: typing.Annotated[numpy.typing.ArrayLike, numpy.uint64], second: typing.Annotated[numpy.typing.ArrayLike, numpy.uint64]) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    One fingerprint of two, element by element.
+    """
 def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.SupportsIndex, reduced: typing.SupportsInt | typing.SupportsIndex, inner: typing.SupportsInt | typing.SupportsIndex, low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex) -> numpy.ndarray:
     """
     A copy for which the constraint holds.
@@ -503,6 +515,14 @@ def has_nan(array: numpy.ndarray) -> bool:
     """
     Whether any element is NaN.
     """
+def hash_integers(integers: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], key: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    The same of integers as decimal text.
+    """
+def hash_strings(strings: list, key: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    FarmHash's 64-bit fingerprint of each str (as UTF-8) or bytes; with a key SipHash-2-4.
+    """
 def isa() -> str:
     """
     The instruction set in use.
@@ -522,6 +542,10 @@ def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) ->
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The value of each row of a metric that is their mean.
+    """
+def orthogonal_penalty(x: numpy.ndarray, factor: typing.SupportsFloat | typing.SupportsIndex, rows: bool) -> float:
+    """
+    factor * the mean magnitude of the products of different rows, or columns, scaled to norm 1.
     """
 def orthonormalize(rows: numpy.ndarray) -> numpy.ndarray:
     """

@@ -59,6 +59,10 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     ),
     "Dropout": (lambda k: k.layers.Dropout(0.25, noise_shape=(None, 1), seed=7), VECTOR),
     "ELU": (lambda k: k.layers.ELU(0.5), VECTOR),
+    "EinsumDense": (
+        lambda k: k.layers.EinsumDense("abc,cde->abde", (None, 2, 5), "tanh", "de"),
+        MATRIX,
+    ),
     "Embedding": (
         lambda k: k.layers.Embedding(7, 3, embeddings_initializer="normal", mask_zero=False),
         (4,),
@@ -101,10 +105,21 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     ),
     "Softmax": (lambda k: k.layers.Softmax(axis=1), MATRIX),
     "SpatialDropout1D": (lambda k: k.layers.SpatialDropout1D(0.25, seed=3), MATRIX),
+    "SpectralNormalization": (
+        lambda k: k.layers.SpectralNormalization(k.layers.Dense(5), power_iterations=2),
+        VECTOR,
+    ),
     "UnitNormalization": (lambda k: k.layers.UnitNormalization(axis=-1), MATRIX),
 }
-#: Without TensorFlow Keras cannot run these; lamina calls them on arrays.
-APART = {"Discretization", "CategoryEncoding"}
+#: Without TensorFlow Keras cannot run these.
+APART = {
+    "CategoryEncoding",
+    "Discretization",
+    "HashedCrossing",
+    "Hashing",
+    "IntegerLookup",
+    "StringLookup",
+}
 
 
 def _adapted(layer: Any, shape: tuple[int, ...]) -> Any:

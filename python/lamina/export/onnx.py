@@ -123,10 +123,20 @@ def _residual(graph: Graph, layer: Any, x: str) -> str:
     return graph.node("Add", [y, shortcut], layer.name)
 
 
+def _einsum_dense(graph: Graph, layer: Any, x: str) -> str:
+    y = onnx_layers.einsum_dense(graph, layer, x)
+    return _function(graph, layer.activation, y, layer.name)
+
+
+def _spectral(graph: Graph, layer: Any, x: str) -> str:
+    return _write_layer(graph, layer.layer, x)  # its kernel is normalized in training only
+
+
 _LAYERS: dict[str, _Write] = {
     "Activation": _activation,
     "BatchNormalization": onnx_layers.batch_normalization,
     "Dense": _dense,
+    "EinsumDense": _einsum_dense,
     "Embedding": onnx_layers.embedding,
     "Flatten": _reshape,
     "GroupNormalization": onnx_layers.group_normalization,
@@ -140,5 +150,6 @@ _LAYERS: dict[str, _Write] = {
     "Reshape": _reshape,
     "Residual": _residual,
     "Sequential": _write_stack,
+    "SpectralNormalization": _spectral,
     "UnitNormalization": onnx_layers.unit_normalization,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.export.onnx_graph import Graph
-from lamina.layers.axes import last_axes
+from lamina.layers.axes import reduced_axes, sample_axis
 
 
 def batch_normalization(graph: Graph, layer: Any, x: str) -> str:
@@ -30,26 +30,44 @@ def batch_normalization(graph: Graph, layer: Any, x: str) -> str:
     return y
 
 
-def _last(layer: Any) -> tuple[int, list[int]]:
-    """The first of the axes that are normalized, and all of them, counted from the end."""
-    count = last_axes(layer.name, layer.axis, layer.input_shape[1:])
-    return -count, list(range(-count, 0))
+def _reduced(layer: Any) -> tuple[list[int], bool, list[int]]:
+    """The axes that are normalized, whether they are the last ones, and a weight's shape."""
+    sample = layer.input_shape[1:]
+    axes, order = reduced_axes(layer.name, layer.axis, sample)
+    spread = [extent if place in axes else 1 for place, extent in enumerate(sample)]
+    return [axis + 1 for axis in axes], not order, spread
 
 
 def layer_normalization(graph: Graph, layer: Any, x: str) -> str:
-    """Along the last axes: one operation."""
+    """One operation along the last axes, several along others."""
     weights = {variable.name: variable.numpy() for variable in layer.weights}
-    first, _ = _last(layer)
-    shape = layer.input_shape[first:]
-    gamma = graph.constant(f"{layer.name}/gamma", weights.get("gamma", np.ones(shape)))
-    beta = graph.constant(f"{layer.name}/beta", weights.get("beta", np.zeros(shape)))
-    return graph.node(
-        "LayerNormalization",
-        [x, gamma, beta],
-        layer.name,
-        axis=first,
-        epsilon=float(layer.epsilon),
-    )
+    axes, last, spread = _reduced(layer)
+    name = layer.name
+    if last:
+        first = axes[0] - len(layer.input_shape)
+        shape = layer.input_shape[first:]
+        gamma = graph.constant(f"{name}/gamma", weights.get("gamma", np.ones(shape)))
+        beta = graph.constant(f"{name}/beta", weights.get("beta", np.zeros(shape)))
+        inputs = [x, gamma, beta]
+        epsilon = float(layer.epsilon)
+        return graph.node("LayerNormalization", inputs, name, axis=first, epsilon=epsilon)
+    mean = graph.node("ReduceMean", [x], f"{name}/mean", axes=axes, keepdims=1)
+    y = graph.node("Sub", [x, mean], f"{name}/centered")
+    square = graph.node("Mul", [y, y], f"{name}/square")
+    variance = graph.node("ReduceMean", [square], f"{name}/variance", axes=axes, keepdims=1)
+    y = _over_root(graph, y, variance, layer.epsilon, name)
+    return _scaled_and_moved(graph, layer, y, spread)
+
+
+def _scaled_and_moved(graph: Graph, layer: Any, y: str, shape: list[int]) -> str:
+    """Times gamma and plus beta, where a layer has them."""
+    weights = {variable.name: variable.numpy() for variable in layer.weights}
+    for weight, operator in (("gamma", "Mul"), ("beta", "Add")):
+        if weight in weights:
+            value = weights[weight].reshape(shape)
+            constant = graph.constant(f"{layer.name}/{weight}", value)
+            y = graph.node(operator, [y, constant], layer.name)
+    return y
 
 
 def _over_root(graph: Graph, x: str, square: str, epsilon: float, name: str) -> str:
@@ -62,16 +80,16 @@ def _over_root(graph: Graph, x: str, square: str, epsilon: float, name: str) -> 
 def rms_normalization(graph: Graph, layer: Any, x: str) -> str:
     """X / sqrt(mean(x^2) + epsilon) * scale."""
     square = graph.node("Mul", [x, x], f"{layer.name}/square")
-    _, axes = _last(layer)
+    axes, _, spread = _reduced(layer)
     mean = graph.node("ReduceMean", [square], f"{layer.name}/mean", axes=axes, keepdims=1)
     y = _over_root(graph, x, mean, layer.epsilon, layer.name)
-    scale = graph.constant(f"{layer.name}/scale", layer.weights[0].numpy())
+    scale = graph.constant(f"{layer.name}/scale", layer.weights[0].numpy().reshape(spread))
     return graph.node("Mul", [y, scale], layer.name)
 
 
 def unit_normalization(graph: Graph, layer: Any, x: str) -> str:
     """X / |x|, and not times more than 10^12."""
-    _, axes = _last(layer)
+    axes, _, _ = _reduced(layer)
     norm = graph.node("ReduceL2", [x], f"{layer.name}/norm", axes=axes, keepdims=1)
     bounded = graph.node("Max", [norm, graph.constant("least", 1e-12)], f"{layer.name}/bounded")
     return graph.node("Div", [x, bounded], layer.name)
@@ -80,6 +98,13 @@ def unit_normalization(graph: Graph, layer: Any, x: str) -> str:
 def group_normalization(graph: Graph, layer: Any, x: str) -> str:
     """Features in groups, each of mean 0 and variance 1 over all places of a sample."""
     sample = list(layer.input_shape[1:])
+    rank = len(sample)
+    axis = sample_axis(layer.name, layer.axis, layer.input_shape[1:])
+    order = [place for place in range(rank) if place != axis] + [axis]
+    if axis != rank - 1:
+        perm = [0, *(place + 1 for place in order)]
+        x = graph.node("Transpose", [x], f"{layer.name}/features_last", perm=perm)
+        sample = [sample[place] for place in order]
     features = sample[-1]
     groups = features if layer.groups == -1 else layer.groups
     name = layer.name
@@ -92,11 +117,21 @@ def group_normalization(graph: Graph, layer: Any, x: str) -> str:
     y = _over_root(graph, y, variance, layer.epsilon, name)
     shape = graph.constant(f"{name}/shape", [-1, *sample], "int64")
     y = graph.node("Reshape", [y, shape], f"{name}/joined")
+    y = _scaled_and_moved(graph, layer, y, [features])
+    if axis == rank - 1:
+        return y
+    perm = [0, *(order.index(place) + 1 for place in range(rank))]
+    return graph.node("Transpose", [y], name, perm=perm)
+
+
+def einsum_dense(graph: Graph, layer: Any, x: str) -> str:
+    """The product of an equation, and a bias that broadcasts."""
     weights = {variable.name: variable.numpy() for variable in layer.weights}
-    for weight, operator in (("gamma", "Mul"), ("beta", "Add")):
-        if weight in weights:
-            constant = graph.constant(f"{name}/{weight}", weights[weight])
-            y = graph.node(operator, [y, constant], name)
+    kernel = graph.constant(f"{layer.name}/kernel", weights["kernel"])
+    y = graph.node("Einsum", [x, kernel], f"{layer.name}/product", equation=layer.equation)
+    if "bias" in weights:
+        bias = graph.constant(f"{layer.name}/bias", weights["bias"])
+        y = graph.node("Add", [y, bias], f"{layer.name}/sum")
     return y
 
 

@@ -5,6 +5,7 @@ from lamina.layers.activity_regularization import ActivityRegularization
 from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.dense import Dense
 from lamina.layers.dropout import Dropout, SpatialDropout1D
+from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
 from lamina.layers.input_layer import Input, InputLayer
@@ -15,13 +16,18 @@ from lamina.layers.prelu import PReLU
 from lamina.layers.preprocessing import (
     CategoryEncoding,
     Discretization,
+    HashedCrossing,
+    Hashing,
+    IntegerLookup,
     Normalization,
     Rescaling,
+    StringLookup,
 )
 from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
 from lamina.layers.residual import Residual
 from lamina.layers.resolve import deserialize, serialize
 from lamina.layers.rms_normalization import RMSNormalization, UnitNormalization
+from lamina.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "ELU",
@@ -33,14 +39,18 @@ __all__ = [
     "Dense",
     "Discretization",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
     "GroupNormalization",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -55,6 +65,8 @@ __all__ = [
     "Residual",
     "Softmax",
     "SpatialDropout1D",
+    "SpectralNormalization",
+    "StringLookup",
     "UnitNormalization",
     "deserialize",
     "serialize",

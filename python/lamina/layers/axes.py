@@ -33,18 +33,15 @@ def sample_axis(where: str, axis: int, shape: Shape) -> int:
     return place
 
 
-def last_axes(where: str, axis: int | list[int], shape: Shape) -> int:
-    """How many of the last axes `axis` names.
+def reduced_axes(where: str, axis: int | list[int], shape: Shape) -> tuple[list[int], list[int]]:
+    """The axes of a sample that `axis` names, ascending, and the order that puts them last.
 
-    Raises:
-        NotImplementedError: If it names others.
+    The order is empty where they are the last ones already.
     """
-    axes = {sample_axis(where, a, shape) for a in ([axis] if isinstance(axis, int) else axis)}
+    axes = sorted(
+        {sample_axis(where, a, shape) for a in ([axis] if isinstance(axis, int) else axis)}
+    )
     if not axes:
         raise ValueError(f"{where}: at least one axis is needed. Received: axis={axis}")
-    if axes != set(range(len(shape) - len(axes), len(shape))):
-        raise NotImplementedError(
-            f"{where}: only the last axes of a sample can be normalised over. Put `Permute` "
-            f"before and after it. Received: axis={axis} for samples of shape {shape}"
-        )
-    return len(axes)
+    order = [place for place in range(len(shape)) if place not in axes] + axes
+    return axes, [] if order == list(range(len(shape))) else order

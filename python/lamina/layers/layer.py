@@ -64,6 +64,8 @@ class Layer:
         self._dtype = standardize_dtype(dtype)
         self._trainable = _checks.boolean(where, "trainable", trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
+        if self.activity_regularizer is not None:
+            self.activity_regularizer.factors()  # raises for those of weights only
         self._calls = 0
         self._prefix = ""
         self._input_shape: Shape | None = None
@@ -77,6 +79,9 @@ class Layer:
             input_shape = (_checks.integer(where, "input_dim", input_dim, low=1),)
         if input_shape is not None:
             self._first_input = _checks.extents(where, "input_shape", input_shape)
+
+    #: Whether a pass as in training changes weights that are no state.
+    _moves_weights = False
 
     # What a layer class defines.
 
@@ -125,6 +130,8 @@ class Layer:
         """A variable of this layer."""
         if constraint is not None:
             constraint.specification(shape)  # raises if it does not fit
+        if regularizer is not None:
+            regularizer._check(shape, name)
         variable = Variable(
             initializer,
             shape,
@@ -318,8 +325,9 @@ class Layer:
         network.calls_seen = self._calls
         self._calls += 1
         answer = network.call_training(x)
+        moves = any(leaf._moves_weights for leaf in leaves)
         for index, variable in enumerate(placed):
-            if variable.is_state:
+            if variable.is_state or moves:
                 variable.assign(network.get_parameter(index))
         return answer
 

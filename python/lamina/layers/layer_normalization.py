@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, _core, constraints, initializers, regularizers
 from lamina._typing import Config, Shape
-from lamina.layers.axes import checked_axes, last_axes, sample_axis
+from lamina.layers.axes import checked_axes, reduced_axes, sample_axis
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
 from lamina.variable import Variable
 
@@ -92,10 +92,11 @@ class _Scaled(Layer):
 
 @LAYERS.register()
 class LayerNormalization(_Scaled):
-    """Normalises each sample over its last axes: mean 0 and variance 1, then gamma and beta.
+    """Normalises each sample over some axes: mean 0 and variance 1, then gamma and beta.
 
     Args:
-        axis: The last axis, or a list of the last axes.
+        axis: An axis, or a list of axes, counted with the batch in front; gamma and beta have
+            their extents.
         epsilon: Keeps the division away from 0.
         center: Whether there is a beta.
         scale: Whether there is a gamma.
@@ -107,7 +108,7 @@ class LayerNormalization(_Scaled):
         **options: See `Layer`.
 
     Raises:
-        NotImplementedError: When it is built, for axes that are not the last ones.
+        ValueError: When it is built, for axes that samples do not have.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class LayerNormalization(_Scaled):
         )
 
     def _shape_after(self, shape: Shape) -> Shape:
-        last_axes(f"Layer '{self.name}'", self.axis, shape)
+        reduced_axes(f"Layer '{self.name}'", self.axis, shape)
         return shape
 
     @property
@@ -149,15 +150,15 @@ class LayerNormalization(_Scaled):
         return (self.scale or self.rms_scaling, self.center and not self.rms_scaling)
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
-        count = last_axes(self.name, self.axis, shape)
-        return self._scale_and_center(shape[len(shape) - count :], *self._parts)
+        axes, _ = reduced_axes(self.name, self.axis, shape)
+        return self._scale_and_center(tuple(shape[axis] for axis in axes), *self._parts)
 
     def _append_to(self, network: _core.Network) -> None:
         assert self._input_shape is not None
-        count = last_axes(self.name, self.axis, self._input_shape)
+        axes, order = reduced_axes(self.name, self.axis, self._input_shape)
         scale, center = self._parts
         kind = "variance_only" if self.rms_scaling else "standard"
-        network.add_row_normalization(kind, count, self.epsilon, center, scale)
+        network.add_row_normalization(kind, len(axes), self.epsilon, center, scale, "gamma", order)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
@@ -175,7 +176,7 @@ class GroupNormalization(_Scaled):
 
     Args:
         groups: How many groups; -1 for one for each feature.
-        axis: The last axis, which holds the features.
+        axis: The axis that holds the features, counted with the batch in front.
         epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer,
             gamma_regularizer, beta_constraint, gamma_constraint: As for
             `LayerNormalization`; gamma and beta have one number for each feature.
@@ -183,7 +184,6 @@ class GroupNormalization(_Scaled):
 
     Raises:
         ValueError: When it is built, if `groups` does not divide the features.
-        NotImplementedError: When it is built, for an axis that is not the last one.
     """
 
     def __init__(
@@ -222,25 +222,23 @@ class GroupNormalization(_Scaled):
 
     def _shape_after(self, shape: Shape) -> Shape:
         where = f"Layer '{self.name}'"
-        if sample_axis(where, self.axis, shape) != len(shape) - 1:
-            raise NotImplementedError(
-                f"{where}: only the last axis can hold the features. Put `Permute` before and "
-                f"after it. Received: axis={self.axis} for samples of shape {shape}"
-            )
-        if self.groups != -1 and shape[-1] % self.groups != 0:
+        features = shape[sample_axis(where, self.axis, shape)]
+        if self.groups != -1 and features % self.groups != 0:
             raise ValueError(
-                f"{where}: the number of groups must divide the {shape[-1]} features. "
+                f"{where}: the number of groups must divide the {features} features. "
                 f"Received: groups={self.groups}"
             )
         return shape
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
-        return self._scale_and_center((shape[-1],), self.scale, self.center)
+        features = shape[sample_axis(self.name, self.axis, shape)]
+        return self._scale_and_center((features,), self.scale, self.center)
 
     def _append_to(self, network: _core.Network) -> None:
         assert self._input_shape is not None
-        groups = self._input_shape[-1] if self.groups == -1 else self.groups
-        network.add_group_normalization(groups, self.epsilon, self.center, self.scale)
+        axis = sample_axis(self.name, self.axis, self._input_shape)
+        groups = self._input_shape[axis] if self.groups == -1 else self.groups
+        network.add_group_normalization(groups, self.epsilon, self.center, self.scale, axis)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

@@ -10,6 +10,7 @@ from lamina import _checks, _core
 from lamina._typing import Config, Shape
 from lamina.layers.dense import Dense
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
+from lamina.layers.preprocessing.data_layer import DataLayer
 from lamina.layers.resolve import deserialize, serialize
 from lamina.variable import Variable
 
@@ -42,7 +43,9 @@ class Residual(Layer):
         self, layers: Iterable[Any], projection: bool = True, **options: Unpack[LayerOptions]
     ) -> None:
         inner: list[Any] = list(layers) if hasattr(layers, "__iter__") else []
-        if not inner or not all(hasattr(layer, "_plan_into") for layer in inner):
+        if not inner or not all(
+            hasattr(layer, "_plan_into") and not isinstance(layer, DataLayer) for layer in inner
+        ):
             raise TypeError(f"Residual: `layers` must be a list of layers. Received: {layers!r}")
         if len({layer.dtype for layer in inner}) > 1:
             raise ValueError(

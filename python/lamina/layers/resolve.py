@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.layers.layer import LAYERS, Layer
-from lamina.layers.preprocessing.encoding import DataLayer
 from lamina.saving.serialization import custom_object_scope, serialize_keras_object
 
 
@@ -22,7 +21,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> La
     """
     with custom_object_scope(custom_objects):
         layer = LAYERS.create(config)
-    if not hasattr(layer, "_plan_into") and not isinstance(layer, DataLayer):
+    if not hasattr(layer, "_plan_into"):
         raise ValueError(f"A layer is needed. Received: {layer!r}")
     result: Layer = layer
     return result

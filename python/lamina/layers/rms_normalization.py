@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, _core, initializers
 from lamina._typing import Config, Shape
-from lamina.layers.axes import checked_axes, last_axes
+from lamina.layers.axes import checked_axes, reduced_axes
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
 from lamina.variable import Variable
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @LAYERS.register()
 class RMSNormalization(Layer):
-    """`scale * x / sqrt(mean(x^2) + epsilon)` over the last axes of each sample.
+    """`scale * x / sqrt(mean(x^2) + epsilon)` over some axes of each sample.
 
     Args:
-        axis: The last axis, or a list of the last axes.
+        axis: An axis, or a list of axes, counted with the batch in front.
         epsilon: Keeps the division away from 0.
         **options: See `Layer`.
     """
@@ -39,17 +39,17 @@ class RMSNormalization(Layer):
         return self._variables.get("scale")
 
     def _shape_after(self, shape: Shape) -> Shape:
-        last_axes(f"Layer '{self.name}'", self.axis, shape)
+        reduced_axes(f"Layer '{self.name}'", self.axis, shape)
         return shape
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
-        count = last_axes(self.name, self.axis, shape)
-        return [self._weight("scale", shape[len(shape) - count :], initializers.Ones())]
+        axes, _ = reduced_axes(self.name, self.axis, shape)
+        return [self._weight("scale", tuple(shape[axis] for axis in axes), initializers.Ones())]
 
     def _append_to(self, network: _core.Network) -> None:
         assert self._input_shape is not None
-        count = last_axes(self.name, self.axis, self._input_shape)
-        network.add_row_normalization("rms", count, self.epsilon, False, True, "scale")
+        axes, order = reduced_axes(self.name, self.axis, self._input_shape)
+        network.add_row_normalization("rms", len(axes), self.epsilon, False, True, "scale", order)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
@@ -58,10 +58,10 @@ class RMSNormalization(Layer):
 
 @LAYERS.register()
 class UnitNormalization(Layer):
-    """Scales each sample so that the sum of its squares along the last axes is 1.
+    """Scales each sample so that the sum of its squares along some axes is 1.
 
     Args:
-        axis: The last axis, or a list of the last axes.
+        axis: An axis, or a list of axes, counted with the batch in front.
         **options: See `Layer`.
 
     Example:
@@ -74,13 +74,13 @@ class UnitNormalization(Layer):
         super().__init__(**options)
 
     def _shape_after(self, shape: Shape) -> Shape:
-        last_axes(f"Layer '{self.name}'", self.axis, shape)
+        reduced_axes(f"Layer '{self.name}'", self.axis, shape)
         return shape
 
     def _append_to(self, network: _core.Network) -> None:
         assert self._input_shape is not None
-        count = last_axes(self.name, self.axis, self._input_shape)
-        network.add_row_normalization("unit", count, 0.0, False, False)
+        axes, order = reduced_axes(self.name, self.axis, self._input_shape)
+        network.add_row_normalization("unit", len(axes), 0.0, False, False, "gamma", order)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lamina import _checks, _core
 from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import Layer
+from lamina.layers.preprocessing.data_layer import DataLayer, data_array
 from lamina.metrics.metric import Metric
 from lamina.models.compiled import Compiled
 from lamina.models.data import Samples, fit_inputs, input_array, make_samples
@@ -31,6 +32,7 @@ class Compilable:
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
         self._placed: list[tuple[int, Variable]] = []
+        self._front: list[DataLayer] = []
         self.stop_training = False
         self.history: History | None = None
         self._fitting: Fitting | None = None
@@ -55,6 +57,9 @@ class Compilable:
         raise NotImplementedError
 
     def _sample(self) -> Shape:
+        raise NotImplementedError
+
+    def _prepared(self, array: Array) -> Array:
         raise NotImplementedError
 
     def _is_small(self) -> bool:
@@ -221,9 +226,25 @@ class Compilable:
         self, x: Any, prefix: str = "", shapes: tuple[Shape, Shape] | None = None
     ) -> tuple[Array, Shape, Shape]:
         """Checked inputs, and the shapes of a sample and its prediction."""
+        if self._front:
+            return self._front_inputs(x, f"{prefix}x", shapes)
         array = input_array(x, f"{prefix}x")
         sample, output = self._shapes_for(array) if shapes is None else shapes
         return fit_inputs(array, sample, f"{prefix}x"), sample, output
+
+    def _front_inputs(
+        self, x: Any, name: str, shapes: tuple[Shape, Shape] | None
+    ) -> tuple[Array, Shape, Shape]:
+        """As `_inputs`, of data that the layers in front prepare first."""
+        array = data_array(x, name)
+        if array.ndim == 0 or array.shape[0] == 0:
+            raise ValueError(
+                f"`{name}` must hold at least one sample. Received: {name}.shape={array.shape}"
+            )
+        if shapes is None:
+            shapes = self._shapes_for(array)
+            self._build_for(shapes[0])
+        return self._prepared(fit_inputs(array, shapes[0], name)), *shapes
 
     def _prepare(
         self,

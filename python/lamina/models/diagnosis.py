@@ -37,7 +37,7 @@ def diagnose(model: Any, samples: Samples) -> str:
                     "gradients."
                 )
         return f"Weight '{lost[0][1].path}' is not finite: try a lower learning rate."
-    for count, layer in enumerate(model.layers, 1):
+    for count, layer in enumerate(model._layers, 1):
         answers = outputs_after(model, count, samples.x)
         if not np.isfinite(answers).all():
             return (
@@ -62,8 +62,8 @@ def bad_row(values: Array) -> int | None:
 
 def outputs_after(model: Any, count: int, x: Array) -> Array:
     """What the first `count` layers make of `x`."""
-    network = _core.Network(model._sample(), model.dtype, "cpu", 0)
-    for layer in model.layers[:count]:
+    network = _core.Network(model._after_front(), model.dtype, "cpu", 0)
+    for layer in model._layers[:count]:
         layer._append_to(network)
     # The first layers' parameters are the model's first ones.
     whole = model._plan()

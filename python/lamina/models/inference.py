@@ -194,7 +194,7 @@ class Inference(Compilable):
         """
         size = batch_size_of("predict", batch_size)
         quiet = callbacks is None and resolve_verbose(verbose, quiet=True) == 0
-        if quiet and steps is None and self._network is not None:
+        if quiet and steps is None and self._network is not None and not self._front:
             quick = self._network.try_predict(x)  # None: the longer way is to be taken
             if quick is not None:
                 return quick
@@ -267,7 +267,7 @@ class Inference(Compilable):
         Returns:
             As `predict`.
         """
-        network = self._network
+        network = self._network if not self._front else None
         if network is not None and not training and mask is None:
             result = network.try_predict(inputs)  # None: the longer way is to be taken
             if result is not None:

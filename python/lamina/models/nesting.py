@@ -114,7 +114,8 @@ class Nestable:
         network.calls_seen = self._calls
         self._calls += 1
         answer = network.call_training(x)
+        moves = any(leaf._moves_weights for leaf in self._leaves())
         for place, variable in enumerate(placed):
-            if variable.is_state:
+            if variable.is_state or moves:
                 variable.assign(network.get_parameter(place))
         return answer

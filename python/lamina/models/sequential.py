@@ -54,7 +54,7 @@ class Sequential(Stack):
 
     def compute_output_shape(self, input_shape: Any) -> BatchShape:
         """The output's shape for an input's, both with the batch in front."""
-        for layer in self._layers:
+        for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return tuple(input_shape)
 
@@ -131,17 +131,17 @@ class Sequential(Stack):
                 f"Received: index={index}, name={name}"
             )
         if index is not None:
-            count = len(self._layers)
+            count = len(self.layers)
             place = _checks.integer("get_layer", "index", index, low=-(2**31))
             if not -count <= place < count:
                 raise ValueError(
                     f"get_layer: model '{self.name}' has {count} layers. Received: index={index}"
                 )
-            return self._layers[place]
-        for layer in self._layers:
+            return self.layers[place]
+        for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise unknown_name(f"layer of '{self.name}'", name, [layer.name for layer in self._layers])
+        raise unknown_name(f"layer of '{self.name}'", name, [layer.name for layer in self.layers])
 
     def summary(
         self,
@@ -174,7 +174,7 @@ class Sequential(Stack):
 
     def get_config(self) -> Config:
         """Layers and input shape, as plain data."""
-        layers: list[Any] = [serialize_layer(layer) for layer in self._layers]
+        layers: list[Any] = [serialize_layer(layer) for layer in self.layers]
         config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
         if self._input is not None:
             layers.insert(0, serialize_layer(self._input))
@@ -253,7 +253,8 @@ class Sequential(Stack):
         Args:
             filepath: The file.
             overwrite: Whether a file that is there may be replaced.
-            max_shard_size: Not supported: None only.
+            max_shard_size: If given, how many GiB each of several files may hold; the name must
+                end in ".weights.json" then, which lists the `.weights.h5` files beside it.
         """
         model_file.save_weights(self, filepath, overwrite, max_shard_size)
 

@@ -13,7 +13,7 @@ from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer, variables_of
-from lamina.layers.preprocessing.encoding import DataLayer
+from lamina.layers.preprocessing.data_layer import DataLayer, data_array
 from lamina.models.nesting import Nestable
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
@@ -72,22 +72,23 @@ class Stack(Nestable, Trainer):
                 "A model in a model needs layers, and cannot be in itself. "
                 f"Received: model '{layer.name}'"
             )
-        if not isinstance(layer, (Layer, Stack, DataLayer)):
+        if not isinstance(layer, (Layer, Stack)):
             raise TypeError(
                 "Only instances of `lamina.layers.Layer` can be added to a Sequential model. "
                 f"Received: {layer!r} (of type {type(layer).__name__})"
             )
-        if isinstance(layer, DataLayer):
-            raise NotImplementedError(
-                f"{type(layer).__name__} prepares data and is no part of a model: call it on the "
-                f"data, and give the model what it returns. Received: layer '{layer.name}'"
-            )
         if isinstance(layer, InputLayer):
             self._add_input(layer)
             return
-        if isinstance(layer, Layer) and type(layer)._append_to is Layer._append_to:
+        if isinstance(layer, Stack) and layer._front:
+            raise NotImplementedError(
+                "A model that begins with layers that prepare data cannot be part of another one: "
+                f"put those layers in front of the outer one. Received: model '{layer.name}'"
+            )
+        prepares = isinstance(layer, DataLayer)
+        if isinstance(layer, Layer) and not prepares and _is_foreign(layer):
             layer._append_to(_core.Network((1,)))  # raises: a class of the caller's own
-        if any(layer is other for other in self._layers):
+        if any(layer is other for other in self.layers):
             raise ValueError(
                 f"A layer can be added to a model only once. Received: layer '{layer.name}'"
             )
@@ -98,18 +99,21 @@ class Stack(Nestable, Trainer):
                 "shared yet. Make a new one with `type(layer).from_config(layer.get_config())` "
                 f"and copy its weights. Received: layer '{layer.name}'"
             )
-        if any(layer.name == other.name for other in self._layers):
+        if any(layer.name == other.name for other in self.layers):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
                 f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
                 "argument to pass a unique name."
             )
+        if isinstance(layer, DataLayer):
+            self._add_front(layer)
+            return
         if self._layers and self._layers[0].dtype != layer.dtype:
             raise ValueError(
                 f"All layers of a model compute in one dtype; this model's is "
                 f"{self._layers[0].dtype}. Received: layer '{layer.name}' of {layer.dtype}"
             )
-        first_input = layer._first_input if not self._layers else None
+        first_input = layer._first_input if not self.layers else None
         with self._lock:
             if self._input is not None:
                 layer._build(self._output_after(len(self._layers)))
@@ -120,8 +124,35 @@ class Stack(Nestable, Trainer):
             if isinstance(layer, Stack):
                 layer._take_back()
             layer._owner = weakref.ref(self)
-            self._layers.append(layer)
+            added: Any = layer
+            self._layers.append(added)
             layer._set_prefix("")
+
+    def _add_front(self, layer: DataLayer) -> None:
+        if self._layers:
+            raise ValueError(
+                f"{type(layer).__name__} prepares data: it must come before all other layers. "
+                f"Received: layer '{layer.name}' after '{self._layers[-1].name}'"
+            )
+        if self._input is not None:
+            layer._build(self._after_front())
+        layer._owner = weakref.ref(self)
+        self._front.append(layer)
+
+    def _after_front(self, sample: Shape | None = None) -> Shape:
+        """The shape of a sample once the layers in front have prepared it."""
+        if sample is None:
+            assert self._input is not None
+            sample = self._input._samples
+        for layer in self._front:
+            sample = layer._shape_after(sample)
+        return sample
+
+    def _prepared(self, array: Array) -> Array:
+        """What the layers in front make of data."""
+        for layer in self._front:
+            array = layer(array)
+        return data_array(array, "x")
 
     def _add_input(self, layer: InputLayer) -> None:
         if self._input is not None:
@@ -129,10 +160,10 @@ class Stack(Nestable, Trainer):
                 f"Sequential model '{self.name}' has already been configured to use input shape "
                 f"{self._input.batch_shape}. You cannot add a different Input layer to it."
             )
-        if self._layers:
+        if self.layers:
             raise ValueError(
                 f"An Input must be the first layer of a model. Received: '{layer.name}' after "
-                f"'{self._layers[-1].name}'"
+                f"'{self.layers[-1].name}'"
             )
         self._input = layer
 
@@ -143,6 +174,10 @@ class Stack(Nestable, Trainer):
             IndexError: If there is none.
         """
         self._require_free("change")
+        if not self._layers and self._front:
+            front = self._front.pop()
+            front._owner = None
+            return front
         if not self._layers:
             raise IndexError(f"Model '{self.name}' has no layers to pop.")
         with self._lock:
@@ -192,6 +227,9 @@ class Stack(Nestable, Trainer):
             built = []
             try:
                 shape = sample
+                for front in self._front:
+                    front._build(shape)
+                    shape = front._shape_after(shape)
                 for layer in self._layers:
                     if not layer.built:
                         layer._build(shape)
@@ -212,7 +250,7 @@ class Stack(Nestable, Trainer):
                 f"Sequential model '{self.name}' has no layers. Call `model.add(layer)`."
             )
         sample = self._input._samples if self._input is not None else x.shape[1:]
-        shape = sample
+        shape = self._after_front(sample)
         for layer in self._layers:
             shape = layer._shape_after(shape)
         return sample, shape
@@ -228,7 +266,7 @@ class Stack(Nestable, Trainer):
     def _output_after(self, count: int) -> Shape:
         assert self._input is not None
         if count == 0:
-            return self._input._samples
+            return self._after_front()
         output = self._layers[count - 1]._output
         assert output is not None
         return output
@@ -236,7 +274,7 @@ class Stack(Nestable, Trainer):
     @property
     def layers(self) -> list[Layer]:
         """The layers without the input."""
-        return list(self._layers)
+        return [*self._front, *self._layers]
 
     @property
     def built(self) -> bool:
@@ -323,7 +361,7 @@ class Stack(Nestable, Trainer):
                     f"Model '{self.name}' has not been built yet: its input shape is not known. "
                     "Put an `Input` in front, call `build()`, or call the model on data."
                 )
-            network = _core.Network(self._input._samples, self.dtype, "cpu", self._seed)
+            network = _core.Network(self._after_front(), self.dtype, "cpu", self._seed)
             for layer in self._layers:
                 layer._plan_into(network)
             leaves = self._leaves()
@@ -347,6 +385,11 @@ class Stack(Nestable, Trainer):
             return network
 
 
+def _is_foreign(layer: Layer) -> bool:
+    """Whether it is of a class of the caller's own."""
+    return type(layer)._append_to is Layer._append_to
+
+
 def trained_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
     """Those that an optimizer trains."""
     return [(place, variable) for place, variable in placed if variable.trainable]
@@ -355,7 +398,7 @@ def trained_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]
 def _attach_rules(variable: Variable, network: _core.Network, place: int) -> None:
     """Tells the network of a variable's penalty and constraint."""
     if variable.regularizer is not None:
-        network.add_penalty(place, *variable.regularizer.factors())
+        variable.regularizer._attach_to(network, place)
     if variable.constraint is not None:
         network.add_constraint(place, **variable.constraint.specification(variable.shape))
 

@@ -352,7 +352,7 @@ class Trainer(Inference):
         Raises:
             As `fit`.
         """
-        network = self._network
+        network = self._network if not self._front else None
         compiled = self._compiled
         if (
             network is not None

@@ -25,6 +25,13 @@ class Regularizer:
             f"Received: {type(self).__name__}"
         )
 
+    def _attach_to(self, network: _core.Network, place: int) -> None:
+        """Tells a network of this penalty on one of its parameters."""
+        network.add_penalty(place, *self.factors())
+
+    def _check(self, shape: tuple[int, ...], where: str) -> None:
+        """ValueError if it does not fit weights of that shape."""
+
     def __call__(self, x: Any) -> float:
         """The penalty of an array."""
         l1, l2 = self.factors()
@@ -115,3 +122,58 @@ class L2(Regularizer):
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
         return {"l2": self.l2}
+
+
+@REGULARIZERS.register("orthogonal_regularizer")
+class OrthogonalRegularizer(Regularizer):
+    """Makes the rows, or the columns, of a matrix orthogonal to each other.
+
+    `factor` times the mean magnitude of the dot products of different rows (columns), each
+    scaled to norm 1; 0 for a single one. For weights only.
+
+    Args:
+        factor: A finite number of at least 0.
+        mode: "rows" or "columns".
+
+    Raises:
+        ValueError: When called, or for weights, that are no matrix.
+
+    Example:
+        >>> penalty = lamina.regularizers.OrthogonalRegularizer(factor=1.0)
+        >>> penalty(np.array([[1.0, 0.0], [0.0, 2.0]]))
+        0.0
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _checks.number(
+            "OrthogonalRegularizer", "factor", factor, low=0.0, open_high=True
+        )
+        if mode not in ("rows", "columns"):
+            raise _checks.unknown_name("`mode` of OrthogonalRegularizer", mode, ("rows", "columns"))
+        self.mode = mode
+
+    def factors(self) -> tuple[float, float]:
+        """Not for outputs of layers."""
+        raise ValueError(
+            "OrthogonalRegularizer is for weights that are matrices, not for outputs. "
+            "Received: activity_regularizer=OrthogonalRegularizer"
+        )
+
+    def _attach_to(self, network: _core.Network, place: int) -> None:
+        network.add_orthogonal_penalty(place, self.factor, self.mode == "rows")
+
+    def _check(self, shape: tuple[int, ...], where: str) -> None:
+        if len(shape) != 2:
+            raise ValueError(
+                f"OrthogonalRegularizer: '{where}' must be a matrix. Received: shape {shape}"
+            )
+
+    def __call__(self, x: Any) -> float:
+        """The penalty of a matrix."""
+        array = floating_array(x, "x", None, floatx())
+        self._check(array.shape, "x")
+        return _core.orthogonal_penalty(array, self.factor, self.mode == "rows")
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data."""
+        return {"factor": self.factor, "mode": self.mode}

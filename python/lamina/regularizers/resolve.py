@@ -28,7 +28,8 @@ def get(identifier: Any) -> Regularizer | None:
     elif isinstance(identifier, type):
         identifier = identifier()
     if isinstance(identifier, Regularizer):
-        identifier.factors()  # raises for classes of the caller's own
+        if type(identifier)._attach_to is Regularizer._attach_to:
+            identifier.factors()  # raises for classes of the caller's own
         return identifier
     if callable(identifier):
         raise NotImplementedError(

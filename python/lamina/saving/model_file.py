@@ -17,9 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lamina import _checks, _core
 from lamina._core import FileFormatError
 from lamina._typing import Array
+from lamina.layers.preprocessing.lookup import Lookup
 from lamina.saving import hdf5, keras_archive, legacy_h5, shards, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.keras_config import parse_json
@@ -201,6 +204,10 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
             if excluded:
                 state["without_weight_decay"] = excluded
     metadata["state"] = json.dumps(state)
+    for layer in model._front:
+        learned = layer._state_asset() if isinstance(layer, Lookup) else None
+        if learned is not None:
+            tensors[f"learned/{layer.name}"] = np.frombuffer(json.dumps(learned).encode(), "uint8")
     return tensors, metadata
 
 
@@ -241,7 +248,9 @@ def restore(
         variables = model.weights if model.built else []
         weights = {key: value for key, value in tensors.items() if key.startswith("model/")}
         values = _matched(weights, {_key(variable): variable for variable in variables})
-        slots = {key: value for key, value in tensors.items() if key not in weights}
+        learned = {key: value for key, value in tensors.items() if key.startswith("learned/")}
+        slots = {k: v for k, v in tensors.items() if k not in weights and k not in learned}
+        _restore_learned(model, learned)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         if not compile or "compile" not in metadata:
@@ -279,6 +288,25 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
     for name, layer in wanted.items():
         seed = _checks.integer("state", "seed", seeds[name], low=0, high=2**64 - 1)
         setattr(layer, "seed", seed)  # noqa: B010 - only layers with a seed come here
+
+
+def _restore_learned(model: Sequential, learned: dict[str, Array]) -> None:
+    """Gives the layers in front the vocabularies of a file."""
+    waiting = {
+        f"learned/{layer.name}": layer
+        for layer in model._front
+        if isinstance(layer, Lookup) and layer._needs_asset
+    }
+    if set(waiting) != set(learned):
+        raise FileFormatError(
+            f"The file must hold the vocabularies {sorted(waiting)}. "
+            f"Received: {shorten(sorted(learned))}"
+        )
+    for key, layer in waiting.items():
+        text = learned[key]
+        if text.dtype.name != "uint8" or text.ndim != 1:
+            raise FileFormatError(f"'{key}' must be a list of bytes. Received: {text.dtype}")
+        layer._load_state_asset(json.loads(text.tobytes()))
 
 
 def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Array]) -> None:
@@ -360,7 +388,7 @@ def _format_errors(path: str) -> Iterator[None]:
         AttributeError,
         NotImplementedError,
         OverflowError,
-        RecursionError,
+        RuntimeError,  # RecursionError among them
     ) as error:
         raise FileFormatError(f"{path}: the file does not describe a model: {error}") from error
 

@@ -17,6 +17,7 @@ import numpy as np
 from lamina._core import FileFormatError
 from lamina._names import snake_case
 from lamina._typing import Array
+from lamina.layers.spectral_normalization import SpectralNormalization
 from lamina.saving import optimizer_h5
 from lamina.saving.differences import differences
 from lamina.saving.hdf5 import Hdf5File, Tensor, import_h5py
@@ -55,18 +56,22 @@ def places(model: Any, path: str = "") -> Iterator[Place]:
     inner: list[tuple[str, Any]] = []
     children = getattr(model, "layers", None)
     if isinstance(children, (list, tuple)):
-        inner += _named(children, f"{path}/layers" if path else "layers")
+        inner += named(children, f"{path}/layers" if path else "layers")
     for attribute in _INNER:
         child = getattr(model, attribute, None)
         if hasattr(child, "weights") and hasattr(child, "name"):
             inner.append((f"{path}/{attribute}", child))
     theirs = {id(v) for _, child in inner for v in child.weights}
-    yield Place(path, model.name, [v for v in model.weights if id(v) not in theirs])
+    own = [v for v in model.weights if id(v) not in theirs]
+    if isinstance(model, SpectralNormalization) and model.built:
+        own = [model.weights[0], *own]  # Keras has the inner layer's kernel in both places
+    yield Place(path, model.name, own)
     for child_path, child in inner:
         yield from places(child, child_path)
 
 
-def _named(layers: Iterable[Any], path: str) -> list[tuple[str, Any]]:
+def named(layers: Iterable[Any], path: str) -> list[tuple[str, Any]]:
+    """The paths of layers in a file: their classes, counted in their order."""
     counts: dict[str, int] = {}
     result = []
     for layer in layers:

@@ -9,46 +9,23 @@ import numpy as np
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._checks import unknown_name
-from lamina._names import checked_name
-from lamina._typing import Array, Config
-from lamina.config import standardize_dtype
+from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import LAYERS
+from lamina.layers.preprocessing.data_layer import DataLayer
 
 _MODES = ("multi_hot", "one_hot", "count")
 
 
-class DataLayer:
-    """A layer for arrays: it is called on data and is no part of a `Sequential`.
-
-    Args:
-        name: Its name; by default from its class.
-        dtype: The type of floating-point results.
-    """
-
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        self.name = checked_name(type(self).__name__, name, type(self).__name__)
-        self.dtype = standardize_dtype(dtype)
-
-    def get_config(self) -> Config:
-        """The arguments of the constructor, as plain data."""
-        return {"name": self.name, "dtype": self.dtype}
-
-    @classmethod
-    def from_config(cls, config: Config) -> Any:
-        """The layer that `get_config` described."""
-        return cls(**{k: v for k, v in config.items() if k != "trainable"})
-
-
 def encode(indices: Array, depth: int, mode: str, weights: Array | None, dtype: str) -> Array:
-    """Indices below `depth` as rows of zeros and ones, or of counts."""
+    """Indices below `depth` as rows of zeros and ones, or of counts; `depth` leaves none."""
     if mode == "one_hot":
-        if indices.shape[-1:] == (1,):
+        if indices.ndim > 1 and indices.shape[-1] == 1:
             indices = indices[..., 0]
-        result = np.zeros((*indices.shape, depth), dtype)
+        result = np.zeros((*indices.shape, depth + 1), dtype)
         np.put_along_axis(result, indices[..., None], 1, axis=-1)
-        return result
+        return np.ascontiguousarray(result[..., :depth])
     rows = indices.reshape(1, -1) if indices.ndim == 0 else indices.reshape(-1, indices.shape[-1])
-    result = np.zeros((rows.shape[0], depth), dtype)
+    result = np.zeros((rows.shape[0], depth + 1), dtype)
     places = np.arange(rows.shape[0])[:, None]
     if mode == "multi_hot":
         result[places, rows] = 1
@@ -56,7 +33,14 @@ def encode(indices: Array, depth: int, mode: str, weights: Array | None, dtype: 
         given = np.ones(rows.shape) if weights is None else weights.reshape(rows.shape)
         for column in range(rows.shape[1]):  # one after the other, so that the order is fixed
             result[places[:, 0], rows[:, column]] += given[:, column].astype(dtype)
-    return result.reshape(*indices.shape[:-1], depth)
+    return np.ascontiguousarray(result[:, :depth]).reshape(*indices.shape[:-1], depth)
+
+
+def shape_of_encoded(shape: Shape, depth: int, mode: str) -> Shape:
+    """The shape of what `encode` makes of an array of `shape`."""
+    if mode == "one_hot":
+        return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth)
+    return (*shape[:-1], depth)
 
 
 @LAYERS.register()
@@ -95,12 +79,21 @@ class CategoryEncoding(DataLayer):
             raise unknown_name("`output_mode` of CategoryEncoding", output_mode, _MODES)
         self.output_mode = output_mode
 
-    def __call__(self, inputs: Any, count_weights: Any = None) -> Array:
+    def _shape_of_answer(self, shape: Shape) -> Shape:
+        return shape_of_encoded(shape, self.num_tokens, self.output_mode)
+
+    def _transform(self, data: Array) -> Array:
+        return self(data)
+
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, count_weights: Any = None, training: bool | None = False
+    ) -> Array:
         """The vectors of integers.
 
         Args:
             inputs: Integers.
             count_weights: For "count": how much each of them counts.
+            training: Makes no difference.
         """
         array = real_array(inputs, "inputs")
         if count_weights is not None and self.output_mode != "count":
@@ -126,7 +119,7 @@ class CategoryEncoding(DataLayer):
                     "CategoryEncoding: `count_weights` must have the shape of the inputs, "
                     f"{array.shape}. Received: {weights.shape}"
                 )
-        return encode(indices, self.num_tokens, self.output_mode, weights, self.dtype)
+        return encode(indices, self.num_tokens, self.output_mode, weights, self._dtype)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
@@ -207,16 +200,25 @@ class Discretization(DataLayer):
         cuts = [values.size * i // self.num_bins for i in range(1, self.num_bins)]
         self.bin_boundaries = [float(values[cut]) for cut in cuts]
 
-    def __call__(self, inputs: Any) -> Array:
-        """The bins of numbers: int64, or vectors."""
+    def _shape_of_answer(self, shape: Shape) -> Shape:
+        if self.output_mode == "int":
+            return shape
+        if self.bin_boundaries is None and self.num_bins is None:
+            raise RuntimeError("Discretization: call `adapt` with data first.")
+        known = self.bin_boundaries
+        depth = len(known) + 1 if known is not None else self.num_bins
+        assert depth is not None
+        return shape_of_encoded(shape, depth, self.output_mode)
+
+    def _transform(self, data: Array) -> Array:
         if self.bin_boundaries is None:
             raise RuntimeError("Discretization: call `adapt` with data first.")
-        array = real_array(inputs, "inputs")
+        array = real_array(data, "inputs")
         bins = np.searchsorted(np.asarray(self.bin_boundaries), array, side="right")
         if self.output_mode == "int":
             return np.asarray(bins, "int64")
         depth = len(self.bin_boundaries) + 1
-        return encode(np.asarray(bins), depth, self.output_mode, None, self.dtype)
+        return encode(np.asarray(bins), depth, self.output_mode, None, self._dtype)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data, with the boundaries of `adapt`."""
