@@ -140,23 +140,31 @@ class ShardedFile(Hdf5File):
         names = sorted({name for files in listed.values() for name in files})
         if len(names) > _MOST_SHARDS:
             raise FileFormatError(f"There are too many files. Received: {len(names)}")
-        for name in names:
-            file = self._shard(name)
-            if key is not None and file.text("/", _SET) != key:
+        try:
+            for name in names:
+                self._list(name, key, listed)
+        except BaseException:
+            self._close()  # else the library gives the next reader what it remembers of the file
+            raise
+
+    def _list(self, name: str, key: str | None, listed: dict[str, list[str]]) -> None:
+        """Takes note of what is in a file."""
+        file = self._shard(name)
+        if key is not None and file.text("/", _SET) != key:
+            raise FileFormatError(
+                f"Files of different savings lie beside each other. Received: {shorten(name)}"
+            )
+        for group, tensors in self._tensors_of(file).items():
+            if name not in listed.get(f"/{group}", ()):
                 raise FileFormatError(
-                    f"Files of different savings lie beside each other. Received: {shorten(name)}"
+                    f"A file has weights that the list does not know. Received: {name}: {group}"
                 )
-            for group, tensors in self._tensors_of(file).items():
-                if name not in listed.get(f"/{group}", ()):
+            for index_, tensor in tensors.items():
+                if f"{group}/{index_}" in self._found:
                     raise FileFormatError(
-                        f"A file has weights that the list does not know. Received: {name}: {group}"
+                        f"A weight is in two files. Received: {shorten(f'{group}/{index_}')}"
                     )
-                for index_, tensor in tensors.items():
-                    if f"{group}/{index_}" in self._found:
-                        raise FileFormatError(
-                            f"A weight is in two files. Received: {shorten(f'{group}/{index_}')}"
-                        )
-                    self._found[f"{group}/{index_}"] = self._later(name, group, index_, tensor)
+                self._found[f"{group}/{index_}"] = self._later(name, group, index_, tensor)
 
     def _tensors_of(self, file: Hdf5File) -> dict[str, dict[str, Tensor]]:
         result: dict[str, dict[str, Tensor]] = {}
