@@ -329,3 +329,33 @@ def test_backups_that_do_not_fit(tmp_path: Path) -> None:
     for wrong in ("batch", 0):
         with pytest.raises(ValueError, match="save_freq"):
             callbacks.BackupAndRestore(folder, save_freq=wrong)
+
+
+def test_a_log_that_was_taken_up_keeps_its_lines_through_the_next_backup(tmp_path: Path) -> None:
+    """Killed again before the first line that follows."""
+    state = {"keys": ["loss"], "size": 120}
+    log = callbacks.CSVLogger(tmp_path / "log.csv")
+    log.on_train_begin()
+    log.set_state(state)
+    assert log.get_state() == state
+
+
+def test_the_rate_of_an_inner_optimizer_is_taken_up(tmp_path: Path) -> None:
+    def model() -> Any:
+        built = _model()
+        inner = lamina.optimizers.Adam(0.5)
+        built.compile(lamina.optimizers.LossScaleOptimizer(inner), "mse")
+        return built
+
+    first = model()
+    first.optimizer.learning_rate = 0.125
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(
+            X, Y, epochs=5, verbose=0,
+            callbacks=[_Stop(3), callbacks.BackupAndRestore(tmp_path / "b")],
+        )  # fmt: skip
+    second = model()
+    second.fit(
+        X, Y, epochs=5, verbose=0, callbacks=[_Stop(9), callbacks.BackupAndRestore(tmp_path / "b")]
+    )
+    assert second.optimizer.learning_rate == 0.125

@@ -99,18 +99,75 @@ def test_double_precision(tmp_path: Path) -> None:
     np.testing.assert_allclose(output, model.predict(x, verbose=0), rtol=1e-12, atol=1e-14)
 
 
-def test_layers_that_are_there_later(tmp_path: Path) -> None:
-    for name, options in {
-        "BatchNormalization": {},
-        "LayerNormalization": {},
-        "Reshape": {"target_shape": (2, 2)},
-        "GaussianNoise": {"stddev": 0.1},
-    }.items():
-        if not hasattr(layers, name):
-            continue
-        model = lamina.Sequential([lamina.Input((4,)), getattr(layers, name)(**options)])
-        model.set_weights([np.abs(w) + 0.5 for w in model.get_weights()])
-        _same(model, _data(9, 4), tmp_path)
+MORE: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "batch": (lambda: layers.BatchNormalization(), (4,)),
+    "batch axis": (lambda: layers.BatchNormalization(axis=1, center=False), (3, 4)),
+    "layer": (lambda: layers.LayerNormalization(), (3, 4)),
+    "layer axes": (lambda: layers.LayerNormalization([1, 2], scale=False), (3, 4)),
+    "rms": (lambda: layers.RMSNormalization(epsilon=0.01), (3, 4)),
+    "rms axes": (lambda: layers.RMSNormalization([1, 2]), (3, 4)),
+    "layer first axis": (lambda: layers.LayerNormalization(1), (3, 4)),
+    "rms first axis": (lambda: layers.RMSNormalization(1), (3, 4)),
+    "group first axis": (lambda: layers.GroupNormalization(2, axis=1), (6, 3, 4)),
+    "einsum": (
+        lambda: layers.EinsumDense("abc,cde->abde", (None, 2, 5), "tanh", "de"),
+        (3, 4),
+    ),
+    "einsum elided": (lambda: layers.EinsumDense("...x,xy->...y", 5, bias_axes="y"), (3, 4)),
+    "spectral": (lambda: layers.SpectralNormalization(layers.Dense(3)), (4,)),
+    "unit": (lambda: layers.UnitNormalization(), (4,)),
+    "group": (lambda: layers.GroupNormalization(2), (3, 4)),
+    "group each": (lambda: layers.GroupNormalization(-1, center=False), (5, 3, 4)),
+    "rescaling": (lambda: layers.Rescaling([1.0, 2.0, 3.0, 4.0], offset=-1.0), (3, 4)),
+    "normalization": (
+        lambda: layers.Normalization(mean=[1.0, 2.0, 3.0, 4.0], variance=2.0 * np.ones(4)),
+        (3, 4),
+    ),
+    "normalization weights": (lambda: layers.Normalization(), (3, 4)),
+    "normalization invert": (
+        lambda: layers.Normalization(axis=None, mean=2.0, variance=4.0, invert=True),
+        (4,),
+    ),
+    "reshape": (lambda: layers.Reshape((2, 2)), (4,)),
+    "permute": (lambda: layers.Permute((2, 1)), (3, 4)),
+    "repeat": (lambda: layers.RepeatVector(3), (4,)),
+    "noise": (lambda: layers.GaussianNoise(0.1), (4,)),
+    "spatial": (lambda: layers.SpatialDropout1D(0.5), (3, 4)),
+    "prelu": (lambda: layers.PReLU("ones", shared_axes=[1]), (3, 4)),
+    "residual": (lambda: layers.Residual([layers.Dense(4, "tanh"), layers.Dense(4)]), (4,)),
+    "residual projection": (lambda: layers.Residual([layers.Dense(6, "tanh")]), (4,)),
+    "nested": (
+        lambda: lamina.Sequential([layers.Dense(3), lamina.Sequential([layers.PReLU()])]),
+        (4,),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_more_layers(name: str, tmp_path: Path) -> None:
+    build, shape = MORE[name]
+    model = lamina.Sequential([lamina.Input(shape), build()])
+    model.set_weights([np.abs(w * 0.3) + 0.5 for w in model.get_weights()])
+    x = _data(9, *shape)
+    x[0] = 0.0
+    _same(model, x, tmp_path)
+
+
+def test_embedding(tmp_path: Path) -> None:
+    stack = [layers.Embedding(7, 3), layers.Flatten(), layers.Dense(2)]
+    model = lamina.Sequential([lamina.Input((4,)), *stack])
+    _same(model, np.random.default_rng(5).integers(0, 7, (9, 4)).astype("float32"), tmp_path)
+
+
+def test_every_layer_is_written_or_refused() -> None:
+    from lamina.export import onnx
+
+    written = {*onnx._LAYERS, *onnx._NOTHING, *onnx.ACTIVATION_LAYERS, "InputLayer", "Input"}
+    classes = {n for n in layers.__all__ if n[0].isupper() and n != "Layer"}
+    assert written - classes == {"Sequential"}
+    # Text and labels are turned into numbers before the network.
+    prepare = "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup"
+    assert classes - written == set(prepare.split())
 
 
 def test_the_files_are_valid(tmp_path: Path) -> None:

@@ -213,8 +213,10 @@ def test_names_decide_what_is_written(tmp_path: Path) -> None:
         model.save_weights(tmp_path / "m.keras")
     with pytest.raises(NotImplementedError, match="zipped"):
         model.save(tmp_path / "m.keras", zipped=False)
-    with pytest.raises(NotImplementedError, match="max_shard_size"):
-        model.save_weights(tmp_path / "m.weights.h5", max_shard_size=1)
+    with pytest.raises(ValueError, match="max_shard_size"):
+        model.save_weights(tmp_path / "m.weights.json")
+    with pytest.raises(ValueError, match=r"\.weights\.json"):
+        model.save_weights(tmp_path / "m.json", max_shard_size=1)
     assert not list(tmp_path.iterdir())
     model.save(tmp_path / "m.keras")
     with pytest.raises(FileExistsError):
@@ -376,3 +378,61 @@ def test_what_keras_cannot_say_is_not_left_out(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="missing targets"):
         model.save(tmp_path / "model.keras")
     assert not (tmp_path / "model.keras").exists()
+
+
+def test_weights_without_decay_come_back_and_keras_is_warned_of(tmp_path: Path) -> None:
+    x, y = _data()
+    model = _model(lamina.optimizers.Adam(0.01))
+    optimizer = lamina.optimizers.AdamW(0.01, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=2, batch_size=16, verbose=0)
+    with pytest.warns(UserWarning, match="excluded from weight decay.*first/bias"):
+        model.save(tmp_path / "m.keras")
+    again = lamina.models.load_model(tmp_path / "m.keras")
+    for one in (model, again):
+        one.fit(x, y, epochs=2, batch_size=16, verbose=0)
+    assert _bits(again) == _bits(model)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_loss_scales_and_averages_go_on_with_the_same_bits(scaled: bool, tmp_path: Path) -> None:
+    x, y = _data()
+    optimizer: Any = lamina.optimizers.Adam(
+        0.01, use_ema=True, ema_momentum=0.8, gradient_accumulation_steps=2
+    )
+    if scaled:
+        optimizer = lamina.optimizers.LossScaleOptimizer(optimizer, dynamic_growth_steps=3)
+    model = _model(optimizer)
+    model.fit(x, y, epochs=3, batch_size=16, verbose=0)
+    model.save(tmp_path / "m.keras")
+    again = lamina.models.load_model(tmp_path / "m.keras")
+    assert _bits(again) == _bits(model)
+    for one in (model, again):
+        one.fit(x, y, epochs=2, batch_size=16, verbose=0)
+    assert _bits(again) == _bits(model)
+
+
+def test_a_part_of_a_state_that_keras_leaves_out(tmp_path: Path) -> None:
+    model = _model(lamina.optimizers.LossScaleOptimizer(lamina.optimizers.Nadam()))
+    with pytest.raises(ValueError, match="Nadam"):
+        model.save(tmp_path / "m.keras")
+
+
+def test_an_optimizer_that_has_begun_takes_its_state_from_weights(tmp_path: Path) -> None:
+    x, y = _data()
+    model = _model()
+    model.fit(x, y, epochs=2, batch_size=16, verbose=0)
+    model.save_weights(tmp_path / "w.weights.h5")
+    before = _bits(model)
+    model.fit(x, y, epochs=2, batch_size=16, verbose=0)
+    model.load_weights(tmp_path / "w.weights.h5")
+    assert _bits(model) == before
+    fresh = _model()
+    fresh.load_weights(tmp_path / "w.weights.h5")
+    assert fresh.optimizer is not None and fresh.optimizer.iterations == 0
+    other = _model("sgd")
+    other.fit(x, y, batch_size=16, verbose=0)
+    with pytest.warns(UserWarning, match=r"left as it is.*optimizer/vars"):
+        other.load_weights(tmp_path / "w.weights.h5")
+    assert other.get_weights()[0].tobytes() == fresh.get_weights()[0].tobytes()

@@ -39,7 +39,10 @@ class CSVLogger(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """The columns and how long the file is."""
-        size = self._start if self._file is None else self._file.tell()
+        if self._file is not None:
+            size = self._file.tell()
+        else:  # nothing written yet, which may be since a backup was taken up
+            size = self._start if self._resume_at is None else self._resume_at
         return {"keys": self.keys, "size": size}
 
     def set_state(self, state: dict[str, Any]) -> None:

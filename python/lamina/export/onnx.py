@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lamina import activations
+from lamina.export import onnx_layers
 from lamina.export.onnx_activations import ACTIVATION_LAYERS, write_activation
 from lamina.export.onnx_graph import Graph
 
@@ -107,43 +106,6 @@ def _reshape(graph: Graph, layer: Any, x: str) -> str:
     return graph.node("Reshape", [x, shape], layer.name)
 
 
-def _batch_normalization(graph: Graph, layer: Any, x: str) -> str:
-    weights = {variable.name: variable.numpy().astype("float64") for variable in layer.weights}
-    # (x - mean) * factor + beta, with the factor rounded once, as the core has it.
-    factor = 1.0 / np.sqrt(weights["moving_variance"] + layer.epsilon)
-    factor = factor * weights.get("gamma", 1.0)
-    rank = len(layer.input_shape)
-    shape = [1] * rank
-    axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
-    shape[axis % rank] = -1
-    mean = graph.constant(f"{layer.name}/mean", weights["moving_mean"].reshape(shape))
-    y = graph.node("Sub", [x, mean], f"{layer.name}/centered")
-    y = graph.node(
-        "Mul", [y, graph.constant(f"{layer.name}/factor", factor.reshape(shape))], layer.name
-    )
-    if "beta" in weights:
-        beta = graph.constant(f"{layer.name}/beta", weights["beta"].reshape(shape))
-        y = graph.node("Add", [y, beta], layer.name)
-    return y
-
-
-def _layer_normalization(graph: Graph, layer: Any, x: str) -> str:
-    axis = layer.axis if isinstance(layer.axis, int) else list(layer.axis)
-    rank = len(layer.input_shape)
-    if axis not in (-1, rank - 1, [-1], [rank - 1]):
-        raise NotImplementedError(
-            "export: layer normalization along the last axis can be written as ONNX. "
-            f"Received: layer '{layer.name}' with axis={axis}"
-        )
-    weights = {variable.name: variable.numpy() for variable in layer.weights}
-    width = layer.input_shape[-1]
-    gamma = graph.constant(f"{layer.name}/gamma", weights.get("gamma", np.ones(width)))
-    beta = graph.constant(f"{layer.name}/beta", weights.get("beta", np.zeros(width)))
-    return graph.node(
-        "LayerNormalization", [x, gamma, beta], layer.name, axis=-1, epsilon=float(layer.epsilon)
-    )
-
-
 def _prelu(graph: Graph, layer: Any, x: str) -> str:
     slope = graph.constant(f"{layer.name}/alpha", layer.weights[0].numpy())
     return graph.node("PRelu", [x, slope], layer.name)
@@ -153,14 +115,41 @@ def _permute(graph: Graph, layer: Any, x: str) -> str:
     return graph.node("Transpose", [x], layer.name, perm=[0, *layer.dims])
 
 
+def _residual(graph: Graph, layer: Any, x: str) -> str:
+    y = x
+    for inner in layer._layers:
+        y = _write_layer(graph, inner, y)
+    shortcut = x if layer.projection is None else _dense(graph, layer.projection, x)
+    return graph.node("Add", [y, shortcut], layer.name)
+
+
+def _einsum_dense(graph: Graph, layer: Any, x: str) -> str:
+    y = onnx_layers.einsum_dense(graph, layer, x)
+    return _function(graph, layer.activation, y, layer.name)
+
+
+def _spectral(graph: Graph, layer: Any, x: str) -> str:
+    return _write_layer(graph, layer.layer, x)  # its kernel is normalized in training only
+
+
 _LAYERS: dict[str, _Write] = {
     "Activation": _activation,
-    "BatchNormalization": _batch_normalization,
+    "BatchNormalization": onnx_layers.batch_normalization,
     "Dense": _dense,
+    "EinsumDense": _einsum_dense,
+    "Embedding": onnx_layers.embedding,
     "Flatten": _reshape,
-    "LayerNormalization": _layer_normalization,
+    "GroupNormalization": onnx_layers.group_normalization,
+    "LayerNormalization": onnx_layers.layer_normalization,
+    "Normalization": onnx_layers.normalization,
     "PReLU": _prelu,
     "Permute": _permute,
+    "RMSNormalization": onnx_layers.rms_normalization,
+    "RepeatVector": onnx_layers.repeat_vector,
+    "Rescaling": onnx_layers.rescaling,
     "Reshape": _reshape,
+    "Residual": _residual,
     "Sequential": _write_stack,
+    "SpectralNormalization": _spectral,
+    "UnitNormalization": onnx_layers.unit_normalization,
 }

@@ -83,7 +83,7 @@ class Graph:
             operator: One of ONNX' operators.
             inputs: Names of constants and results.
             output: What to call the result; a number is added where that is taken.
-            **attributes: Integers, numbers, or lists of integers.
+            **attributes: Integers, numbers, texts, or lists of integers.
         """
         unique = self.unique(output)
         message = b"".join(data(1, name) for name in inputs)
@@ -110,6 +110,8 @@ def _attribute(name: str, value: Any) -> bytes:
         return data(1, name) + real(2, value) + number(20, 1)
     if isinstance(value, int):
         return data(1, name) + number(3, value) + number(20, 2)
+    if isinstance(value, str):
+        return data(1, name) + data(4, value) + number(20, 3)
     integers = b"".join(number(8, item) for item in value)
     return data(1, name) + integers + number(20, 7)
 

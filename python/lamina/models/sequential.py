@@ -313,7 +313,8 @@ class Sequential(Stack):
         Args:
             filepath: The file.
             overwrite: Whether a file that is there may be replaced.
-            max_shard_size: Not supported: None only.
+            max_shard_size: If given, how many GiB each of several files may hold; the name must
+                end in ".weights.json" then, which lists the `.weights.h5` files beside it.
         """
         model_file.save_weights(self, filepath, overwrite, max_shard_size)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _core
 from lamina._core import FileFormatError
-from lamina.saving import weights_h5
+from lamina.layers.preprocessing.lookup import Lookup
+from lamina.saving import optimizer_h5, weights_h5
+from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.hdf5 import Hdf5File, import_h5py
 from lamina.saving.keras_config import parse_json, to_keras
 from lamina.saving.keras_model import build, compile_built
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_ASSETS, _VOCABULARY = "assets/", "/vocabulary.txt"
 _MOST_MEMBERS = 1000
 _MOST_TEXT = 16 << 20
 #: Keras stores members as they are; an archive packed again may be this much smaller.
@@ -59,22 +63,96 @@ def save(model: Sequential, state: Mapping[str, Any]) -> bytes:
             "jit_compile": False,
         }
         config["compile_config"] = {**defaults, **to_keras(compiled)}
+    state = dict(state)
+    excluded = without_weight_decay(model)
+    if excluded:
+        state["without_weight_decay"] = excluded
+        warnings.warn(
+            "Files of Keras cannot say which weights are excluded from weight decay: lamina finds "
+            "it in this one, and Keras will decay them. Call `exclude_from_weight_decay` there. "
+            f"Received: {shorten(excluded)}",
+            stacklevel=4,
+        )
     metadata = {
         "keras_version": _LAYOUT,
         "lamina_version": _core.__version__,
         "lamina_numerics_version": _core.numerics_version,
-        "lamina_state": dict(state),
+        "lamina_state": state,
     }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for name, data in (
+        members: list[tuple[str, str | bytes]] = [
             (_METADATA, json.dumps(metadata)),
             (_CONFIG, json.dumps(config)),
             (_WEIGHTS, weights_h5.save(model, whole=True)),
-        ):
+            *_assets(model),
+        ]
+        for name, data in members:
             # Times of their own would make two files of the same model differ.
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     return content.getvalue()
+
+
+def _lookups(model: Sequential) -> list[tuple[str, Lookup]]:
+    """The layers that learn a vocabulary, and where Keras keeps it."""
+    paths = dict(weights_h5.named(model.layers, "layers"))
+    return [
+        (f"{_ASSETS}{path}{_VOCABULARY}", layer)
+        for path, layer in paths.items()
+        if isinstance(layer, Lookup)
+    ]
+
+
+def _assets(model: Sequential) -> list[tuple[str, bytes]]:
+    """The members that hold what layers learned beside weights."""
+    found = []
+    for path, layer in _lookups(model):
+        text = layer._vocabulary_asset()
+        if text is None:
+            continue
+        if layer.output_mode == "tf_idf":
+            raise ValueError(
+                "A file of Keras cannot hold learned weights of tokens yet: save as safetensors. "
+                f"Received: layer '{layer.name}' with output_mode='tf_idf'"
+            )
+        if len(text.splitlines()) != layer.vocabulary_size() or text.endswith("\n"):
+            raise ValueError(
+                "Keras keeps a vocabulary with a token in each line, and a token has a line break "
+                f"or is empty at the end. Save as safetensors. Received: layer '{layer.name}'"
+            )
+        found.append((path, text.encode("utf-8")))
+    return found
+
+
+def _load_assets(model: Sequential, members: Mapping[str, bytes]) -> None:
+    """Gives the layers the vocabularies that they learned."""
+    for path, layer in _lookups(model):
+        content = members.get(path)
+        if layer._given:
+            continue  # the configuration has it
+        if content is None:
+            if layer._needs_asset:
+                raise FileFormatError(f"A vocabulary is missing. Received: no '{path}'")
+            continue
+        if layer.output_mode == "tf_idf":
+            raise FileFormatError(
+                "Learned weights of tokens cannot be read from a file of Keras yet. "
+                f"Received: layer '{layer.name}' with output_mode='tf_idf'"
+            )
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FileFormatError(f"'{path}' is not UTF-8: {error}") from None
+        lines = text.splitlines()
+        while lines and lines[-1] == "":
+            lines.pop()
+        tokens, special = layer._parsed(lines), layer._special
+        if not tokens or tokens[: len(special)] != special:
+            raise FileFormatError(
+                f"'{path}' must begin with the tokens {special}. "
+                f"Received: {shorten(tokens[: len(special) + 1])}"
+            )
+        layer._load_state_asset({"tokens": tokens[len(special) :], "idf_weights": None})
 
 
 def _add_shapes(model: Any, config: dict[str, Any]) -> None:
@@ -114,6 +192,7 @@ def load(
     state = parse_json(members.get(_METADATA, b"{}"), _METADATA).get("lamina_state")
     with custom_object_scope(custom_objects):
         model = build(config)
+        _load_assets(model, members)
         if state is not None:
             if not isinstance(state, dict):
                 raise FileFormatError(
@@ -129,9 +208,10 @@ def load(
                 )
             slots = file.tensors("optimizer/vars")
             compiled = config.get("compile_config")
-            if compile and compiled is not None:
+            if compile and compiled not in (None, {}):  # Keras writes either
                 compile_built(model, compiled)
-                weights_h5.load_optimizer(model, slots)
+                restore_exclusions(model, (state or {}).get("without_weight_decay", []))
+                optimizer_h5.load(model, slots)
     return model
 
 
@@ -201,15 +281,16 @@ def _checked(entries: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile.Zip
                 "Members must be stored or deflated. "
                 f"Received: {shorten(name)} of type {entry.compress_type}"
             )
-        if name in (_CONFIG, _METADATA, _WEIGHTS):
+        vocabulary = name.startswith(_ASSETS) and name.endswith(_VOCABULARY)
+        if vocabulary or name in (_CONFIG, _METADATA, _WEIGHTS):
             found[name] = entry
             total += entry.file_size
-            if name != _WEIGHTS and entry.file_size > _MOST_TEXT:
+            if name in (_CONFIG, _METADATA) and entry.file_size > _MOST_TEXT:
                 raise FileFormatError(
                     f"{name} is too large for the configuration of a model. "
                     f"Received: {entry.file_size} bytes"
                 )
-        elif not name.startswith("assets/"):
+        elif not name.startswith(_ASSETS):
             raise FileFormatError(
                 f"The archive has a member that is not Keras'. Received: {shorten(name)}"
             )

@@ -329,6 +329,8 @@ def to_keras(value: Any) -> Any:
         result["module"] = f"keras.{family}" if family else "keras"
     result.setdefault("module", None)
     result.setdefault("config", {})
+    if name.startswith("SpatialDropout"):
+        result["config"].pop("trainable", None)  # Keras' constructor does not take it
     result.setdefault("registered_name", None)
     if result["config"].get("activation") == "gelu_tanh":
         raise ValueError(

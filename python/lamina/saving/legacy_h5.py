@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lamina._core import FileFormatError
-from lamina.saving import weights_h5
+from lamina.saving import optimizer_h5, weights_h5
 from lamina.saving.hdf5 import Hdf5File, Tensor
 from lamina.saving.keras_config import parse_json
 from lamina.saving.keras_model import build, compile_built
@@ -50,7 +50,7 @@ def load(file: Hdf5File, compile: bool) -> Sequential:
             optimizer = {**optimizer, "class_name": name}
         config.pop("sample_weight_mode", None)
         compile_built(model, {**config, "optimizer": optimizer})
-        weights_h5.load_optimizer(model, _optimizer(model, file))
+        optimizer_h5.load(model, _optimizer(model, file))
     return model
 
 
@@ -111,7 +111,7 @@ def _optimizer(model: Sequential, file: Hdf5File) -> dict[str, Tensor]:
     slots = [name for name in names if name not in rate and name not in steps]
     order: list[Any] = [tensors[name] for name in steps]
     assert model.optimizer is not None
-    if weights_h5.has_rate_variable(model):
+    if optimizer_h5.has_rate_variable(model):
         # Keras 2 has the rate in the configuration only.
         order.append(tensors[rate[0]] if rate else weights_h5.scalar(model.optimizer.learning_rate))
     if slots and all(_last(name) in ("m", "v", "vhat") for name in slots) and "/" in slots[0]:

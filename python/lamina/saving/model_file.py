@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ from lamina import _checks, _core
 from lamina._core import FileFormatError
 from lamina._typing import Array
 from lamina.layers.preprocessing.lookup import Lookup
-from lamina.saving import hdf5, keras_archive, legacy_h5, weights_h5
+from lamina.saving import hdf5, keras_archive, legacy_h5, shards, weights_h5
+from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.keras_config import parse_json
 from lamina.saving.serialization import custom_object_scope, shorten
 
@@ -99,8 +101,27 @@ def save_weights(
     model: Sequential, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
 ) -> None:
     """Writes the weights of a model; see `Sequential.save_weights`."""
-    _checks.require_default("save_weights", max_shard_size=max_shard_size)
-    path = _writable(filepath, overwrite)
+    path = path_of(filepath)
+    if max_shard_size is not None:
+        if path.lower().endswith(".weights.h5"):
+            path = f"{path[:-3]}.json"
+            warnings.warn(
+                f"save_weights: weights in several files are listed in a '.json': {path!r}",
+                stacklevel=3,
+            )
+        if not path.lower().endswith(".weights.json"):
+            raise ValueError(
+                "save_weights: with `max_shard_size` the name must end in '.weights.json', as in "
+                f"Keras. Received: filepath={path!r}"
+            )
+        shards.save(model, _writable(path, overwrite), max_shard_size)
+        return
+    if path.lower().endswith(".json"):
+        raise ValueError(
+            "save_weights: a '.weights.json' lists weights in several files; give "
+            f"`max_shard_size`. Received: filepath={path!r}"
+        )
+    path = _writable(path, overwrite)
     if _is_hdf5(path):
         if not path.lower().endswith(".weights.h5"):
             raise ValueError(
@@ -137,6 +158,10 @@ def load_weights(
                 weights_h5.load(model, file, skip)
             return
         _refuse_by_name(by_name)
+        if shards.is_index(start):
+            with shards.ShardedFile(path) as file:
+                weights_h5.load(model, file, skip)
+            return
         if start.startswith(keras_archive.SIGNATURE):
             keras_archive.load_weights(model, path, skip)
             return
@@ -176,7 +201,7 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
             for key, variable in optimizer._state.items():
                 tensors[f"optimizer/{key}"] = variable.numpy()
         if optimizer is not None:
-            excluded = [v.path for v in variables if optimizer._is_excluded(v)]
+            excluded = without_weight_decay(model)
             if excluded:
                 state["without_weight_decay"] = excluded
     metadata["state"] = json.dumps(state)
@@ -233,7 +258,7 @@ def restore(
         if not compile or "compile" not in metadata:
             return model
         model.compile_from_config(_json(metadata, "compile"))
-        _restore_exclusions(model, state.get("without_weight_decay", []))
+        restore_exclusions(model, state.get("without_weight_decay", []))
         if "iterations" in state:
             if model.loss is None:
                 raise FileFormatError(
@@ -285,20 +310,6 @@ def _restore_learned(model: Sequential, learned: dict[str, Array]) -> None:
         if text.dtype.name != "uint8" or text.ndim != 1:
             raise FileFormatError(f"'{key}' must be a list of bytes. Received: {text.dtype}")
         layer._load_state_asset(json.loads(text.tobytes()))
-
-
-def _restore_exclusions(model: Sequential, paths: Any) -> None:
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise FileFormatError(
-            "The file's weights without weight decay must be a list of names. "
-            f"Received: {shorten(paths)}"
-        )
-    optimizer = model.optimizer
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    if inner is not None:
-        inner._excluded_paths = frozenset(paths)
-        if paths and model._network is not None:
-            model._forget_network()  # planned while compiling, before this was known
 
 
 def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Array]) -> None:
@@ -381,7 +392,7 @@ def _format_errors(path: str) -> Iterator[None]:
         AttributeError,
         NotImplementedError,
         OverflowError,
-        RecursionError,
+        RuntimeError,  # RecursionError among them
     ) as error:
         raise FileFormatError(f"{path}: the file does not describe a model: {error}") from error
 

@@ -42,7 +42,8 @@ def restore_into(model: Sequential, tensors: dict[str, Array], metadata: dict[st
         variable.assign(value)
     model._plan()
     model_file._restore_optimizer(model, state.get("iterations", 0), slots)
-    rate = settings["config"].get("learning_rate")
+    inner = settings["config"].get("inner_optimizer", settings)  # of one that scales the loss
+    rate = inner["config"].get("learning_rate")
     if isinstance(rate, (int, float)):
         optimizer.learning_rate = rate
 

@@ -1,0 +1,34 @@
+"""Which weights an optimizer does not decay: no part of a configuration, but of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lamina._core import FileFormatError
+from lamina.saving.serialization import shorten
+
+if TYPE_CHECKING:
+    from lamina.models.sequential import Sequential
+
+
+def without_weight_decay(model: Sequential) -> list[str]:
+    """The paths of a model's weights that its optimizer does not decay."""
+    optimizer = model.optimizer
+    if optimizer is None or not model.built:
+        return []
+    return [weight.path for weight in model.weights if optimizer._is_excluded(weight)]
+
+
+def restore_exclusions(model: Sequential, paths: Any) -> None:
+    """Tells the optimizer of a compiled model what `without_weight_decay` gave."""
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise FileFormatError(
+            "The file's weights without weight decay must be a list of names. "
+            f"Received: {shorten(paths)}"
+        )
+    optimizer = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner is not None:
+        inner._excluded_paths = frozenset(paths)
+        if paths and model._network is not None:
+            model._forget_network()  # planned while compiling, before this was known
