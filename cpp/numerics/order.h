@@ -25,7 +25,7 @@ constexpr std::int64_t kDepthChunk = 512;
 /// A sum over the rows of a batch (weight and bias gradients, batch losses)
 /// takes this many rows in one chain; chains are joined by the binary tree.
 /// It is small so that threads, GPUs and processes can share a batch.
-constexpr std::int64_t kRowChunk = 64;
+constexpr std::int64_t kRowChunk = 128;
 
 /// A sum over a long vector takes this many elements at a time (lanes, then the
 /// lane tree); the partial sums are joined by the binary tree.

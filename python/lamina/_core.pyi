@@ -293,9 +293,9 @@ class Network:
         """
         From now on the learning rate or schedule of these settings.
         """
-    def get_gradient(self, i: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
+    def get_gradient(self, i: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray | None:
         """
-        The gradient of the last training step.
+        The gradient of the last training step; None where it was used without being stored.
         """
     def get_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex) -> float:
         ...
@@ -394,6 +394,14 @@ class Network:
         """
     @epochs_seen.setter
     def epochs_seen(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def fuses_updates(self) -> bool:
+        """
+        Whether a large first kernel is updated while its gradient is computed.
+        """
+    @fuses_updates.setter
+    def fuses_updates(self, arg1: bool) -> None:
         ...
     @property
     def iterations(self) -> int:

@@ -19,7 +19,7 @@ constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less
 constexpr std::int64_t kOnceBytes = 16 << 10;
 constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
 constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
-constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not stored directly
+constexpr std::int64_t kResultBytes = 256 << 10;    // a block of C that is not stored directly
 constexpr std::int64_t kPartialProducts = 1 << 20;
 
 // Costs in the time of one multiply-add of vectors.
