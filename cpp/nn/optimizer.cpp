@@ -137,6 +137,26 @@ double Optimizer::learning_rate() const {
   return rate;
 }
 
+std::vector<double> Optimizer::rates_ahead(std::int64_t steps) const {
+  if (!plain_ || settings_.kind > OptimizerKind::adam || settings_.rate_function ||
+      settings_.gradient_accumulation_steps > 1 || settings_.dynamic_scale != 0.0 || loss_scale() != 1.0) {
+    return {};
+  }
+  std::vector<double> rates;
+  rates.reserve(static_cast<std::size_t>(steps));
+  for (std::int64_t i = iterations_; i < iterations_ + steps; ++i) {
+    const double rate =
+        settings_.schedule.kind != ScheduleKind::none ? settings_.schedule.at(i) : settings_.learning_rate;
+    if (!(rate >= 0.0 && rate <= std::numeric_limits<double>::max())) return {};  // step by step: an error
+    const std::int64_t t = i + 1;
+    rates.push_back(settings_.kind != OptimizerKind::adam
+                        ? rate
+                        : rate * root(bias_correction(settings_.beta_2, t)) /
+                              bias_correction(settings_.beta_1, t));
+  }
+  return rates;
+}
+
 void Optimizer::prepare() { rate_ = learning_rate(); }
 
 void Optimizer::set_learning_rate(double rate) {

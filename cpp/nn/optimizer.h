@@ -28,6 +28,10 @@ class Optimizer {
   /// are the ranges to update, in order; a parameter is in one of them as a whole or not at all.
   /// Null: all parameters. Not for L-BFGS.
   void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr);
+  /// What the coming steps will call their rate, if nothing else about them changes from step to step and
+  /// nobody is asked for it; empty otherwise. For recorded steps.
+  std::vector<double> rates_ahead(std::int64_t steps) const;
+
   /// By what the gradient of the loss is to be multiplied: step() divides by it.
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
