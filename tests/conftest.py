@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 import lamina
@@ -13,6 +14,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--device", default="cpu", help="where models are computed: cpu, cuda, cuda-emulated"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--device") != "cpu":  # an emulated GPU is slow
+        hypothesis.settings.register_profile("device", deadline=None)
+        hypothesis.settings.load_profile("device")
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 # The CUDA device: compiled by nvcc (LAMINA_CUDA), by the C++ compiler for tests (LAMINA_CUDA_EMULATED), or
-# a stub in its place. Sets LAMINA_CUDA_SOURCES; lamina_link_cuda() adds what the library needs.
+# a stub in its place. Sets LAMINA_CUDA_SOURCES, for the library; lamina_link_cuda() is for what comes after it. The
+# target lamina_cuda compiles the device alone.
 include_guard()
 
 set(LAMINA_CUDA_KERNELS
@@ -26,28 +27,32 @@ if(NOT LAMINA_CUDA AND NOT LAMINA_CUDA_EMULATED)
   return()
 endif()
 
-set(LAMINA_CUDA_SOURCES ${LAMINA_CUDA_KERNELS} cuda/cuda_device.cpp cuda/memory.cpp)
+set(sources ${LAMINA_CUDA_KERNELS} cuda/cuda_device.cpp cuda/memory.cpp)
 
 if(LAMINA_CUDA_EMULATED)
-  list(APPEND LAMINA_CUDA_SOURCES cuda/emulation.cpp)
-  set(options -x c++ -O2)
-  if(LAMINA_FLAGS_avx2)  # for fma in hardware; the bits are the same
-    list(APPEND options ${LAMINA_FLAGS_avx2})
-  endif()
-  set_source_files_properties(${LAMINA_CUDA_KERNELS} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "${options}"
+  list(APPEND sources cuda/emulation.cpp)
+  set_source_files_properties(${LAMINA_CUDA_KERNELS} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++"
     COMPILE_DEFINITIONS LAMINA_ISA=emulated)
-  function(lamina_link_cuda)
-  endfunction()
-  return()
+else()
+  list(APPEND sources cuda/driver.cu)
+  set_source_files_properties(${LAMINA_CUDA_KERNELS} cuda/driver.cu PROPERTIES
+    COMPILE_DEFINITIONS "LAMINA_ISA=cuda;LAMINA_ISA_CUDA=1")
 endif()
-
-list(APPEND LAMINA_CUDA_SOURCES cuda/driver.cu)
-set_source_files_properties(${LAMINA_CUDA_KERNELS} cuda/driver.cu PROPERTIES
-  COMPILE_DEFINITIONS "LAMINA_ISA=cuda;LAMINA_ISA_CUDA=1")
 # The contract: no contraction, denormals kept, IEEE division and square root.
 set(LAMINA_CUDA_FLAGS -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
   --expt-relaxed-constexpr -diag-suppress=20012,20013,20014,20015)
+add_library(lamina_cuda OBJECT ${sources})
+target_include_directories(lamina_cuda PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_options(lamina_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${LAMINA_CONTRACT_FLAGS}>
+  $<$<COMPILE_LANGUAGE:CUDA>:${LAMINA_CUDA_FLAGS}>)
+set(LAMINA_CUDA_SOURCES $<TARGET_OBJECTS:lamina_cuda>)
+if(LAMINA_CUDA)
+  set_target_properties(lamina_cuda PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON
+    CUDA_VISIBILITY_PRESET hidden)
+endif()
 function(lamina_link_cuda)
-  set_target_properties(lamina PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON
-    CUDA_VISIBILITY_PRESET hidden CUDA_RUNTIME_LIBRARY Static)
+  if(LAMINA_CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    target_link_libraries(lamina PRIVATE CUDA::cudart_static)
+  endif()
 endfunction()

@@ -1,7 +1,8 @@
 # CMake's CUDA language, for the whole project: programs that link the library need it too.
 include_guard()
 
-# Real architectures from Turing on as far as the toolkit knows them, and PTX of the last for later ones.
+# Code for architectures from Turing on as far as the toolkit knows them, and PTX for others. (The strict kernels
+# use nothing that would need 90a rather than 90.)
 set(LAMINA_CUDA_ARCHITECTURES "" CACHE STRING
   "Compute capabilities to compile for, as CMAKE_CUDA_ARCHITECTURES; empty: all that the toolkit knows")
 set(wished "${LAMINA_CUDA_ARCHITECTURES}")
@@ -21,9 +22,8 @@ if(wished STREQUAL "")
   list(GET wished -1 newest)
   string(REPLACE "-real" "-virtual" newest ${newest})
   list(APPEND wished ${newest})
-  if(known MATCHES "compute_90a\n")
-    list(TRANSFORM wished REPLACE "^90-real$" "90a-real")
-    list(APPEND wished 90-virtual)
+  if(known MATCHES "compute_90\n" AND NOT newest STREQUAL "90-virtual")
+    list(APPEND wished 90-virtual)  # for those between
   endif()
 endif()
 set(CMAKE_CUDA_ARCHITECTURES ${wished})
