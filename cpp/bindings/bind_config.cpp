@@ -5,8 +5,10 @@
 #include <string>
 
 #include "bindings/module.h"
+#include "core/error.h"
 #include "core/threads.h"
 #include "cpu/dispatch.h"
+#include "cuda/cuda.h"
 #include "device/device.h"
 
 namespace lamina::bindings {
@@ -29,6 +31,23 @@ std::map<std::string, std::string> build_info() {
   return info;
 }
 
+/// ValueError for a name that is no device's, and for the CPU, which keeps no cache of its memory.
+void require_gpu(const std::string& name, const char* where) {
+  if (name == "cpu") {
+    throw ValueError(
+        text("[", where,
+             "] the memory of 'cpu' is the system's own: there is no cache. Received: ", "device='cpu'"));
+  }
+  lamina::device(name);
+}
+
+std::map<std::string, std::uint64_t> memory_stats(const std::string& name) {
+  require_gpu(name, "memory_stats");
+  std::map<std::string, std::uint64_t> stats;
+  for (const auto& [key, value] : cuda::memory_stats()) stats[key] = value;
+  return stats;
+}
+
 }  // namespace
 
 void init_config(py::module_& m) {
@@ -40,6 +59,26 @@ void init_config(py::module_& m) {
   m.def("isa", [] { return std::string(cpu::kernels().isa); }, "The instruction set in use.");
   m.def("available_isas", &cpu::available_isas, "The instruction sets that can run here, slowest first.");
   m.def("available_devices", &lamina::available_devices, "The devices that can be computed on here.");
+  m.def(
+      "require_device", [](const std::string& name) { lamina::device(name); }, py::arg("name"),
+      "Raises what device(name) would: a RuntimeError that says what is missing.");
+  m.def("cuda_name", [] { return std::string(cuda::name()); }, "What this build's CUDA device is called.");
+  m.def("cuda_status", &cuda::status, "The GPU, or why there is none.");
+  m.def("memory_stats", &memory_stats, py::arg("device"), "The device's memory, in bytes and counts.");
+  m.def(
+      "set_memory_limit",
+      [](const std::string& name, std::uint64_t bytes) {
+        require_gpu(name, "set_memory_limit");
+        cuda::set_memory_limit(bytes);
+      },
+      py::arg("device"), py::arg("bytes"), "The most memory that is asked of the device's driver; 0: all.");
+  m.def(
+      "empty_cache",
+      [](const std::string& name) {
+        require_gpu(name, "empty_cache");
+        cuda::empty_cache();
+      },
+      py::arg("device"), "Gives memory that nobody uses back to the device's driver.");
   m.def("build_info", &build_info, "How this module was built.");
 }
 

@@ -31,6 +31,7 @@ class CpuDevice final : public Device {
   CpuDevice() { kernels(); }
 
   std::string_view name() const override { return "cpu"; }
+  bool is_host() const override { return true; }
 
   void* allocate(std::size_t bytes) override { return Buffer(bytes).release(); }
   void release(void* memory) noexcept override { Buffer::free(memory); }

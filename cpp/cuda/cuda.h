@@ -1,13 +1,32 @@
 // All that the rest of the house knows of the CUDA room.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "device/device.h"
 
 namespace lamina::cuda {
 
+/// What this build's device is called: "cuda", or "cuda-emulated" where the kernels run on the host for
+/// tests.
+std::string_view name();
 /// Whether this build has the CUDA device and this machine can run it.
 bool available();
+/// Why not, or what the GPU is.
+std::string status();
 /// The device; StateError that says what is missing.
 Device& device();
+
+/// Bytes: "allocated", "peak", "reserved", "limit" (0: none), "free", "total"; counts: "requests",
+/// "driver_calls". StateError without the device.
+std::vector<std::pair<std::string, std::uint64_t>> memory_stats();
+/// 0: no limit.
+void set_memory_limit(std::uint64_t bytes);
+/// Gives the memory that nobody uses back to the driver.
+void empty_cache();
 
 }  // namespace lamina::cuda

@@ -4,11 +4,21 @@
 
 namespace lamina::cuda {
 
-bool available() { return false; }
+namespace {
 
-Device& device() {
+[[noreturn]] void refuse() {
   throw StateError(
       "[device] this build of lamina has no CUDA device; only 'cpu' is available. Received: 'cuda'");
 }
+
+}  // namespace
+
+std::string_view name() { return "cuda"; }
+bool available() { return false; }
+std::string status() { return "not in this build"; }
+Device& device() { refuse(); }
+std::vector<std::pair<std::string, std::uint64_t>> memory_stats() { refuse(); }
+void set_memory_limit(std::uint64_t) { refuse(); }
+void empty_cache() { refuse(); }
 
 }  // namespace lamina::cuda

@@ -14,6 +14,7 @@
 
 #include "device/arguments.h"
 #include "device/layer_arguments.h"
+#include "device/recording.h"
 
 namespace lamina {
 
@@ -21,6 +22,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;
+  /// Whether its memory is the host's: pointers of either work for both.
+  virtual bool is_host() const { return false; }
 
   // Memory. Pointers in all arguments are to this device's memory unless said otherwise.
   virtual void* allocate(std::size_t bytes) = 0;  ///< 64-byte aligned; std::bad_alloc when out of it
@@ -107,6 +110,25 @@ class Device {
   virtual bool has_nan(const ArrayView& source) = 0;
   /// A random order of 0..n-1, into host memory.
   virtual void permutation(std::int64_t n, RandomKey, std::int64_t* order) = 0;
+
+  // Recording.
+  /// The calls that `step` makes, to be run again and again; `step` itself computes nothing: loss()
+  /// returns 0 and adds to the recording's sum, and so do add_metric(), update() and what draws random
+  /// numbers with the recording's numbers. Null where that cannot be: without recordings, or for calls that
+  /// need the host in between. One at a time.
+  virtual std::unique_ptr<Recording> record(const RecordingArguments&, const std::function<void()>& step) {
+    static_cast<void>(step);
+    return nullptr;
+  }
+  /// Only while recording: rows order[first + i] (null: first + i) of device memory, each `row_bytes`, a
+  /// multiple of 4; `first` is the recording's.
+  virtual void gather_resident(std::int64_t rows, std::int64_t row_bytes, const void* from,
+                               const std::int64_t* order, void* to) {
+    static_cast<void>(rows), static_cast<void>(row_bytes), static_cast<void>(from);
+    static_cast<void>(order), static_cast<void>(to);
+  }
+  /// How many bytes of its memory may be filled with a whole set of samples; 0: none.
+  virtual std::size_t resident_bytes() { return 0; }
 
   /// A buffer of this device's memory that frees itself.
   struct Release {

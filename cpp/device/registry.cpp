@@ -7,13 +7,17 @@ namespace lamina {
 
 Device& device(std::string_view name) {
   if (name == "cpu") return cpu::device();
-  if (name == "cuda") return cuda::device();
-  throw ValueError(text("[device] there are 'cpu' and 'cuda'. Received: '", name, "'"));
+  if (name == cuda::name()) return cuda::device();
+  if (name == "cuda") {
+    throw StateError(text("[device] this build has the emulation of a GPU, '", cuda::name(),
+                          "', in place of 'cuda'. Received: 'cuda'"));
+  }
+  throw ValueError(text("[device] there are 'cpu' and '", cuda::name(), "'. Received: '", name, "'"));
 }
 
 std::vector<std::string> available_devices() {
   std::vector<std::string> names{"cpu"};
-  if (cuda::available()) names.emplace_back("cuda");
+  if (cuda::available()) names.emplace_back(cuda::name());
   return names;
 }
 

@@ -244,6 +244,12 @@ std::int64_t Network::widest_output() const {
 std::int64_t Network::rows_a_block() const {
   // Small enough that a block's activations stay near, large enough that reading the weights again for
   // each block costs little.
+  // Another device has its own caches, and wants rows enough for all of its processors.
+  if (!device_.is_host()) {
+    constexpr std::int64_t bytes = 64 << 20;
+    return std::clamp<std::int64_t>(bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_))),
+                                    256, 65536);
+  }
   constexpr std::int64_t cache_bytes = 128 * 1024;
   const std::int64_t rows = cache_bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_)));
   return std::clamp<std::int64_t>(rows / 64 * 64, 256, 1024);
@@ -299,7 +305,7 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
   constexpr std::int64_t few_rows = 8, many_rows = 1024;
   constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
   std::shared_ptr<const KernelBlocks> kernel_blocks;
-  if ((rows <= few_rows || rows >= many_rows) && flat_bytes() > near_bytes) {
+  if (device_.is_host() && (rows <= few_rows || rows >= many_rows) && flat_bytes() > near_bytes) {
     kernel_blocks = kernel_blocks_.find(version_.load(std::memory_order_relaxed), device_, dtype_,
                                         operations_, value_pointers_);
   }

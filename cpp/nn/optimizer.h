@@ -39,6 +39,9 @@ class Optimizer {
   /// needs more than each element's own gradient.
   bool separate(const Network& network, const std::vector<FlatRange>* trainable,
                 const PlacedParameter& parameter, Separate& part);
+  /// What the coming steps will call their rate, if nothing else about them changes from step to step and
+  /// nobody is asked for it; empty otherwise. For recorded steps.
+  std::vector<double> rates_ahead(std::int64_t steps) const;
   /// By what the gradient of the loss is to be multiplied: step() divides by it.
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
@@ -104,7 +107,8 @@ class Optimizer {
   UpdateArguments arguments(const Network& network, const Piece& piece) const;
   /// The rate and numbers of a whole_rule(), and the treatment if there is any.
   void complete(UpdateArguments& u, const Piece& piece, UpdateTreatment& treatment) const;
-  double adam_rate(double rate) const;
+  /// With the bias corrections of update t.
+  double adam_rate(double rate, std::int64_t t) const;
   void average(const Network& network, const Piece& piece);
   bool averages_overwrite() const;
   double average_momentum() const;

@@ -15,6 +15,22 @@ double root(double x) { return sqrt(numerics::Lane<double>::splat(x)).value; }
 
 }  // namespace
 
+std::vector<double> Optimizer::rates_ahead(std::int64_t steps) const {
+  if (!plain_ || settings_.kind > OptimizerKind::adam || settings_.rate_function ||
+      settings_.gradient_accumulation_steps > 1 || settings_.dynamic_scale != 0.0 || loss_scale() != 1.0) {
+    return {};
+  }
+  std::vector<double> rates;
+  rates.reserve(static_cast<std::size_t>(steps));
+  for (std::int64_t i = iterations_; i < iterations_ + steps; ++i) {
+    const double rate =
+        settings_.schedule.kind != ScheduleKind::none ? settings_.schedule.at(i) : settings_.learning_rate;
+    if (!(rate >= 0.0 && rate <= std::numeric_limits<double>::max())) return {};  // step by step: an error
+    rates.push_back(settings_.kind == OptimizerKind::adam ? adam_rate(rate, i + 1) : rate);
+  }
+  return rates;
+}
+
 bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* trainable,
                          const PlacedParameter& parameter, Separate& part) {
   // Nadam's product and the first average of schedule-free steps are made in apply().
@@ -200,13 +216,12 @@ UpdateArguments Optimizer::arguments(const Network& network, const Piece& piece)
   return u;
 }
 
-double Optimizer::adam_rate(double rate) const {
-  const std::int64_t t = updates() + 1;
+double Optimizer::adam_rate(double rate, std::int64_t t) const {
   return rate * root(bias_correction(settings_.beta_2, t)) / bias_correction(settings_.beta_1, t);
 }
 
 void Optimizer::complete(UpdateArguments& u, const Piece& piece, UpdateTreatment& treatment) const {
-  u.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate_) : rate_;
+  u.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate_, updates() + 1) : rate_;
   fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
   if (plain_) return;
   treatment.decay = piece.decay;
@@ -238,7 +253,7 @@ void Optimizer::update(const Network& network, const void* gradients, const Piec
     lamb(network, piece);
   } else if (piece.adam) {
     u.kind = OptimizerKind::adam;
-    u.rate = adam_rate(rate_ * settings_.muon.adam_lr_ratio);
+    u.rate = adam_rate(rate_ * settings_.muon.adam_lr_ratio, updates() + 1);
     u.treatment = &treatment;
     device.update(u);
   } else {

@@ -74,7 +74,7 @@ void check_targets(Device& device, const Samples& samples, const Shape& output, 
 
 const void* Batch::take(const ArrayView& source, DType dtype, const std::int64_t* order, std::int64_t first,
                         std::int64_t rows, Device::Memory& memory, std::size_t& capacity) {
-  if (order == nullptr && device_.name() == "cpu" && usable_in_place(source, dtype)) {
+  if (order == nullptr && device_.is_host() && usable_in_place(source, dtype)) {
     return static_cast<const char*>(source.data) + first * source.row_stride;
   }
   const std::int64_t elements = element_count(source.row_shape);
@@ -121,6 +121,64 @@ void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positio
   repeated.row_shape = {positions};
   repeated.strides = {0};
   weights_ = take(repeated, dtype_, order, first, rows, weights_memory_, weights_capacity_);
+}
+
+void Batch::upload(const ArrayView& source, bool labels, Column& column) {
+  const std::size_t item = labels ? sizeof(std::int32_t) : size_of(dtype_);
+  column.bytes = element_count(source.row_shape) * static_cast<std::int64_t>(item);
+  column.memory = device_.make(static_cast<std::size_t>(source.rows * column.bytes));
+  GatherArguments g;
+  g.source = &source;
+  g.rows = source.rows;
+  g.dtype = dtype_;
+  g.out = column.memory.get();
+  if (labels) {
+    device_.gather_labels(g);
+  } else {
+    device_.gather(g);
+  }
+}
+
+bool Batch::reside(const Samples& samples, TargetForm form, std::int64_t positions,
+                   const std::int64_t* order) {
+  resident_ = {};
+  const std::size_t most = device_.resident_bytes(), rows = static_cast<std::size_t>(samples.x.rows);
+  const auto width = static_cast<std::size_t>(element_count(samples.x.row_shape) +
+                                              element_count(samples.y.row_shape) + 2 * positions);
+  if (most == 0 || rows == 0 || rows > most / (width * size_of(dtype_) + sizeof(std::int64_t))) return false;
+  Resident all;
+  upload(samples.x, false, all.x);
+  upload(samples.y, form == TargetForm::labels, all.y);
+  if (samples.weights) {
+    ArrayView weights = *samples.weights;
+    if (positions == 1 || element_count(weights.row_shape) != positions) {
+      weights.row_shape = {positions};
+      weights.strides = {0};
+    }
+    upload(weights, false, all.weights);
+  }
+  if (order != nullptr) {
+    all.order = device_.make(rows * sizeof(std::int64_t));
+    device_.copy_from_host(all.order.get(), order, rows * sizeof(std::int64_t));
+  }
+  resident_ = std::move(all);
+  return true;
+}
+
+const void* Batch::gather_column(const Column& column, std::int64_t rows, Device::Memory& memory,
+                                 std::size_t& capacity) {
+  grow(device_, memory, capacity, static_cast<std::size_t>(rows * column.bytes));
+  device_.gather_resident(rows, column.bytes, column.memory.get(),
+                          static_cast<const std::int64_t*>(resident_.order.get()), memory.get());
+  return memory.get();
+}
+
+void Batch::gather_resident(std::int64_t rows) {
+  x_ = gather_column(resident_.x, rows, x_memory_, x_capacity_);
+  y_ = gather_column(resident_.y, rows, y_memory_, y_capacity_);
+  weights_ = resident_.weights.memory == nullptr
+                 ? nullptr
+                 : gather_column(resident_.weights, rows, weights_memory_, weights_capacity_);
 }
 
 }  // namespace lamina::nn

@@ -50,6 +50,13 @@ class Batch {
   /// The same for inputs alone.
   void gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t rows);
 
+  /// Copies all samples to the device, converted, with the order in which they are visited (null: as they
+  /// lie). False, and nothing kept, where they do not fit or the device is the host.
+  bool reside(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order);
+  /// Records the gathering of `rows` of them; what x(), y() and weights() give is the same in each run.
+  void gather_resident(std::int64_t rows);
+  void leave() { resident_ = {}; }
+
   const void* x() const { return x_; }
   const void* y() const { return y_; }
   const void* weights() const { return weights_; }  ///< [rows * positions] or null
@@ -60,8 +67,22 @@ class Batch {
   const void* take(const ArrayView& source, DType dtype, const std::int64_t* order, std::int64_t first,
                    std::int64_t rows, Device::Memory& memory, std::size_t& capacity);
 
+  /// One of the arrays of all samples: dense rows of `bytes`.
+  struct Column {
+    Device::Memory memory{nullptr, {nullptr}};
+    std::int64_t bytes = 0;
+  };
+  struct Resident {
+    Column x, y, weights;
+    Device::Memory order{nullptr, {nullptr}};
+  };
+  void upload(const ArrayView& source, bool labels, Column& column);
+  const void* gather_column(const Column& column, std::int64_t rows, Device::Memory& memory,
+                            std::size_t& capacity);
+
   Device& device_;
   DType dtype_;
+  Resident resident_;
   const void* x_ = nullptr;
   const void* y_ = nullptr;
   const void* weights_ = nullptr;

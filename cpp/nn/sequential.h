@@ -143,6 +143,14 @@ class Sequential {
   /// An epoch of an optimizer that works on all samples at once.
   void descend(const Samples&, Monitor&);
   void run(const Samples&, const std::int64_t* order, std::int64_t batch_size, bool training, Monitor&);
+  /// What a step counts on the host.
+  struct Counted {
+    std::int64_t steps, iterations;
+    double loss_total, loss_count;
+  };
+  /// The whole batches of an epoch as runs of one recorded step; returns how many rows it trained, 0 where
+  /// that cannot be done.
+  std::int64_t run_recorded(const Samples&, const std::int64_t* order, std::int64_t batch_size, Monitor&);
   std::int64_t positions() const;
 
   std::uint64_t seed_;
@@ -151,6 +159,7 @@ class Sequential {
   std::int64_t batches_done_ = 0;
   bool watch_ = false, fuses_updates_ = true, stored_all_ = true;
   std::size_t not_stored_ = 0;
+  bool recording_ = false;        ///< step() is being recorded
   std::uint64_t calls_seen_ = 0;  ///< of call_training
   Objective objective_;
   TargetForm target_form_ = TargetForm::values;

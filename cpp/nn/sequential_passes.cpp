@@ -32,7 +32,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
                   dtype,
                   rows,
                   training,
-                  static_cast<std::uint64_t>(steps_seen_),
+                  recording_ ? 0 : static_cast<std::uint64_t>(steps_seen_),  // a recording adds it
                   network.penalizes() ? &penalty : nullptr,
                   training ? optimizer_->loss_scale() : 1.0};
   const FloatEnvironment environment;
@@ -188,13 +188,89 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
   monitor.tick(true);
 }
 
+std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t* order,
+                                      std::int64_t batch_size, Monitor& monitor) {
+  constexpr std::int64_t least_steps = 3;  // fewer are not worth a recording
+  Device& device = network.device();
+  const std::int64_t steps = samples.x.rows / batch_size;
+  if (device.is_host() || steps < least_steps || watch_ || network.penalizes() || !plain_mean()) return 0;
+  if (shared_.any()) return 0;  // each step fetches what other networks have changed
+  const std::vector<double> rates = optimizer_->rates_ahead(steps);
+  if (rates.empty() || !batch_.reside(samples, target_form_, positions(), order)) return 0;
+
+  pending_state_.assign(metric_state_.begin(), metric_state_.end());
+  RecordingArguments recording;
+  recording.dtype = network.dtype();
+  recording.steps = steps;
+  recording.rates = rates.data();
+  recording.first_step = static_cast<std::uint64_t>(steps_seen_);
+  recording.rows_a_step = batch_size;
+  recording.state = pending_state_.data();
+  recording.state_size = static_cast<std::int64_t>(pending_state_.size());
+  recording.loss_total = loss_total_;
+  const std::unique_ptr<Recording> recorded = device.record(recording, [&] {
+    // The step computes nothing now, so what it counted is put back.
+    const Counted before{steps_seen_, optimizer_->iterations(), loss_total_, loss_count_};
+    recording_ = true;
+    const auto put_back = [&] {
+      recording_ = false;
+      steps_seen_ = before.steps;
+      optimizer_->set_iterations(before.iterations);
+      loss_total_ = before.loss_total;
+      loss_count_ = before.loss_count;
+    };
+    try {
+      Monitor silent;
+      batch_.gather_resident(batch_size);
+      step(batch_size, true, silent);
+    } catch (...) {
+      put_back();
+      throw;
+    }
+    put_back();
+  });
+  if (recorded == nullptr) {
+    batch_.leave();
+    return 0;
+  }
+  std::int64_t runs = 0;
+  const auto take_over = [&] {
+    recorded->read(&loss_total_, metric_state_.data());
+    loss_count_ += static_cast<double>(runs * batch_size * positions());
+    batch_.leave();
+  };
+  try {
+    constexpr std::int64_t ahead = 64;  // how far the host may run ahead: Ctrl-C waits for as many
+    while (runs < steps) {
+      {
+        const std::unique_lock lock(parameters_lock_);
+        network.values();  // copies of them are out of date
+        recorded->run();
+      }
+      ++runs;
+      ++steps_seen_;
+      optimizer_->count_iteration();
+      ++monitor.batches;
+      ++batches_done_;
+      if (runs % ahead == 0) device.synchronize();
+      monitor.tick(0, true);
+    }
+  } catch (...) {
+    take_over();
+    throw;
+  }
+  take_over();
+  return steps * batch_size;
+}
+
 void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,
                      bool training, Monitor& monitor) {
   const std::int64_t rows = samples.x.rows;
   const std::int64_t largest = std::min(rows, batch_size);
   network.reserve(activations_, largest);
   batches_done_ = 0;
-  for (std::int64_t first = 0; first < rows; first += batch_size) {
+  const std::int64_t done = training ? run_recorded(samples, order, batch_size, monitor) : 0;
+  for (std::int64_t first = done; first < rows; first += batch_size) {
     const std::int64_t count = std::min(batch_size, rows - first);
     batch_.gather(samples, target_form_, positions(), order, first, count);
     step(count, training, monitor);
@@ -254,12 +330,22 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
   const std::size_t most_kept = std::max(static_cast<std::size_t>(most_bytes), network.flat_bytes());
   std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
   if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
+  // Where the device's memory is not the host's, answers come back block by block.
+  Device& device = network.device();
+  Device::Memory answers{nullptr, Device::Release{&device}};
+  if (!device.is_host() && x.rows > 0) {
+    answers = device.make(static_cast<std::size_t>(std::min(block, x.rows) * outputs));
+  }
   for (std::int64_t first = 0; first < x.rows; first += block) {
     const std::int64_t rows = std::min(block, x.rows - first);
     inputs->gather_inputs(x, first, rows);
+    char* const to = static_cast<char*>(out) + first * outputs;
     {
       const std::shared_lock lock(parameters_lock_);
-      network.infer(inputs->x(), rows, static_cast<char*>(out) + first * outputs);
+      network.infer(inputs->x(), rows, answers != nullptr ? answers.get() : to);
+      if (answers != nullptr) {
+        device.copy_to_host(to, answers.get(), static_cast<std::size_t>(rows * outputs));
+      }
     }
     ++monitor.batches;
     monitor.tick(static_cast<double>(rows) * network.work(), true);

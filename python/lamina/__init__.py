@@ -32,6 +32,7 @@ from lamina import (
     utils,
 )
 from lamina._core import __version__, get_num_threads, numerics_version, set_num_threads
+from lamina._device import device
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
@@ -59,6 +60,7 @@ __all__ = [
     "config",
     "constraints",
     "data",
+    "device",
     "get_num_threads",
     "initializers",
     "layers",

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'memory_stats', 'metric_values', 'numerics_version', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'require_device', 'save_safetensors', 'set_memory_limit', 'set_num_threads', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -511,6 +511,14 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
     A copy for which the constraint holds.
     """
+def cuda_name() -> str:
+    """
+    What this build's CUDA device is called.
+    """
+def cuda_status() -> str:
+    """
+    The GPU, or why there is none.
+    """
 def default_num_threads() -> int:
     """
     What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.
@@ -522,6 +530,10 @@ def derivative_from(activation: Activation) -> str:
 def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
+    """
+def empty_cache(device: str) -> None:
+    """
+    Gives memory that nobody uses back to the device's driver.
     """
 def find_bad_label(array: numpy.ndarray, classes: typing.SupportsInt | typing.SupportsIndex, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None, missing: bool = False) -> int:
     """
@@ -558,6 +570,10 @@ def loss_gradient(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) 
 def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The loss of each row: an array shaped like the prediction without its last axis.
+    """
+def memory_stats(device: str) -> dict[str, int]:
+    """
+    The device's memory, in bytes and counts.
     """
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
@@ -599,9 +615,17 @@ def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
     """
+def require_device(name: str) -> None:
+    """
+    Raises what device(name) would: a RuntimeError that says what is missing.
+    """
 def save_safetensors(path: os.PathLike | str | bytes, tensors: dict, metadata: collections.abc.Mapping[str, str]) -> None:
     """
     Replace the file at path, in one step, by a safetensors file of these arrays.
+    """
+def set_memory_limit(device: str, bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    The most memory that is asked of the device's driver; 0: all.
     """
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """

@@ -51,6 +51,7 @@ def show(file: TextIO | None = None) -> None:
         "numerics version": str(_core.numerics_version),
         "instruction set": f"{isa()} (available: {', '.join(available_isas())})",
         "devices": ", ".join(available_devices()),
+        _core.cuda_name(): _core.cuda_status(),
         "threads": f"{_core.get_num_threads()} (default: {_core.default_num_threads()})",
         "python": sys.version.split()[0],
         "numpy": np.__version__,
@@ -59,6 +60,51 @@ def show(file: TextIO | None = None) -> None:
     width = max(len(key) for key in rows)
     for key, value in rows.items():
         print(f"{key:<{width}}  {value}", file=file if file is not None else sys.stdout)
+
+
+def memory_stats(device: str) -> dict[str, int]:
+    """What lamina uses of a GPU's memory.
+
+    Args:
+        device: "cuda".
+
+    Returns:
+        Bytes: "allocated" now, at its "peak", "reserved" (with what is kept for later), the
+        "limit" (0: none), "free" and "total" of the GPU. Counts: "requests" for memory, and the
+        "driver_calls" among them that the kept memory could not serve.
+
+    Raises:
+        ValueError: For "cpu", whose memory is the system's, and unknown names.
+        RuntimeError: If the device cannot be used here; the message says why.
+    """
+    return dict(_core.memory_stats(device))
+
+
+def set_memory_limit(device: str, value: int) -> None:
+    """Sets how much of a GPU's memory lamina may use; what needs more is a MemoryError.
+
+    Args:
+        device: "cuda".
+        value: Bytes; 0, which is the default, for all there is.
+
+    Raises:
+        ValueError: For "cpu", unknown names and negative numbers.
+        RuntimeError: If the device cannot be used here; the message says why.
+    """
+    _core.set_memory_limit(device, _checks.integer("set_memory_limit", "value", value, low=0))
+
+
+def empty_cache(device: str) -> None:
+    """Gives back the memory of a GPU that is kept for later, so that other programs can use it.
+
+    Args:
+        device: "cuda".
+
+    Raises:
+        ValueError: For "cpu" and unknown names.
+        RuntimeError: If the device cannot be used here; the message says why.
+    """
+    _core.empty_cache(device)
 
 
 def floatx() -> str:

@@ -1,5 +1,5 @@
 # Runs PROGRAM (under EMULATOR, if any) on NETWORKS with the instruction set ISA and THREADS
-# threads, and compares the SHA-256 of what it writes with the golden one.
+# threads (on DEVICE, if one is named), and compares the SHA-256 of what it writes with the golden one.
 execute_process(COMMAND ${EMULATOR} ${PROGRAM} OUTPUT_VARIABLE available RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "${PROGRAM} failed: ${result}")
@@ -10,7 +10,7 @@ if(NOT " ${available} " MATCHES " ${ISA} ")
 endif()
 set(ENV{LAMINA_ISA} ${ISA})
 set(ENV{OMP_NUM_THREADS} ${THREADS})
-execute_process(COMMAND ${EMULATOR} ${PROGRAM} ${NETWORKS} OUTPUT_FILE ${OUTPUT} RESULT_VARIABLE result)
+execute_process(COMMAND ${EMULATOR} ${PROGRAM} ${NETWORKS} ${DEVICE} OUTPUT_FILE ${OUTPUT} RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "${PROGRAM} failed: ${result}")
 endif()

@@ -23,6 +23,8 @@ using namespace lamina;
 
 constexpr std::uint64_t kSeed = 20260101;
 
+std::string device_name = "cpu";
+
 std::vector<std::string> split(const std::string& line, char separator) {
   std::vector<std::string> parts;
   std::istringstream stream(line);
@@ -91,7 +93,7 @@ void train(const std::string& line) {
   Shape input;
   for (const std::string& extent : split(fields.at("input"), 'x')) input.push_back(std::stoll(extent));
 
-  nn::Sequential model(input, dtype, device("cpu"), kSeed);
+  nn::Sequential model(input, dtype, device(device_name), kSeed);
   for (const std::string& layer : split(fields.at("layers"), ',')) {
     const std::vector<std::string> parts = split(layer, ':');
     if (parts[0] == "dense" || parts[0] == "nobias") {
@@ -159,6 +161,7 @@ int main(int argc, char** argv) {
       for (const std::string& isa : cpu::available_isas()) std::cout << isa << ' ';
       return EXIT_SUCCESS;
     }
+    if (argc > 2) device_name = argv[2];
     std::ifstream file(argv[1]);
     if (!file) throw std::runtime_error(std::string("cannot read ") + argv[1]);
     for (std::string line; std::getline(file, line);) {

@@ -32,7 +32,7 @@ LAMINA_INLINE void finish_rows(const LossRows<typename V::Scalar>& a, const type
 }
 
 template <class V>
-void categorical_logits(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void categorical_logits(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   const bool sparse = a.labels != nullptr;
@@ -50,6 +50,7 @@ void categorical_logits(const LossRows<typename V::Scalar>& a) {
     const V m = V::splat(largest);
     if (sparse) {
       dot[r] = z[label] - largest;
+      meet<V>();
       mass[r] = T(1);
       T sum[1];
       row_sums<V>(columns, sum, [&](std::size_t i, std::size_t count, V(&t)[1]) {
@@ -74,6 +75,7 @@ void categorical_logits(const LossRows<typename V::Scalar>& a) {
     const V s = V::splat(total[r]), share = V::splat(mass[r]), c = V::splat(factor(a, r, 1.0));
     if (sparse && gradient) {
       const T at_label = kept[label] / total[r] - T(1);
+      meet<V>();
       for_each_vector<V>(columns, [&](std::size_t i, std::size_t count) {
         const V p = load_some<V>(kept + i, count) / s;
         if (output) store_some(p, output + i, count);
@@ -95,7 +97,7 @@ void categorical_logits(const LossRows<typename V::Scalar>& a) {
 }
 
 template <class V>
-void categorical_probabilities(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void categorical_probabilities(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   const Smoothing<V> smooth(a.loss.label_smoothing, a.loss.label_smoothing / static_cast<double>(columns));
@@ -127,7 +129,7 @@ void categorical_probabilities(const LossRows<typename V::Scalar>& a) {
 }
 
 template <class V>
-void sparse_probabilities(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void sparse_probabilities(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   T chosen[kRowChunk];
@@ -138,6 +140,7 @@ void sparse_probabilities(const LossRows<typename V::Scalar>& a) {
     row_sums<V>(columns, total,
                 [&](std::size_t i, std::size_t count, V(&t)[1]) { t[0] = load_some<V>(p + i, count); });
     chosen[r] = p[label] / total[0];
+    meet<V>();
     if (!a.gradient) continue;
     T* gradient = a.gradient + r * columns;
     const bool clips = chosen[r] < static_cast<T>(kClip) || chosen[r] > static_cast<T>(1.0 - kClip);

@@ -183,7 +183,7 @@ struct Divergence {
 };
 
 template <class V>
-LAMINA_NOINLINE void power_apart(const V& x, const V& y, V& out) {
+LAMINA_NOINLINE LAMINA_HOST_DEVICE void power_apart(const V& x, const V& y, V& out) {
   out = pow(x, y);
 }
 
@@ -235,7 +235,8 @@ struct BinaryFocal {
 };
 
 template <class V, class Loss>
-LAMINA_NOINLINE void evaluate_apart(const Loss& loss, const V& p, const V& t, Element<V>& e) {
+LAMINA_NOINLINE LAMINA_HOST_DEVICE void evaluate_apart(const Loss& loss, const V& p, const V& t,
+                                                       Element<V>& e) {
   e = loss.evaluate(p, t);
 }
 
@@ -267,7 +268,7 @@ struct WherePresent {
 
 /// One column: the rows lie side by side, so a vector takes as many rows as it has lanes.
 template <class V, class Loss>
-void element_rows_of_one(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+LAMINA_HOST_DEVICE void element_rows_of_one(const LossRows<typename V::Scalar>& a, const Loss& loss) {
   using T = typename V::Scalar;
   T factors[kRowChunk];
   for (std::size_t r = 0; r < a.rows; ++r) factors[r] = factor(a, r, 1.0);
@@ -282,7 +283,7 @@ void element_rows_of_one(const LossRows<typename V::Scalar>& a, const Loss& loss
 }
 
 template <class V, class Loss>
-void element_rows_of_several(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+LAMINA_HOST_DEVICE void element_rows_of_several(const LossRows<typename V::Scalar>& a, const Loss& loss) {
   using T = typename V::Scalar;
   const double columns = kMean<Loss> ? static_cast<double>(a.columns) : 1.0;
   for (std::size_t r = 0; r < a.rows; ++r) {
@@ -301,7 +302,7 @@ void element_rows_of_several(const LossRows<typename V::Scalar>& a, const Loss& 
 }
 
 template <class V, class Loss>
-void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+LAMINA_HOST_DEVICE void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
   if (a.skip_missing) return element_rows_of_several<V>(a, WherePresent<V, Loss>{loss});
   if (a.columns == 1) return element_rows_of_one<V>(a, loss);
   element_rows_of_several<V>(a, loss);
@@ -309,7 +310,7 @@ void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
 
 /// The same for losses of long arithmetic.
 template <class V, class Loss>
-void long_element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
+LAMINA_HOST_DEVICE void long_element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
   element_rows<V>(a, Apart<V, Loss>{loss});
 }
 

@@ -23,6 +23,13 @@ using namespace lamina::numerics;
 #define LAMINA_NOINLINE __attribute__((noinline))
 #endif
 
+/// Where the lanes of V are threads: all have come this far, and see what the others wrote. Needed where
+/// one number is read that another lane writes next.
+template <class V>
+LAMINA_INLINE void meet() {
+  if constexpr (requires { V::meet(); }) V::meet();
+}
+
 /// Probabilities are kept this far from 0 and 1.
 constexpr double kClip = 1e-7;
 

@@ -20,14 +20,15 @@ using namespace lamina::numerics;
 
 /// The slope of a focal crossentropy with respect to the share, +0 where the share was clipped.
 template <class V>
-LAMINA_NOINLINE void focal_slope(const FocalPower<V>& power, const V& alpha_t, const V& share, V& out) {
+LAMINA_NOINLINE LAMINA_HOST_DEVICE void focal_slope(const FocalPower<V>& power, const V& alpha_t,
+                                                    const V& share, V& out) {
   const V q = clip(share), rest = V::splat(1) - q;
   const V h = alpha_t * fma(power.derivative(rest), log(q), -(power.value(rest) / q));
   out = select(clipped(share), V::splat(0), h);
 }
 
 template <class V>
-void categorical_focal(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void categorical_focal(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   const Smoothing<V> smooth(a.loss.label_smoothing, a.loss.label_smoothing / static_cast<double>(columns));
@@ -107,7 +108,7 @@ LAMINA_INLINE T inverse_length(T squared) {
 }
 
 template <class V>
-void cosine(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void cosine(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   for (std::size_t r = 0; r < a.rows; ++r) {
@@ -139,7 +140,7 @@ void cosine(const LossRows<typename V::Scalar>& a) {
 }
 
 template <class V>
-void categorical_hinge(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void categorical_hinge(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   for (std::size_t r = 0; r < a.rows; ++r) {
@@ -166,6 +167,7 @@ void categorical_hinge(const LossRows<typename V::Scalar>& a) {
     T* gradient = a.gradient + r * columns;
     const T c = outside ? T(0) : factor(a, r, 1.0);
     const T rest = T(1) - target[at], own = target[at];
+    meet<V>();
     for_each_vector<V>(columns, [&](std::size_t i, std::size_t count) {
       store_some(V::splat(c) * -load_some<V>(target + i, count), gradient + i, count);
     });
@@ -175,7 +177,7 @@ void categorical_hinge(const LossRows<typename V::Scalar>& a) {
 
 /// Dice and Tversky: of I = sum(t p), P = sum(p), S = sum(t).
 template <class V>
-void overlap(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void overlap(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   const bool dice = a.loss.kind == LossKind::dice;

@@ -12,6 +12,8 @@
 #include "cpu/vec/avx2.h"
 #elif LAMINA_ISA_NEON
 #include "cpu/vec/neon.h"
+#elif LAMINA_ISA_CUDA
+#include "cuda/vec.h"
 #else
 #include "cpu/vec/scalar.h"
 #endif

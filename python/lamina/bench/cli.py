@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lamina._device import checked
 from lamina.bench import threads as threads_mode
 from lamina.bench.cases import Case, all_cases
 from lamina.bench.contenders import ALIASES, REGISTRY, choose
@@ -43,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         metavar="N[,N...]",
         help="default: one for each usable CPU; several numbers, as in 1,2, compare them instead",
+    )
+    add(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="where lamina's own models are computed: cpu or cuda (whole models only)",
     )
     add("--rounds", type=int, default=None, metavar="N", help="default: 5; with --quick 3")
     add("--seconds", type=float, default=None, metavar="S", help="of one contender's round")
@@ -115,6 +123,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     _positive(parser, options)
+    if options.device != "cpu":
+        try:
+            checked(options.device, "lamina bench")
+        except (ValueError, RuntimeError) as error:
+            parser.error(str(error))
+        # The contenders' processes take it from here; see contenders/lamina_models.py.
+        os.environ["LAMINA_BENCH_DEVICE"] = options.device
     several = options.threads is not None and len(options.threads) > 1
     if several and (options.compare or options.plot is not None):
         parser.error("--threads with several numbers goes with neither --compare nor --plot")

@@ -6,6 +6,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, _core
+from lamina._device import checked as checked_device
+from lamina._device import current as current_device
 from lamina._typing import Array, Config, Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
@@ -30,6 +32,7 @@ class Compilable:
     _epochs_seen: int
     _steps_seen: int
     _seed: int
+    _device: str = "cpu"
 
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
@@ -67,6 +70,9 @@ class Compilable:
     def _is_small(self) -> bool:
         raise NotImplementedError
 
+    def _forget_network(self) -> None:
+        raise NotImplementedError
+
     # Compiling.
 
     def compile(
@@ -81,6 +87,7 @@ class Compilable:
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
         missing_targets: str = "error",
+        device: Any = None,
     ) -> None:
         """Says how to train: the loss, the optimizer and what to report.
 
@@ -103,6 +110,9 @@ class Compilable:
             missing_targets: What NaN among the targets is: "error", or with "ignore" a target that
                 is not known. It counts neither in the loss nor in metrics: means are over the
                 targets that are there. (lamina's own.)
+            device: Where the model is computed from now on: "cpu" or "cuda". None: the device of
+                the scope (`with lamina.device("cuda")`), or where it was, which is the CPU at
+                first. The results are the same bits. (lamina's own.)
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
@@ -124,6 +134,7 @@ class Compilable:
             optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
         )
         compiled.steps_per_execution = steps
+        chosen = current_device() if device is None else checked_device(device, "compile")
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
         owner = new.owner() if new.owner is not None else None
@@ -133,21 +144,26 @@ class Compilable:
                 f"Received: optimizer '{new.name}'"
             )
         network = self._network
+        keeps = network is not None and compiled.loss is not None and new is old
+        state = {v.path: v.numpy() for v in new.variables} if keeps else {}
+        steps = new._iterations if keeps else 0
+        place = self._device
+        if chosen is not None and chosen != place:
+            self._forget_network()  # weights move with the next plan
+            self._device, network = chosen, None
         if network is not None and compiled.loss is not None:
-            state = {v.path: v.numpy() for v in new.variables} if new is old else {}
-            steps = new._iterations if new is old else 0
             trainable = trainable_of(self._placed)
             compiled.apply(network, self._output_after(len(self._layers)), trainable)
-            for variable in new.variables:
-                if variable.path in state:
-                    variable.assign(state[variable.path])
-            network.iterations = steps
-        elif network is None and compiled.loss is not None and self._is_small():
+            _restore(network, new, state, steps)
+        elif network is None and compiled.loss is not None and (keeps or self._is_small()):
             before, self._compiled = self._compiled, compiled
             try:
-                self._plan()
+                network = self._plan()
+                if keeps:
+                    _restore(network, new, state, steps)
             except BaseException:
                 self._compiled = before
+                self._device = place
                 raise
         if old is not None and old is not new:
             old.release()
@@ -155,6 +171,11 @@ class Compilable:
         if self._compiled is not None:
             self._compiled.release_metrics(compiled)
         self._compiled = compiled
+
+    @property
+    def device(self) -> str:
+        """Where the model is computed: "cpu" or "cuda"; `compile` chooses it."""
+        return self._device
 
     @property
     def compiled(self) -> bool:
@@ -294,3 +315,13 @@ class Compilable:
 def trainable_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
     """Those that an optimizer can train: also frozen ones, which may be thawed later."""
     return [(place, variable) for place, variable in placed if not variable.is_state]
+
+
+def _restore(
+    network: _core.Network, optimizer: Optimizer, state: dict[str, Array], steps: int
+) -> None:
+    """Gives an optimizer that stays the state that it had."""
+    for variable in optimizer.variables:
+        if variable.path in state:
+            variable.assign(state[variable.path])
+    network.iterations = steps

@@ -354,7 +354,7 @@ class Stack(Nestable, Trainer):
                     f"Model '{self.name}' has not been built yet: its input shape is not known. "
                     "Put an `Input` in front, call `build()`, or call the model on data."
                 )
-            network = _core.Network(self._after_front(), self.dtype, "cpu", self._seed)
+            network = _core.Network(self._after_front(), self.dtype, self._device, self._seed)
             for layer in self._layers:
                 layer._plan_into(network)
             leaves = self._leaves()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -36,14 +37,17 @@ class LaminaModels(Contender):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
         _core.set_num_threads(threads)
+        self._device = os.environ.get("LAMINA_BENCH_DEVICE", "cpu")
 
     def versions(self) -> dict[str, str]:
         """lamina's and NumPy's."""
         return {"lamina": _core.__version__, **super().versions()}
 
     def kernel(self, section: str, parameters: dict[str, Any]) -> Timed | None:
-        """All of them."""
+        """All of them, on the CPU; on another device there are only whole models."""
         p = parameters
+        if self._device != "cpu":
+            return None
         match section:
             case "gemm":
                 return CoreRounds(_core.bench_gemm, p["m"], p["n"], p["k"], p["form"], p["dtype"])
@@ -85,7 +89,7 @@ class LaminaModels(Contender):
             loss: Any = lamina.losses.SparseCategoricalCrossentropy(from_logits=True)
         else:
             loss = lamina.losses.MeanSquaredError()
-        model.compile(optimizer=optimizer, loss=loss)
+        model.compile(optimizer=optimizer, loss=loss, device=self._device)
         return model
 
     def fresh_model(self, work: Work) -> Callable[[], Any]:
@@ -118,6 +122,8 @@ class LaminaModels(Contender):
 
     def predict_core(self, work: Work, x: Any) -> Timed | None:
         """The planned network itself, from C++."""
+        if self._device != "cpu":
+            return None
         network = _core.Network((work.sizes[0],))
         for index, (_, units) in enumerate(work.layers):
             last = index == len(work.layers) - 1

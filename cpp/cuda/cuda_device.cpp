@@ -1,0 +1,196 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "cpu/gather/gather.h"
+#include "cpu/random/random.h"
+#include "cuda/activation/activation.h"
+#include "cuda/cuda.h"
+#include "cuda/elementwise/elementwise.h"
+#include "cuda/flat/flat.h"
+#include "cuda/gather/gather.h"
+#include "cuda/gemm/gemm.h"
+#include "cuda/loss/loss.h"
+#include "cuda/memory.h"
+#include "cuda/metric/metric.h"
+#include "cuda/normalization/normalization.h"
+#include "cuda/optimizer/optimizer.h"
+#include "cuda/penalty/penalty.h"
+#include "cuda/random/random.h"
+#include "cuda/rearrange/rearrange.h"
+#include "cuda/recording.h"
+#include "cuda/reduce/reduce.h"
+#include "cuda/runtime.h"
+
+namespace lamina::cuda {
+
+namespace {
+
+/// Each call goes to its room. What is asked of users' arrays, which are the host's, the CPU's rooms answer.
+class CudaDevice final : public Device {
+ public:
+  std::string_view name() const override { return runtime::name(); }
+
+  void* allocate(std::size_t bytes) override { return cuda::allocate(bytes); }
+  void release(void* memory) noexcept override { cuda::release(memory); }
+  void fill_zero(void* to, std::size_t bytes) override { runtime::fill_zero(to, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override { runtime::copy(to, from, bytes); }
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override {
+    runtime::copy_from_host(to, from, bytes);
+  }
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override {
+    runtime::copy_to_host(to, from, bytes);
+  }
+  void synchronize() override { runtime::synchronize(); }
+
+  int concurrency(double, std::int64_t) override { return 1; }
+  void run_concurrently(int n, const std::function<void(int)>& run) override {
+    for (int i = 0; i < n; ++i) run(i);
+  }
+
+  void gemm(const GemmArguments& a) override { cuda::gemm(a); }
+  void activate(DType dtype, const Activation& f, std::int64_t rows, std::int64_t columns, const void* x,
+                void* y) override {
+    cuda::activate(dtype, f, rows, columns, x, y);
+  }
+  void activate_backward(DType dtype, const Activation& f, std::int64_t rows, std::int64_t columns,
+                         const void* saved, const void* dy, void* dx) override {
+    cuda::activate_backward(dtype, f, rows, columns, saved, dy, dx);
+  }
+  void column_sums(DType dtype, std::int64_t rows, std::int64_t columns, const void* x, void* out) override {
+    cuda::column_sums(dtype, rows, columns, x, out);
+  }
+  void row_sums(DType dtype, std::int64_t rows, std::int64_t columns, const void* x, void* out) override {
+    cuda::row_sums(dtype, rows, columns, x, out);
+  }
+  double loss(const LossArguments& a) override {
+    const RecordedNumbers* recorded = recorded_numbers();
+    return recorded == nullptr ? cuda::loss(a) : cuda::loss(a, recorded->loss_total, true);
+  }
+  double loss_count(const LossArguments& a, bool weighted) override { return cuda::loss_count(a, weighted); }
+  void add_metric(const MetricArguments& a, double* state) override {
+    const RecordedNumbers* recorded = recorded_numbers();
+    if (recorded == nullptr) return cuda::add_metric(a, state);
+    const std::int64_t place = state - recorded->host_states;
+    if (!is_mean(*a.metric) || a.skip_missing || place < 0 || place >= recorded->state_size) {
+      throw runtime::CannotRecord();
+    }
+    add_mean_on_device(a, recorded->states + place);
+  }
+  void update(const UpdateArguments& a) override {
+    const RecordedNumbers* recorded = recorded_numbers();
+    if (recorded == nullptr) return cuda::update(a);
+    if (a.kind > OptimizerKind::adam || a.treatment != nullptr) throw runtime::CannotRecord();
+    cuda::update(a, recorded->rate);
+  }
+  void flat(const FlatArguments& a) override { cuda::flat(a); }
+  double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
+    return cuda::dot(dtype, n, x, y);
+  }
+  double largest_magnitude(DType dtype, std::int64_t n, const void* x) override {
+    return cuda::largest_magnitude(dtype, n, x);
+  }
+  bool all_finite(DType dtype, std::int64_t n, const void* x) override {
+    return cuda::all_finite(dtype, n, x);
+  }
+  void normalize_columns(const ColumnNormalization& a) override { cuda::normalize_columns(a); }
+  void normalize_columns_backward(const ColumnNormalization& a) override {
+    cuda::normalize_columns_backward(a);
+  }
+  void normalize_rows(const RowNormalization& a) override { cuda::normalize_rows(a); }
+  void normalize_rows_backward(const RowNormalization& a) override { cuda::normalize_rows_backward(a); }
+  void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current,
+                    void* moving) override {
+    cuda::blend_moving(dtype, n, momentum, current, moving);
+  }
+  void combine(const CombineArguments& a) override { cuda::combine(a); }
+  void rescale(const RescaleArguments& a) override { cuda::rescale(a); }
+  void prelu(const PreluArguments& a) override { cuda::prelu(a); }
+  void prelu_backward(const PreluArguments& a) override { cuda::prelu_backward(a); }
+  void rearrange(const RearrangeArguments& a) override { cuda::rearrange(a); }
+  void take_rows(const TableArguments& a) override { cuda::take_rows(a); }
+  void scatter_rows(const TableArguments& a) override { cuda::scatter_rows(a); }
+  double penalty(const PenaltyArguments& a) override { return cuda::penalty(a); }
+  void constrain(const ConstraintArguments& a) override { cuda::constrain(a); }
+  void random(const RandomArguments& a) override { cuda::random(a, recorded_step()); }
+  void dropout(const DropoutArguments& a) override { cuda::dropout(a, recorded_step()); }
+
+  std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void()>& step) override {
+    return cuda::record(a, step);
+  }
+  void gather_resident(std::int64_t rows, std::int64_t row_bytes, const void* from, const std::int64_t* order,
+                       void* to) override {
+    const RecordedNumbers* recorded = recorded_numbers();
+    if (recorded == nullptr) throw StateError("[cuda] gather_resident() belongs to a recording");
+    cuda::gather_resident(rows, row_bytes, from, order, recorded->first, to);
+  }
+  std::size_t resident_bytes() override {
+    // Half of what is free leaves room for activations; within a limit, what it leaves.
+    std::size_t free = 0, total = 0;
+    runtime::memory(&free, &total);
+    const MemoryStatistics memory = memory_statistics();
+    if (memory.limit != 0) free = std::min(free, memory.limit - std::min(memory.limit, memory.reserved));
+    return free / 2;
+  }
+
+  void gather(const GatherArguments& a) override { cuda::gather(a); }
+  void gather_labels(const GatherArguments& a) override { cuda::gather_labels(a); }
+  std::int64_t find_bad_label(const ArrayView& source, const LabelRule& rule) override {
+    return cpu::find_bad_label(source, rule);
+  }
+  bool has_nan(const ArrayView& source) override { return cpu::has_nan(source); }
+  void permutation(std::int64_t n, RandomKey key, std::int64_t* order) override {
+    cpu::permutation(n, key, order);
+  }
+
+ private:
+  static const std::uint64_t* recorded_step() {
+    const RecordedNumbers* recorded = recorded_numbers();
+    return recorded == nullptr ? nullptr : recorded->step;
+  }
+};
+
+void require() {
+  std::string why;
+  if (runtime::available(&why)) return;
+  throw StateError(text("[device] '", runtime::name(), "' cannot be used here: ", why, "."));
+}
+
+}  // namespace
+
+std::string_view name() { return runtime::name(); }
+bool available() { return runtime::available(nullptr); }
+std::string status() {
+  std::string why;
+  return runtime::available(&why) ? runtime::description() : why;
+}
+
+Device& device() {
+  require();
+  static CudaDevice the_device;
+  return the_device;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> memory_stats() {
+  require();
+  std::size_t free = 0, total = 0;
+  runtime::memory(&free, &total);
+  const MemoryStatistics s = memory_statistics();
+  return {{"allocated", s.allocated},
+          {"peak", s.peak},
+          {"reserved", s.reserved},
+          {"limit", s.limit},
+          {"free", free},
+          {"total", total},
+          {"requests", s.requests},
+          {"driver_calls", s.driver_calls}};
+}
+void set_memory_limit(std::uint64_t bytes) {
+  require();
+  limit_memory(static_cast<std::size_t>(bytes));
+}
+void empty_cache() {
+  require();
+  give_back_cache();
+}
+
+}  // namespace lamina::cuda

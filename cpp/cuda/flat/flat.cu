@@ -1,0 +1,139 @@
+#include "cpu/flat/formulas.isa.h"
+#include "cuda/flat/flat.h"
+#include "cuda/memory.h"
+#include "cuda/reduce/tree.h"
+
+namespace lamina::cuda {
+namespace {
+
+template <class T>
+struct Flat {
+  static constexpr const char* kName = "flat";
+  FlatKind kind;
+  T a, b;
+  const T *x, *y;
+  T* out;
+  LAMINA_KERNEL void operator()(std::int64_t i) const {
+    const Lane<T> p{a}, q{b}, u{x[i]}, v{y != nullptr ? y[i] : x[i]};
+    Lane<T> result = u;
+    switch (kind) {
+      case FlatKind::scale:
+        result = formulas::Scale::of(p, q, u, v);
+        break;
+      case FlatKind::divide:
+        result = formulas::Divide::of(p, q, u, v);
+        break;
+      case FlatKind::add_scaled:
+        result = formulas::AddScaled::of(p, q, u, v);
+        break;
+      case FlatKind::add_divide:
+        result = formulas::AddDivide::of(p, q, u, v);
+        break;
+      case FlatKind::blend:
+        result = formulas::Blend::of(p, q, u, v);
+        break;
+      case FlatKind::square_add:
+        result = formulas::SquareAdd::of(p, q, u, v);
+        break;
+      case FlatKind::over_root:
+        result = formulas::OverRoot::of(p, q, u, v);
+        break;
+      case FlatKind::scale_divide:
+        result = formulas::ScaleDivide::of(p, q, u, v);
+        break;
+      case FlatKind::clamp:
+        result = formulas::Clamp::of(p, q, u, v);
+        break;
+      case FlatKind::decay:
+        result = formulas::Decay::of(p, q, u, v);
+        break;
+    }
+    out[i] = result.value;
+  }
+};
+
+template <class T>
+struct Products {
+  const T *x, *y;
+  LAMINA_KERNEL Vec<T> add(Vec<T> sum, std::int64_t i, std::size_t count) const {
+    using V = Vec<T>;
+    return fma(numerics::load_some<V>(x + i, count), numerics::load_some<V>(y + i, count), sum);
+  }
+};
+
+/// The largest magnitude of each thread's elements, then of all; with `not_finite` whether 0 * x is NaN
+/// for one of them, as 1.
+template <class T>
+struct Extreme {
+  static constexpr const char* kName = "largest";
+  static constexpr int kThreads = 256;
+  struct Shared {
+    T of[kThreads];
+  };
+  struct Registers {};
+  struct Memory {};
+  std::int64_t n;
+  const T* x;
+  bool not_finite;
+  T* to;
+  LAMINA_KERNEL void operator()(Block<Extreme>& block) const {
+    block.each([&](int thread, Registers&, Memory&) {
+      T largest = T(0);
+      for (std::int64_t i = thread; i < n; i += kThreads) {
+        const Lane<T> v{x[i]};
+        const T zero = T(0) * v.value;
+        const T candidate = not_finite ? (zero == T(0) ? T(0) : T(1)) : abs(v).value;
+        largest = candidate > largest ? candidate : largest;
+      }
+      block.shared.of[thread] = largest;
+    });
+    for (int half = kThreads / 2; half > 0; half /= 2) {
+      block.each([&](int thread, Registers&, Memory&) {
+        if (thread >= half) return;
+        const T other = block.shared.of[thread + half];
+        if (other > block.shared.of[thread]) block.shared.of[thread] = other;
+      });
+    }
+    block.each([&](int thread, Registers&, Memory&) {
+      if (thread == 0) *to = block.shared.of[0];
+    });
+  }
+};
+
+template <class T>
+double extreme(std::int64_t n, const void* x, bool not_finite) {
+  const Scratch result(sizeof(T));
+  for_each_block(1, Extreme<T>{n, in<T>(x), not_finite, result.as<T>()});
+  return static_cast<double>(read(result.as<T>()));
+}
+
+template <class T>
+void flat_as(const FlatArguments& f) {
+  for_each_item(
+      f.n, Flat<T>{f.kind, static_cast<T>(f.a), static_cast<T>(f.b), in<T>(f.x), in<T>(f.y), out<T>(f.out)});
+}
+
+template <class T>
+double dot_as(std::int64_t n, const void* x, const void* y) {
+  const Scratch result(sizeof(T));
+  along(n, Products<T>{in<T>(x), in<T>(y)}, result.as<T>());
+  return static_cast<double>(read(result.as<T>()));
+}
+
+}  // namespace
+
+void flat(const FlatArguments& f) { f.dtype == DType::float32 ? flat_as<float>(f) : flat_as<double>(f); }
+
+double dot(DType dtype, std::int64_t n, const void* x, const void* y) {
+  return dtype == DType::float32 ? dot_as<float>(n, x, y) : dot_as<double>(n, x, y);
+}
+
+double largest_magnitude(DType dtype, std::int64_t n, const void* x) {
+  return dtype == DType::float32 ? extreme<float>(n, x, false) : extreme<double>(n, x, false);
+}
+
+bool all_finite(DType dtype, std::int64_t n, const void* x) {
+  return (dtype == DType::float32 ? extreme<float>(n, x, true) : extreme<double>(n, x, true)) == 0.0;
+}
+
+}  // namespace lamina::cuda
