@@ -93,6 +93,77 @@ def test_training_has_the_cpus_bits(device: str, case: str) -> None:
     assert all(same(a, b) for a, b in zip(cpu.get_weights(), gpu.get_weights(), strict=True))
 
 
+def layers_case(name: str) -> tuple:
+    layers, orthogonal = lamina.layers, lamina.regularizers.OrthogonalRegularizer(0.1)
+    return {
+        "spectral": (layers.SpectralNormalization(layers.Dense(9, "tanh")),),
+        "einsum": (
+            layers.Reshape((4, 4)),
+            layers.EinsumDense("abc,cde->adbe", (2, 4, 3), bias_axes="e", activation="tanh"),
+            layers.Flatten(),
+        ),
+        "orthogonal": (layers.Dense(9, kernel_regularizer=orthogonal),),
+        "two axes": (layers.Reshape((4, 4)), layers.LayerNormalization((1, 2)), layers.Flatten()),
+    }[name]
+
+
+@on_gpu
+@pytest.mark.parametrize("case", ["spectral", "einsum", "orthogonal", "two axes"])
+def test_layers_of_several_calls_have_the_cpus_bits(device: str, case: str) -> None:
+    cpu, history, answers = train("cpu", extra=layers_case(case))
+    gpu, same_history, same_answers = train(device, extra=layers_case(case))
+    assert history == same_history
+    assert same(answers, same_answers)
+    assert all(same(a, b) for a, b in zip(cpu.get_weights(), gpu.get_weights(), strict=True))
+
+
+@on_gpu
+@pytest.mark.parametrize("case", ["circle", "generalized", "focal", "schedule-free", "ignored"])
+def test_losses_and_rules_have_the_cpus_bits(device: str, case: str) -> None:
+    def result(name: str) -> list[np.ndarray]:
+        x, y = data(150)
+        losses, model = lamina.losses, model_of()
+        loss, metric, optimizer = "sparse_categorical_crossentropy", "accuracy", "adam"
+        if case == "circle":
+            loss = losses.Circle(9.0)
+        if case == "generalized":
+            loss = losses.CategoricalGeneralizedCrossEntropy(0.7)
+        if case == "focal":
+            loss, y = losses.CategoricalFocalCrossentropy([0.2, 0.5, 1.0]), np.eye(3)[y]
+        if case == "schedule-free":
+            optimizer = lamina.optimizers.ScheduleFreeAdamW(0.01, warmup_steps=3)
+        if case == "ignored":  # a metric whose rows do not all count, where the loss's do
+            metric = lamina.metrics.SparseCategoricalCrossentropy(ignore_class=1)
+        model.compile(optimizer, loss, metrics=[metric], device=name)
+        history = model.fit(x, y, batch_size=40, epochs=2, verbose=0).history
+        found = [np.asarray(values) for _, values in sorted(history.items())]
+        return [*found, *model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
+
+    assert all(same(a, b) for a, b in zip(result("cpu"), result(device), strict=True))
+
+
+@on_gpu
+@pytest.mark.parametrize("second", ["cpu", "same"])
+def test_models_that_share_layers(device: str, second: str) -> None:
+    def result(*names: str) -> list[np.ndarray]:
+        x, y = data()
+        one = model_of()
+        two = lamina.Sequential([*one.layers[:-1], lamina.layers.Dense(3, "softmax")])
+        for model, name in zip((one, two), names, strict=True):
+            model.compile("adam", "sparse_categorical_crossentropy", device=name)
+        for _ in range(2):
+            for model in (one, two):
+                model.fit(x, y, batch_size=15, verbose=0, shuffle=False)
+        return [
+            *one.get_weights(),
+            *two.get_weights(),
+            *(m.predict(x, verbose=0) for m in (one, two)),
+        ]
+
+    on = result(device, device if second == "same" else second)
+    assert all(same(a, b) for a, b in zip(result("cpu", "cpu"), on, strict=True))
+
+
 @on_gpu
 def test_a_scope_chooses_and_compile_overrules(device: str) -> None:
     with lamina.device(device) as scope:

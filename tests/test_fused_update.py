@@ -66,7 +66,8 @@ def test_every_rule_has_the_same_bits(name: str) -> None:
     assert_same(fused, apart)
     assert other._plan().get_gradient(0) is not None
     needs_all = ("nadam", "lamb", "clipped by norm", "accumulating")
-    assert (model._plan().get_gradient(0) is None) == (name not in needs_all)
+    fuses = model.device == "cpu" and name not in needs_all
+    assert (model._plan().get_gradient(0) is None) == fuses
     assert model._plan().get_gradient(1) is not None
 
 

@@ -9,6 +9,7 @@ set(LAMINA_CUDA_KERNELS
   cuda/flat/flat.cu
   cuda/gather/gather.cu
   cuda/gemm/gemm.cu
+  cuda/loss/circle.cu
   cuda/loss/loss.cu
   cuda/metric/metric.cu
   cuda/normalization/normalization.cu

@@ -108,6 +108,16 @@ class Numbers {
       values.push_back(static_cast<T>(engine_() % static_cast<std::uint32_t>(below)));
     return Array::of(values);
   }
+  /// Class indices; with `missing`, some are kMissingLabel.
+  Array labels(std::int64_t n, std::int64_t classes, bool missing) {
+    std::vector<std::int32_t> values;
+    for (std::int64_t i = 0; i < n; ++i) {
+      values.push_back(missing && engine_() % 7 == 0
+                           ? kMissingLabel
+                           : static_cast<std::int32_t>(engine_() % static_cast<std::uint32_t>(classes)));
+    }
+    return Array::of(values);
+  }
 
  private:
   std::mt19937 engine_;

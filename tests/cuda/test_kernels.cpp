@@ -1,4 +1,6 @@
 // Every other call of the device, against the CPU, bit for bit.
+#include <algorithm>
+
 #include "both.h"
 #include "device/names.h"
 
@@ -61,7 +63,7 @@ void activations() {
 template <class T>
 void reductions() {
   Numbers numbers(2);
-  for (const std::int64_t rows : {0, 1, 63, 64, 65, 128, 129, 700}) {
+  for (const std::int64_t rows : {0, 1, 64, 127, 128, 129, 256, 257, 1100}) {
     for (const std::int64_t columns : {1, 5, 16, 33, 130}) {
       check_same(text("sums ", rows, " x ", columns),
                  {numbers.array<T>(rows * columns, -2, 2, columns == 5), numbers.array<T>(columns),
@@ -89,12 +91,14 @@ void reductions() {
 template <class T>
 void losses() {
   Numbers numbers(3);
-  for (int kind = 0; kind <= static_cast<int>(LossKind::tversky); ++kind) {
-    for (const auto& [rows, columns] : {std::pair{1, 1}, {70, 1}, {3, 7}, {130, 16}, {2, 40}, {1, 5000}}) {
+  for (int kind = 0; kind <= static_cast<int>(LossKind::circle); ++kind) {
+    for (const auto& [rows, columns] :
+         {std::pair{1, 1}, {150, 1}, {3, 7}, {130, 16}, {2, 40}, {1, 5000}, {0, 3}}) {
       for (int variant = 0; variant < 6; ++variant) {
         LossArguments l;
         l.dtype = kDType<T>;
         l.loss.kind = static_cast<LossKind>(kind);
+        const bool labels = takes_labels(l.loss.kind);
         const bool sparse = l.loss.kind == LossKind::sparse_categorical_crossentropy;
         const bool crossentropy = l.loss.kind == LossKind::binary_crossentropy || sparse ||
                                   l.loss.kind == LossKind::categorical_crossentropy ||
@@ -108,31 +112,47 @@ void losses() {
         if (variant == 2) l.loss.label_smoothing = 0.1;
         if (variant == 4 && overlap) l.loss.whole_batch = true;
         l.skip_missing = variant == 5 && !sparse;
+        std::vector<double> alphas;
+        if ((variant == 2 || variant == 3) && l.loss.kind == LossKind::categorical_focal_crossentropy) {
+          for (int j = 0; j < columns; ++j) alphas.push_back(0.25 * (j % 5));
+          l.loss.alphas = alphas.data();
+          l.loss.classes = columns;
+        }
+        if (variant == 2) l.loss.exponent = 0.7, l.loss.remove_diagonal = false;
+        if (variant == 3 && l.loss.kind == LossKind::circle) l.loss.gamma = 12.0;
         if (variant == 5 && sparse) l.loss.ignores_class = true;
         l.loss.class_balancing = variant == 3;
         l.rows = rows;
         l.columns = columns;
-        l.scale = 1.0 / rows;
+        l.scale = rows > 0 ? 1.0 / rows : 1.0;
         const std::int64_t n = rows * columns;
         Array target = numbers.array<T>(n, 0.0, 1.0, l.skip_missing);
         if (variant == 1) target = numbers.whole<T>(n, 2);
-        const bool weighted = variant >= 3, in_place = variant == 3 && l.form != PredictionForm::values;
-        check_same(
-            text("loss ", name_of(l.loss.kind), " ", rows, " x ", columns, " variant ", variant),
-            {numbers.array<T>(n, crossentropy && l.form == PredictionForm::values ? 0.0 : -3.0, 1.0),
-             sparse ? numbers.whole<std::int32_t>(rows, columns) : target, numbers.array<T>(rows, 0.0, 2.0),
-             numbers.array<T>(n), numbers.array<T>(rows), numbers.array<T>(n)},
-            [&](Device& on, const Pointers& p) {
-              LossArguments a = l;
-              a.prediction = p[0];
-              a.target = p[1];
-              a.weights = weighted ? p[2] : nullptr;
-              a.gradient = in_place ? p[0] : variant == 4 ? nullptr : p[3];
-              a.row_losses = variant % 2 == 0 ? p[4] : nullptr;
-              if (a.form == PredictionForm::logits_of_activation) a.output = p[5];
-              const double total = on.loss(a);
-              return Results{total, on.loss_count(a, false), on.loss_count(a, true)};
-            });
+        if (labels) target = numbers.labels(rows, std::min(columns, 7), variant == 5 && !sparse);
+        const bool weighted = variant >= 3;
+        const bool in_place = variant == 3 && (l.form != PredictionForm::values || (labels && !sparse));
+        const bool probabilities = l.loss.kind == LossKind::categorical_generalized_cross_entropy ||
+                                   (crossentropy && l.form == PredictionForm::values);
+        const bool vectors = l.loss.kind == LossKind::circle;
+        check_same(text("loss ", name_of(l.loss.kind), " ", rows, " x ", columns, " variant ", variant),
+                   {numbers.array<T>(n,
+                                     probabilities ? 0.0
+                                     : vectors     ? -0.5
+                                                   : -3.0,
+                                     vectors ? 0.5 : 1.0),
+                    target, numbers.array<T>(rows, 0.0, 2.0), numbers.array<T>(n), numbers.array<T>(rows),
+                    numbers.array<T>(n)},
+                   [&](Device& on, const Pointers& p) {
+                     LossArguments a = l;
+                     a.prediction = p[0];
+                     a.target = p[1];
+                     a.weights = weighted ? p[2] : nullptr;
+                     a.gradient = in_place ? p[0] : variant == 4 ? nullptr : p[3];
+                     a.row_losses = variant % 2 == 0 ? p[4] : nullptr;
+                     if (a.form == PredictionForm::logits_of_activation) a.output = p[5];
+                     const double total = on.loss(a);
+                     return Results{total, on.loss_count(a, false), on.loss_count(a, true)};
+                   });
       }
     }
   }
@@ -143,10 +163,13 @@ void metrics() {
   Numbers numbers(4);
   for (int kind = 0; kind <= static_cast<int>(MetricKind::r2); ++kind) {
     for (const auto& [rows, columns] : {std::pair{1, 1}, {70, 3}, {130, 20}, {3, 5000}}) {
-      for (int variant = 0; variant < 4; ++variant) {
+      for (int variant = 0; variant < 6; ++variant) {
         MetricSpecification m;
         m.kind = static_cast<MetricKind>(kind);
-        m.loss.kind = LossKind::huber;
+        m.loss.kind = variant < 4    ? LossKind::huber
+                      : variant == 4 ? LossKind::circle
+                                     : LossKind::categorical_generalized_cross_entropy;
+        if (variant >= 4 && m.kind != MetricKind::loss) continue;
         m.k = 2;
         m.thresholds = {0.25, 0.5, 0.75};
         m.classes = 3;
@@ -167,7 +190,7 @@ void metrics() {
                      a.columns = columns;
                      a.prediction = p[0];
                      a.target = p[1];
-                     a.weights = variant == 2 ? p[2] : nullptr;
+                     a.weights = variant == 2 || variant == 4 ? p[2] : nullptr;
                      a.skip_missing = missing;
                      Results state(static_cast<std::size_t>(state_size(m, columns)), 0.5);
                      on.add_metric(a, state.data());
@@ -224,7 +247,7 @@ void updates() {
 template <class T>
 void normalizations() {
   Numbers numbers(6);
-  for (const auto& [rows, columns] : {std::pair{1, 1}, {64, 5}, {65, 17}, {200, 40}, {2, 4200}}) {
+  for (const auto& [rows, columns] : {std::pair{1, 1}, {128, 5}, {129, 17}, {300, 40}, {2, 4200}}) {
     const std::int64_t n = rows * columns;
     for (int variant = 0; variant < 4; ++variant) {
       const bool batch = variant < 2;

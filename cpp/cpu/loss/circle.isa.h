@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "cpu/loss/factors.isa.h"
 #include "cpu/loss/kernels.h"
@@ -15,8 +16,15 @@ namespace {
 
 using namespace lamina::numerics;
 
+/// The largest lane; NaN if there is one.
 template <class V>
-typename V::Scalar circle_row(const CircleRow<typename V::Scalar>& a) {
+LAMINA_INLINE typename V::Scalar largest_or_nan(V v) {
+  const auto largest = reduce_max(v);
+  return any(v != v) ? std::numeric_limits<typename V::Scalar>::quiet_NaN() : largest;
+}
+
+template <class V>
+LAMINA_HOST_DEVICE typename V::Scalar circle_row(const CircleRow<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const T low = static_cast<T>(-kUnbounded);
   const V zero = V::splat(0), one = V::splat(1), nobody = V::splat(low);
@@ -37,17 +45,13 @@ typename V::Scalar circle_row(const CircleRow<typename V::Scalar>& a) {
     const V near = -((gamma * (margin + d)) * (margin - d)), far = (gamma * relaxed) * (inner - d);
     return Pairs{d, select(which == one, near, nobody), select(which == V::splat(2), far, nobody), relaxed};
   };
-  T most_near = low, most_far = low;
+  V nearest = nobody, farthest = nobody;
   for_each_vector<V>(a.rows, [&](std::size_t i, std::size_t count) {
-    const Pairs p = pairs(i, count);
-    T near[V::lanes], far[V::lanes];
-    p.near.store(near);
-    p.far.store(far);
-    for (std::size_t k = 0; k < count; ++k) {
-      most_near = near[k] > most_near || near[k] != near[k] ? near[k] : most_near;
-      most_far = far[k] > most_far || far[k] != far[k] ? far[k] : most_far;
-    }
+    const Pairs p = pairs(i, count);  // in the lanes behind `count` nobody
+    nearest = select((p.near > nearest) | (p.near != p.near), p.near, nearest);
+    farthest = select((p.far > farthest) | (p.far != p.far), p.far, farthest);
   });
+  const T most_near = largest_or_nan(nearest), most_far = largest_or_nan(farthest);
   if (most_near == low || most_far == low || a.labels[a.row] < 0) {
     for_each_vector<V>(a.rows,
                        [&](std::size_t i, std::size_t count) { store_some(zero, a.similarity + i, count); });
@@ -71,9 +75,7 @@ typename V::Scalar circle_row(const CircleRow<typename V::Scalar>& a) {
     const V w = slope * (near + far);
     store_some(select(p.distance > zero, -w, zero), a.similarity + i, count);
   });
-  T loss[V::lanes];
-  softplus(both).store(loss);
-  return loss[0];
+  return reduce_max(softplus(both));  // the same in all lanes
 }
 
 }  // namespace

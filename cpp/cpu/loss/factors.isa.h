@@ -23,11 +23,15 @@ using namespace lamina::numerics;
 #define LAMINA_NOINLINE __attribute__((noinline))
 #endif
 
+/// Whether the lanes of V are threads: each has arrays of its own, and sees there only what it stored itself.
+template <class V>
+inline constexpr bool kLanesAreThreads = requires { V::meet(); };
+
 /// Where the lanes of V are threads: all have come this far, and see what the others wrote. Needed where
 /// one number is read that another lane writes next.
 template <class V>
 LAMINA_INLINE void meet() {
-  if constexpr (requires { V::meet(); }) V::meet();
+  if constexpr (kLanesAreThreads<V>) V::meet();
 }
 
 /// Probabilities are kept this far from 0 and 1.

@@ -42,7 +42,9 @@ LAMINA_HOST_DEVICE void whole_rows(const LossRows<typename V::Scalar>& a) {
     default:
       return overlap<V>(a);
   }
-  if (some_do_not_count(a)) clear_uncounted(a);
+  if (!some_do_not_count(a)) return;
+  meet<V>();
+  clear_uncounted(a);
 }
 
 template <class V>

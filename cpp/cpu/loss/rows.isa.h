@@ -78,24 +78,32 @@ LAMINA_HOST_DEVICE void categorical_focal(const LossRows<typename V::Scalar>& a)
 
 /// The generalized cross entropy: the powers of a chunk's rows are taken side by side.
 template <class V>
-void generalized(const LossRows<typename V::Scalar>& a) {
+LAMINA_HOST_DEVICE void generalized(const LossRows<typename V::Scalar>& a) {
   using T = typename V::Scalar;
   const std::size_t columns = a.columns;
   T chosen[kRowChunk], slopes[kRowChunk];
   for (std::size_t r = 0; r < a.rows; ++r) chosen[r] = a.prediction[r * columns + label_of(a, r)];
+  meet<V>();
   const V q = V::splat(static_cast<T>(a.loss.exponent)), one = V::splat(1);
   const V least = V::splat(static_cast<T>(kClip)), lower = V::splat(static_cast<T>(a.loss.exponent - 1.0));
+  const auto slope = [&](V p) { return -pow(lane_max(least, p), lower); };
   for_each_vector<V>(a.rows, [&](std::size_t r, std::size_t count) {
     const V p = load_some<V>(chosen + r, count), loss = (one - pow(p, q)) / q;
     store_some(a.weights ? load_some<V>(a.weights + r, count) * loss : loss, a.row_losses + r, count);
-    store_some(-pow(lane_max(least, p), lower), slopes + r, count);
+    store_some(slope(p), slopes + r, count);
   });
   if (!a.gradient) return;
   for (std::size_t r = 0; r < a.rows; ++r) {
     T* gradient = a.gradient + r * columns;
     for_each_vector<V>(
         columns, [&](std::size_t i, std::size_t count) { store_some(V::splat(0), gradient + i, count); });
-    gradient[label_of(a, r)] = factor(a, r, 1.0) * slopes[r];
+    T own;
+    if constexpr (kLanesAreThreads<V>) {
+      own = reduce_max(slope(V::splat(chosen[r])));  // what another lane has in its `slopes`
+    } else {
+      own = slopes[r];
+    }
+    gradient[label_of(a, r)] = factor(a, r, 1.0) * own;
   }
 }
 

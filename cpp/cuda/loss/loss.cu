@@ -1,4 +1,5 @@
 #include "cpu/loss/kinds.isa.h"
+#include "cuda/loss/circle.h"
 #include "cuda/loss/loss.h"
 #include "cuda/memory.h"
 #include "cuda/reduce/tree.h"
@@ -87,7 +88,7 @@ bool is_hinge(LossKind kind) { return kind == LossKind::hinge || kind == LossKin
 
 template <class T>
 LossRows<T> rows_of(const LossArguments& a) {
-  const bool sparse = a.loss.kind == LossKind::sparse_categorical_crossentropy;
+  const bool sparse = takes_labels(a.loss.kind);
   LossRows<T> all{};
   all.loss = a.loss;
   all.logits = a.form != PredictionForm::values;
@@ -114,8 +115,15 @@ void run_rows(const LossArguments& a, const LossRows<T>& all) {
     runtime::fill_zero(not_binary, sizeof(int));
     for_each_item(a.rows * a.columns, FindOther<T>{all.target, not_binary});
   }
+  LossRows<T> rows = all;
+  const std::size_t list = a.loss.alphas != nullptr ? static_cast<std::size_t>(a.loss.classes) : 0;
+  const Scratch alphas(list * sizeof(double));  // the caller's are the host's
+  if (list > 0) {
+    runtime::copy_from_host(alphas.as<double>(), a.loss.alphas, list * sizeof(double));
+    rows.loss.alphas = alphas.as<double>();
+  }
   const std::int64_t each = a.columns == 1 ? Vec<T>::lanes : 1;  // rows of one element lie side by side
-  for_each_group<T>(pieces_of(a.rows, each), Rows<T>{all, a.rows, each, not_binary});
+  for_each_group<T>(pieces_of(a.rows, each), Rows<T>{rows, a.rows, each, not_binary});
 }
 
 /// The loss of the batch as one row, to `value`; not multiplied by `weights` but by their sum.
@@ -204,15 +212,22 @@ double counted_rows(const LossArguments& a, bool by_weight) {
 }  // namespace
 
 double loss(const LossArguments& a, double* to, bool adds) {
+  if (a.loss.kind == LossKind::circle) return circle_loss(a, to, adds);
   return a.dtype == DType::float32 ? total_loss<float>(a, to, adds) : total_loss<double>(a, to, adds);
 }
 
 double weighted_row_losses(const LossArguments& a, const void* weights, double* to, bool adds) {
+  if (a.loss.kind == LossKind::circle) {
+    LossArguments all = a;
+    all.weights = weights;
+    return circle_loss(all, to, adds);
+  }
   return a.dtype == DType::float32 ? weighted_losses<float>(a, in<float>(weights), to, adds)
                                    : weighted_losses<double>(a, in<double>(weights), to, adds);
 }
 
 double loss_count(const LossArguments& a, bool weighted) {
+  if (a.loss.kind == LossKind::circle) return circle_count(a, weighted);
   return a.dtype == DType::float32 ? counted_rows<float>(a, weighted) : counted_rows<double>(a, weighted);
 }
 

@@ -138,6 +138,8 @@ void mean_on_device(const MetricArguments& a, double* state) {
   const T* weights = in<T>(a.weights);
   LossSpecification specification;
   if (is_loss(*a.metric, specification)) {
+    // How many rows count is not known without reading them.
+    if (specification.ignores_class || specification.kind == LossKind::circle) throw runtime::CannotRecord();
     weighted_row_losses(loss_arguments(a, specification), a.weights, state, true);
   } else {
     const Scratch values(static_cast<std::size_t>(a.rows) * sizeof(double));

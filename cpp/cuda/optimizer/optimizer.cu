@@ -1,3 +1,5 @@
+#include <stdexcept>
+
 #include "cpu/flat/formulas.isa.h"
 #include "cpu/optimizer/rules.isa.h"
 #include "cpu/optimizer/steps.isa.h"
@@ -182,14 +184,18 @@ void update_as(const UpdateArguments& u, const void* rate) {
       return run<Listed<formulas::Adamax>::template Of, T>(u, list, rate);
     case OptimizerKind::nadam:
       return run<Listed<formulas::Nadam>::template Of, T>(u, list, rate);
+    case OptimizerKind::schedule_free:
+      return run<Listed<formulas::ScheduleFree>::template Of, T>(u, list, rate);
     case OptimizerKind::ftrl:
       return run<Listed<formulas::RootFtrl>::template Of, T>(u, list, rate);
     case OptimizerKind::ftrl_power:
       return run<Listed<formulas::PowerFtrl>::template Of, T>(u, list, rate);
     case OptimizerKind::lion:
       return run<Listed<formulas::Lion>::template Of, T>(u, list, rate);
-    default:
+    case OptimizerKind::lamb:
       return run<Listed<formulas::Lamb>::template Of, T>(u, list, rate);
+    default:
+      throw std::logic_error("update() takes no such rule");
   }
 }
 
