@@ -1,4 +1,5 @@
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "core/error.h"
@@ -124,6 +125,8 @@ static_assert(sizeof(Numbers) % sizeof(double) == 0);
 const RecordedNumbers* recorded_numbers() { return recorded; }
 
 std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void()>& step) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard guard(one_at_a_time);
   auto graph = std::make_unique<Graph>(a);
   if (!graph->record(a, step)) return nullptr;
   return graph;

@@ -238,10 +238,11 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
     recorded->read(&loss_total_, metric_state_.data());
     loss_count_ += static_cast<double>(runs * batch_size * positions());
     batch_.leave();
+    shared_.changed();
   };
   try {
-    constexpr std::int64_t ahead = 64;  // how far the host may run ahead: Ctrl-C waits for as many
-    while (runs < steps) {
+    constexpr std::int64_t ahead = 64;        // how far the host may run ahead: Ctrl-C waits for as many
+    while (runs < steps && !shared_.any()) {  // another thread may give others a share meanwhile
       {
         const std::unique_lock lock(parameters_lock_);
         network.values();  // copies of them are out of date
@@ -260,7 +261,7 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
     throw;
   }
   take_over();
-  return steps * batch_size;
+  return runs * batch_size;
 }
 
 void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,

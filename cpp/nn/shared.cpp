@@ -23,8 +23,12 @@ void SharedParameter::leave(Sequential& model) {
   if (newest_ != &model) return;
   newest_ = nullptr;
   if (members_.empty()) return;
-  left_.resize(model.parameter_bytes(index));
-  model.read(model.network.values(), index, left_.data());
+  try {
+    left_.resize(model.parameter_bytes(index));
+    model.read(model.network.values(), index, left_.data());
+  } catch (...) {  // a device that fails: the others keep what they have
+    left_.clear();
+  }
 }
 
 std::uint64_t SharedParameter::changed(Sequential& model) {

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "cpu/loss/factors.isa.h"
 #include "cpu/loss/kernels.h"
@@ -19,8 +18,7 @@ using namespace lamina::numerics;
 /// The largest lane; NaN if there is one.
 template <class V>
 LAMINA_INLINE typename V::Scalar largest_or_nan(V v) {
-  const auto largest = reduce_max(v);
-  return any(v != v) ? std::numeric_limits<typename V::Scalar>::quiet_NaN() : largest;
+  return any(v != v) ? reduce_add(v) : reduce_max(v);
 }
 
 template <class V>
