@@ -242,14 +242,14 @@ std::int64_t Network::widest_output() const {
 }
 
 std::int64_t Network::rows_a_block() const {
-  // Small enough that a block's activations stay near, large enough that reading the weights again for
-  // each block costs little.
   // Another device has its own caches, and wants rows enough for all of its processors.
   if (!device_.is_host()) {
     constexpr std::int64_t bytes = 64 << 20;
     return std::clamp<std::int64_t>(bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_))),
                                     256, 65536);
   }
+  // Small enough that a block's activations stay near, large enough that reading the weights again for
+  // each block costs little.
   constexpr std::int64_t cache_bytes = 128 * 1024;
   const std::int64_t rows = cache_bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_)));
   return std::clamp<std::int64_t>(rows / 64 * 64, 256, 1024);

@@ -1,4 +1,7 @@
 #include "cuda/gemm/gemm.h"
+
+#include <stdexcept>
+
 #include "cuda/gemm/tile.h"
 #include "cuda/memory.h"
 
@@ -104,6 +107,9 @@ GemmTuning& gemm_tuning() {
   return tuning;
 }
 
-void gemm(const GemmArguments& g) { g.dtype == DType::float32 ? gemm_as<float>(g) : gemm_as<double>(g); }
+void gemm(const GemmArguments& g) {
+  if (g.update != nullptr) throw std::logic_error("this device fuses no updates");
+  g.dtype == DType::float32 ? gemm_as<float>(g) : gemm_as<double>(g);
+}
 
 }  // namespace lamina::cuda
