@@ -1,7 +1,6 @@
-#include "cuda/gemm/gemm.h"
-
 #include <stdexcept>
 
+#include "cuda/gemm/gemm.h"
 #include "cuda/gemm/tile.h"
 #include "cuda/memory.h"
 
