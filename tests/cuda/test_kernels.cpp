@@ -110,7 +110,7 @@ void losses() {
           l.form = PredictionForm::logits_of_activation;
         }
         if (variant == 2) l.loss.label_smoothing = 0.1;
-        if (variant == 4 && overlap) l.loss.whole_batch = true;
+        if (variant == 4 && overlap && rows > 0) l.loss.whole_batch = true;  // no weights are no array
         l.skip_missing = variant == 5 && !sparse;
         std::vector<double> alphas;
         if ((variant == 2 || variant == 3) && l.loss.kind == LossKind::categorical_focal_crossentropy) {
