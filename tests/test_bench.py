@@ -42,7 +42,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
         *("--quick", "--seconds", "0.002", "--rounds", "2", "--threads", "1", "--compare", "numpy"),
         *(
             "--filter",
-            "64x64x4|tanh|crossentropy 256|adam mnist|data|/rl-policy|build",
+            "64x64x4|tanh|crossentropy 256|adam mnist|data|add 4$|/rl-policy|build",
             "--json",
             str(file),
         ),

@@ -10,6 +10,7 @@ import numpy as np
 import lamina
 from lamina import _core
 from lamina.bench.contenders.contender import Contender, Loop, Timed
+from lamina.bench.contenders.tensor_calls import tensor_loop
 from lamina.bench.works import Data, Work, make_weights
 
 
@@ -62,6 +63,8 @@ class LaminaModels(Contender):
                 if p["what"] == "dropout":
                     return CoreRounds(_core.bench_dropout, p["rate"], p["rows"], p["columns"])
                 return CoreRounds(_core.bench_gather, p["rows"], p["columns"])
+            case "tensor":
+                return tensor_loop(p, lamina.ops, lamina.convert_to_tensor)
         return None
 
     def _model(self, work: Work) -> Any:
