@@ -64,7 +64,8 @@ LAMINA_INLINE V acosh(V x) {
   const V one = V::splat(1), large = constant<V>(0x1p14f, 0x1p30);
   const V t = lane_min(large, x) - one;
   const V near = log1p(t + sqrt(t * (t + V::splat(2))));
-  return select(x != x, x, select(x < large, near, log(x) + ln2<V>()));
+  const V y = select(x < large, near, log(x) + ln2<V>());
+  return select(x != x, x, select(x < one, not_a_number<V>(), y));
 }
 
 /// The inverse of tanh; infinite at -1 and 1, NaN outside. atanh(-0) = -0. Error: float 2.5, double 2.5.

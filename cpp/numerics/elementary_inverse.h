@@ -108,14 +108,14 @@ LAMINA_INLINE V atan2(V y, V x) {
   return select((x != x) | (y != y), x + y, angle);
 }
 
-/// The angle whose sine is x; NaN outside [-1, 1]. Error: float 1.6, double 1.6.
+/// The angle whose sine is x; NaN outside [-1, 1]. Error: float 1.7, double 1.7.
 template <class V>
 LAMINA_INLINE V asin(V x) {
   const V one = V::splat(1);
   return atan2(x, sqrt((one - x) * (one + x)));
 }
 
-/// The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1]. Error: float 1.6, double 1.6.
+/// The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1]. Error: float 1.7, double 1.7.
 template <class V>
 LAMINA_INLINE V acos(V x) {
   const V one = V::splat(1);
