@@ -19,5 +19,6 @@ void init_files(py::module_& m);
 void init_layers(py::module_& m);
 void init_bench(py::module_& m);
 void init_text(py::module_& m);
+void init_tensor(py::module_& m);
 
 }  // namespace lamina::bindings

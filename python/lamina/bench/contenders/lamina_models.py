@@ -11,6 +11,7 @@ import lamina
 from lamina import _core
 from lamina.bench import more_layers, parts
 from lamina.bench.contenders.contender import Contender, Loop, Timed
+from lamina.bench.contenders.tensor_calls import tensor_loop
 from lamina.bench.works import Data, Work, make_weights
 
 
@@ -67,6 +68,8 @@ class LaminaModels(Contender):
                 return Loop(parts.step(lamina, section, p["part"]))
             case more_layers.SECTION:
                 return Loop(more_layers.prepared(p["what"]))
+            case "tensor":
+                return tensor_loop(p, lamina.ops, lamina.convert_to_tensor)
         return None
 
     def _model(self, work: Work) -> Any:

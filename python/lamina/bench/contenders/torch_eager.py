@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina.bench.contenders.contender import Contender, Loop, Timed, load
 from lamina.bench.contenders.plain_numpy import operands
+from lamina.bench.contenders.tensor_calls import tensor_loop
 from lamina.bench.works import Data, Work
 
 torch = load("torch")
@@ -33,6 +34,8 @@ class TorchEager(Contender):
             if parameters["kind"] == "softmax":
                 return Loop(torch.inference_mode()(lambda: function(x, dim=1)))
             return Loop(torch.inference_mode()(lambda: function(x)))
+        if section == "tensor":
+            return tensor_loop(parameters, torch, torch.from_numpy)
         return None
 
     def model(self, work: Work) -> Any:
