@@ -16,6 +16,7 @@ SECTIONS = {
     "step": "Training, one step on a batch in memory",
     "fit": "Training, one step as part of a shuffled epoch",
     "predict": "Prediction",
+    "tape": "Gradients by a tape, of a chain of small functions",
     "start": "Starting",
 }
 
@@ -228,6 +229,13 @@ def _predict_cases() -> list[Case]:
     return cases
 
 
+def _tape_cases() -> list[Case]:
+    return [
+        Case("tape", f"{links} links of 3 functions on {n}", {"links": links, "n": n}, slow=slow)
+        for links, n, slow in ((10, 16, False), (10, 100000, True))
+    ]
+
+
 def _start_cases() -> list[Case]:
     return [
         Case("start", "import, beside numpy", {"what": "import"}, slow=True),
@@ -247,5 +255,6 @@ def all_cases() -> list[Case]:
         *_data_cases(),
         *_training_cases(),
         *_predict_cases(),
+        *_tape_cases(),
         *_start_cases(),
     ]

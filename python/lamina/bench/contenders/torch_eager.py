@@ -33,7 +33,22 @@ class TorchEager(Contender):
             if parameters["kind"] == "softmax":
                 return Loop(torch.inference_mode()(lambda: function(x, dim=1)))
             return Loop(torch.inference_mode()(lambda: function(x)))
+        if section == "tape":
+            return Loop(self._chain(parameters["links"], parameters["n"]))
         return None
+
+    def _chain(self, links: int, n: int) -> Callable[[], Any]:
+        """Each link is a product, a sum and a tanh."""
+        x = torch.linspace(-1, 1, n).requires_grad_()
+        scale = torch.tensor(0.9)
+
+        def chain() -> Any:
+            y = x
+            for _ in range(links):
+                y = torch.tanh(y * scale + x)
+            return torch.autograd.grad(y.sum(), x)
+
+        return chain
 
     def model(self, work: Work) -> Any:
         """The network as nn.Sequential."""
