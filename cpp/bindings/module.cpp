@@ -48,6 +48,7 @@ PYBIND11_MODULE(_core, m) {
   init_exceptions(m);
   init_config(m);
   init_random(m);
+  init_tensor(m);
   init_functions(m);
   init_losses(m);
   init_metrics(m);

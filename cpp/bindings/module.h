@@ -18,5 +18,6 @@ void init_optimizer_state(py::module_& m);  // after init_network: more of its c
 void init_files(py::module_& m);
 void init_layers(py::module_& m);
 void init_bench(py::module_& m);
+void init_tensor(py::module_& m);
 
 }  // namespace lamina::bindings

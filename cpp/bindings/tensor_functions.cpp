@@ -1,0 +1,159 @@
+#include "bindings/tensor_functions.h"
+
+#include "bindings/tensor_arguments.h"
+#include "bindings/tensor_dlpack.h"
+
+namespace lamina::bindings {
+
+// ---- The functions behind operators and `_core.ops`. A function that records gradients takes the
+// place of the one of ops/ here, in both tables.
+
+const Operators operators = {
+    .add = ops::add,
+    .subtract = ops::subtract,
+    .multiply = ops::multiply,
+    .divide = ops::divide,
+    .floor_divide = ops::floor_divide,
+    .mod = ops::mod,
+    .power = ops::power,
+    .matmul = ops::matmul,
+    .bitwise_and = ops::bitwise_and,
+    .bitwise_or = ops::bitwise_or,
+    .bitwise_xor = ops::bitwise_xor,
+    .left_shift = ops::left_shift,
+    .right_shift = ops::right_shift,
+    .equal = ops::equal,
+    .not_equal = ops::not_equal,
+    .less = ops::less,
+    .less_equal = ops::less_equal,
+    .greater = ops::greater,
+    .greater_equal = ops::greater_equal,
+    .negative = ops::negative,
+    .positive = ops::positive,
+    .absolute = ops::absolute,
+    .invert = ops::invert,
+    .swapaxes = ops::swapaxes,
+    .get_item = get_item,
+};
+
+namespace {
+
+// Forms that Python calls.
+Tensor transpose_all(const Tensor& x) { return ops::transpose(x); }
+Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return ops::transpose(x, order); }
+Tensor squeeze_all(const Tensor& x) { return ops::squeeze(x); }
+Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return ops::squeeze(x, axes, false); }
+Tensor alias(const Tensor& x) { return x.alias(); }
+py::object shape_of_tensor(const Tensor& x) { return py::reinterpret_steal<py::object>(shape_tuple(x.shape())); }
+Tensor from_dlpack(const py::object& capsule) { return from_dlpack_capsule(capsule.ptr()); }
+Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_item(x, index.ptr()); }
+/// A Python object as a tensor of its own type, or of `type`.
+Tensor convert_any(const py::object& object) { return to_tensor(object.ptr()); }
+Tensor where_any(const Tensor& condition, const py::object& x1, const py::object& x2) {
+  const Operands operands = to_operands(x1.ptr(), x2.ptr());
+  return ops::where(condition, operands.first, operands.second);
+}
+bool shares_memory(const Tensor& x, const Tensor& y) { return &x.storage() == &y.storage(); }
+
+#define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&ops::name)>::call},
+#define LAMINA_BINARY(name) {#name, call_binary<&ops::name>},
+#define LAMINA_CALL(name) {#name, Call<&ops::name>::call}
+
+const FunctionEntry functions[] = {
+    LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY)
+    LAMINA_BINARY(logical_and) LAMINA_BINARY(logical_or) LAMINA_BINARY(logical_xor) LAMINA_BINARY(matmul)
+    LAMINA_CALL(positive),
+    LAMINA_CALL(logical_not),
+    LAMINA_CALL(cast),
+    LAMINA_CALL(copy),
+    LAMINA_CALL(contiguous),
+    {"where", Call<&where_any>::call},
+    // Reductions: x, axes, keepdims.
+    LAMINA_CALL(sum),
+    LAMINA_CALL(prod),
+    LAMINA_CALL(max),
+    LAMINA_CALL(min),
+    LAMINA_CALL(argmax),
+    LAMINA_CALL(argmin),
+    LAMINA_CALL(mean),
+    LAMINA_CALL(var),
+    LAMINA_CALL(std),
+    LAMINA_CALL(any),
+    LAMINA_CALL(all),
+    LAMINA_CALL(count_nonzero),
+    LAMINA_CALL(logsumexp),
+    // Shaping.
+    LAMINA_CALL(reshape),
+    {"transpose", Call<&transpose_all>::call},
+    {"permute", Call<&transpose_axes>::call},
+    LAMINA_CALL(swapaxes),
+    {"squeeze", Call<&squeeze_all>::call},
+    {"squeeze_axes", Call<&squeeze_axes>::call},
+    LAMINA_CALL(expand_dims),
+    LAMINA_CALL(broadcast_to),
+    LAMINA_CALL(flip),
+    LAMINA_CALL(sum_to),
+    LAMINA_CALL(concatenate),
+    LAMINA_CALL(repeat),
+    LAMINA_CALL(pad),
+    LAMINA_CALL(tril),
+    LAMINA_CALL(triu),
+    {"get_item", Call<&item_of_tensor>::call},
+    // Creation.
+    LAMINA_CALL(full_of),
+    LAMINA_CALL(zeros),
+    LAMINA_CALL(arange),
+    LAMINA_CALL(arange_integer),
+    LAMINA_CALL(linspace),
+    LAMINA_CALL(eye),
+    // Conversions.
+    {"convert", Call<&convert_any>::call},
+    {"from_dlpack", Call<&from_dlpack>::call},
+    {"alias", Call<&alias>::call},
+    {"shape", Call<&shape_of_tensor>::call},
+    {"shares_memory", Call<&shares_memory>::call},
+};
+
+py::object* dtype_objects = nullptr;  // by ElementType, for the process's life
+
+}  // namespace
+
+void add_functions(py::object& to, const FunctionEntry* entries, std::size_t count) {
+  // The definitions live as long as the functions: for ever.
+  auto* const definitions = new PyMethodDef[count];
+  for (std::size_t i = 0; i < count; ++i) {
+    definitions[i] = {entries[i].name,
+                      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entries[i].call)), METH_FASTCALL,
+                      nullptr};
+    const py::object function = py::reinterpret_steal<py::object>(PyCFunction_New(&definitions[i], nullptr));
+    if (!function) throw py::error_already_set();
+    to.attr(entries[i].name) = function;
+  }
+}
+
+PyObject* dtype_object(ElementType type) {
+  PyObject* const object = dtype_objects[static_cast<int>(type)].ptr();
+  Py_INCREF(object);
+  return object;
+}
+
+void init_tensor_functions(py::module_& m) {
+  dtype_objects = new py::object[static_cast<std::size_t>(ElementType::float64) + 1];
+  for (int i = 0; i <= static_cast<int>(ElementType::float64); ++i) {
+    dtype_objects[i] = py::str(std::string(name_of(static_cast<ElementType>(i))));
+  }
+  py::object table = py::module_::import("types").attr("SimpleNamespace")();
+  add_functions(table, functions, std::size(functions));
+  m.attr("ops") = table;
+  m.def(
+      "set_default_float", [](const std::string& name) { ops::set_default_float(ops::element_type_from_name(name)); },
+      py::arg("dtype"), "Sets the type that functions of real numbers give for integers.");
+  m.def(
+      "set_dtype_object",
+      [](const std::string& name, const py::object& object) {
+        dtype_objects[static_cast<int>(ops::element_type_from_name(name))] = object;
+      },
+      py::arg("name"), py::arg("object"), "Sets what Tensor.dtype gives for a type.");
+}
+
+}  // namespace lamina::bindings
