@@ -3,11 +3,21 @@
 import numpy as np
 
 import lamina
-from lamina import ops
+from lamina import _core
+
+core = _core.ops
+
+
+def total(x):
+    return core.sum(x, None, False)
+
+
+def average(x):
+    return core.mean(x, None, False)
 
 
 def tensors(arrays):
-    return [ops.convert_to_tensor(np.asarray(a, np.float64)) for a in arrays]
+    return [core.convert(np.asarray(a, np.float64)) for a in arrays]
 
 
 def weights_for(shape, seed=0):

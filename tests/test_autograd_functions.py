@@ -5,9 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+from gradient_checks import average, core, total
 
 import lamina
-from lamina import ops
 
 
 def value(x):
@@ -23,7 +23,7 @@ def test_grad_and_its_gradient():
 
 def test_value_and_grad():
     def loss(w, data, scale=1.0):
-        return ops.sum((w["kernel"] * data + w["bias"]) * scale)
+        return total((w["kernel"] * data + w["bias"]) * scale)
 
     weights = {"kernel": np.float32([1, 2]), "bias": np.float32([0, 1])}
     result, gradients = lamina.value_and_grad(loss)(weights, np.float32([3, 4]), scale=2.0)
@@ -47,7 +47,7 @@ def test_argnums_and_aux():
 
 
 def test_the_same_tensor_twice_is_two_arguments():
-    x = ops.convert_to_tensor(np.float32(3.0))
+    x = core.convert(np.float32(3.0))
     assert float(lamina.grad(lambda a, b: a * b)(x, x)) == 3.0
 
 
@@ -70,12 +70,12 @@ def test_stop_gradient():
 
 @lamina.custom_gradient
 def log1pexp(x):
-    e = ops.exp(x)
+    e = core.exp(x)
 
     def rule(upstream):
         return upstream * (1.0 - 1.0 / (1.0 + e))
 
-    return ops.log(1.0 + e), rule
+    return core.log(1.0 + e), rule
 
 
 def test_custom_gradient():
@@ -165,8 +165,8 @@ def test_variables_are_tensors_to_operators_and_functions():
         (v == 1, [True, False]),
         (v @ v, 17),
         (v[1:], [4]),
-        (ops.sqrt(v), [1, 2]),
-        (ops.convert_to_tensor(np.float32([1, 1])) + v, [2, 5]),
+        (core.sqrt(v), [1, 2]),
+        (core.convert(np.float32([1, 1])) + v, [2, 5]),
         (np.float32([1, 1]) + np.asarray(v), [2, 5]),
     ]:
         np.testing.assert_array_equal(value(result), expected)
@@ -233,7 +233,7 @@ def test_a_loop_by_hand_learns():
     w, b = lamina.Variable(np.zeros((3, 1), np.float32)), lamina.Variable([0.0])
     for _ in range(200):
         with lamina.GradientTape() as tape:
-            loss = ops.mean(ops.square(x @ w + b - y))
+            loss = average(core.square(x @ w + b - y))
         for variable, gradient in zip((w, b), tape.gradient(loss, (w, b)), strict=True):
             variable.assign_sub(0.1 * gradient)
     np.testing.assert_allclose(w.numpy().ravel(), [1, -2, 3], atol=1e-3)

@@ -44,7 +44,7 @@ BINARY = [
 
 
 def run(program, inputs):
-    """The last value of a program: steps of (function, operands), of which those that do not fit are left out."""
+    """The last value of a program of (function, operands); steps that do not fit are left out."""
     values = list(inputs)
     for function, left, right in program:
         a, b = values[left % len(values)], values[right % len(values)]

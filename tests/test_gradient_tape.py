@@ -5,9 +5,9 @@ import threading
 
 import numpy as np
 import pytest
+from gradient_checks import core, total
 
 import lamina
-from lamina import ops
 
 
 def value(x):
@@ -15,7 +15,7 @@ def value(x):
 
 
 def constant(x, dtype="float32"):
-    return ops.convert_to_tensor(np.asarray(x, dtype))
+    return core.convert(np.asarray(x, dtype))
 
 
 def test_a_variable_is_watched_when_it_is_read():
@@ -133,7 +133,7 @@ def test_unconnected_gradients():
     assert tape.gradient(z, y) is None
     np.testing.assert_array_equal(value(tape.gradient(z, y, unconnected_gradients="zero")), [0, 0])
     assert lamina.UnconnectedGradients.ZERO == "zero"
-    with pytest.raises(ValueError, match="'none' or 'zero'.*'nought'"):
+    with pytest.raises(ValueError, match=r"'none' or 'zero'.*'nought'"):
         tape.gradient(z, y, unconnected_gradients="nought")
 
 
@@ -191,16 +191,19 @@ def test_wrong_use_of_the_block():
 
 def test_what_cannot_be_differentiated():
     x = constant([1, 2], "int32")
-    with lamina.GradientTape() as tape, pytest.raises(TypeError, match="float32 and float64.*int32"):
+    with (
+        lamina.GradientTape() as tape,
+        pytest.raises(TypeError, match=r"float32 and float64.*int32"),
+    ):
         tape.watch(x)
-    with pytest.raises(TypeError, match="tensors or variables.*float"):
+    with pytest.raises(TypeError, match=r"tensors or variables.*float"):
         tape.watch(2.0)
     y = lamina.Variable(2.0)
     with lamina.GradientTape(persistent=True) as tape:
-        z = ops.argmax(ops.stack([y, y * 2.0]))
-    with pytest.raises(ValueError, match="only float32 and float64.*int64"):
+        z = core.argmax(y, None, False)
+    with pytest.raises(ValueError, match=r"only float32 and float64.*int64"):
         tape.gradient(z, y)
-    with pytest.raises(TypeError, match="tensors or variables.*ndarray"):
+    with pytest.raises(TypeError, match=r"tensors or variables.*ndarray"):
         tape.gradient(y, np.zeros(2))
 
 
@@ -276,7 +279,7 @@ def test_hessian():
     x = lamina.Variable(np.array([1.0, 2.0, 3.0]))
     with lamina.GradientTape() as outer:
         with lamina.GradientTape() as inner:
-            y = ops.sum(x * x * x)
+            y = total(x * x * x)
         gradient = inner.gradient(y, x)
     np.testing.assert_array_equal(value(outer.jacobian(gradient, x)), np.diag([6.0, 12.0, 18.0]))
 
@@ -292,7 +295,7 @@ def test_assigning_does_not_change_what_was_recorded():
 
 def test_a_change_in_place_is_noticed():
     memory = np.array([1.0, 2.0], np.float32)
-    x = ops.convert_to_tensor(memory)
+    x = core.convert(memory)
     with lamina.GradientTape() as tape:
         tape.watch(x)
         y = x * x
@@ -304,10 +307,11 @@ def test_a_change_in_place_is_noticed():
 def test_no_graph_outlives_its_results():
     """A loop that keeps the last result only must not keep the graphs of all others."""
     x = lamina.Variable(np.zeros(1000, np.float32))
+    gc.collect()
     before = lamina._core.live_nodes()
     for _ in range(10):
         with lamina.GradientTape() as tape:
-            y = ops.sum(ops.exp(x) * x)
+            y = total(core.exp(x) * x)
         tape.gradient(y, x)
     del y, tape
     gc.collect()

@@ -70,7 +70,8 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 Tensor activation(const Activation& f, const Tensor& x);
 /// dy times f's Jacobian; `saved` is f's output or input, as derivative_from(f) says.
 Tensor activation_backward(const Activation& f, const Tensor& saved, const Tensor& dy);
-/// f(x kernel + bias) for x of [..., inputs] and kernel of [inputs, units]; a bias that is not defined is none.
+/// f(x kernel + bias) for x of [..., inputs] and kernel of [inputs, units]; a bias that is not defined is
+/// none.
 Tensor dense(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Activation& f);
 /// The loss of each position of all axes but the last: [..., C] and [..., C] (sparse: integers [...])
 /// give [...]. Formulas: cpu/loss/loss.h.

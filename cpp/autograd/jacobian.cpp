@@ -51,9 +51,10 @@ std::vector<Tensor> jacobian(Tape& tape, const Tensor& target, std::span<const T
 
 Tensor batch_jacobian(Tape& tape, const Tensor& target, const Tensor& source, Unconnected unconnected) {
   if (target.rank() < 1 || source.rank() < 1 || target.extent(0) != source.extent(0)) {
-    throw ValueError(text("[GradientTape.batch_jacobian] target and source must have the same number of samples "
-                          "along their first axis. Received: target.shape=",
-                          to_string(target.shape()), ", source.shape=", to_string(source.shape())));
+    throw ValueError(
+        text("[GradientTape.batch_jacobian] target and source must have the same number of samples "
+             "along their first axis. Received: target.shape=",
+             to_string(target.shape()), ", source.shape=", to_string(source.shape())));
   }
   const ArrayShape shape = joined(target.shape(), source.shape(), 1);
   const std::int64_t samples = target.extent(0), count = samples == 0 ? 0 : target.size() / samples;

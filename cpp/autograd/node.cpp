@@ -67,8 +67,9 @@ void Node::finish(TapeId id) {
 
 void watch(const Tensor& x, TapeId id) {
   if (x.type() != ElementType::float32 && x.type() != ElementType::float64) {
-    throw TypeError(text("[GradientTape.watch] only float32 and float64 values have gradients. Received: dtype=",
-                         name_of(x.type())));
+    throw TypeError(
+        text("[GradientTape.watch] only float32 and float64 values have gradients. Received: dtype=",
+             name_of(x.type())));
   }
   if (output_of(x) == nullptr) Node::attach(Node::share(new Leaf), 0, x);
   output_of(x)->watched_by.add(id);
@@ -90,12 +91,12 @@ Saved Saved::result(const Tensor& y, std::uint32_t index) {
 Tensor Saved::get(const Backward& pass) const {
   if (!value_.defined()) return value_;
   if (value_.storage().version() != version_) {
-    throw StateError(
-        text("[GradientTape.gradient] a value that the gradient of '", pass.node()->name(),
-             "' needs was changed in place after it was recorded (by an assignment to a Variable, or to "
-             "memory shared with it). Compute the gradient first, or assign after the tape is done. Received: "
-             "shape=",
-             to_string(value_.shape()), ", dtype=", name_of(value_.type())));
+    throw StateError(text(
+        "[GradientTape.gradient] a value that the gradient of '", pass.node()->name(),
+        "' needs was changed in place after it was recorded (by an assignment to a Variable, or to "
+        "memory shared with it). Compute the gradient first, or assign after the tape is done. Received: "
+        "shape=",
+        to_string(value_.shape()), ", dtype=", name_of(value_.type())));
   }
   if (!is_result_ || !is_recording()) return value_;
   Tensor connected = value_.alias();

@@ -63,7 +63,8 @@ void record(std::string_view name, std::span<Tensor* const> outputs, std::span<c
     }
   }
   using Rule = std::decay_t<decltype(make_rule())>;
-  detail::connect(Node::share(new detail::RuleNode<Rule>(name, std::move(tapes), make_rule())), outputs, inputs);
+  detail::connect(Node::share(new detail::RuleNode<Rule>(name, std::move(tapes), make_rule())), outputs,
+                  inputs);
 }
 
 template <class MakeRule>

@@ -71,9 +71,10 @@ std::vector<Tensor> Tape::partial_gradient(std::span<const Tensor> targets, std:
     const Output* output = output_of(targets[i]);
     connected = connected || (output != nullptr && is_watched(*output, id_));
     if (seeds[i].defined() && !(seeds[i].shape() == targets[i].shape())) {
-      throw ValueError(text("[GradientTape.gradient] output_gradients must have the targets' shapes. Received: "
-                            "output_gradients.shape=",
-                            to_string(seeds[i].shape()), " for target.shape=", to_string(targets[i].shape())));
+      throw ValueError(
+          text("[GradientTape.gradient] output_gradients must have the targets' shapes. Received: "
+               "output_gradients.shape=",
+               to_string(seeds[i].shape()), " for target.shape=", to_string(targets[i].shape())));
     }
   }
   if (!connected && unconnected == Unconnected::none) {
@@ -86,9 +87,9 @@ std::vector<Tensor> Tape::partial_gradient(std::span<const Tensor> targets, std:
         floating ? ": trainable Variables are watched when they are read, other values by tape.watch(x). "
                    "unconnected_gradients='zero' gives zeros instead"
                  : "; and only float32 and float64 values have gradients",
-        targets.empty() ? ". Received: no target" : text(". Received: target of shape ",
-                                                         to_string(targets[0].shape()), ", dtype=",
-                                                         name_of(targets[0].type()))));
+        targets.empty() ? ". Received: no target"
+                        : text(". Received: target of shape ", to_string(targets[0].shape()),
+                               ", dtype=", name_of(targets[0].type()))));
   }
   const bool finish = last && !persistent_;
   // What follows is recorded by other tapes only, unless this one is asked for more.

@@ -50,8 +50,7 @@ class Tape {
                                std::span<const Tensor> sources, Unconnected unconnected);
   /// As gradient(), for several passes over the same record; the last has `last`.
   std::vector<Tensor> partial_gradient(std::span<const Tensor> targets, std::span<const Tensor> seeds,
-                                       std::span<const Tensor> sources, Unconnected unconnected,
-                                       bool last);
+                                       std::span<const Tensor> sources, Unconnected unconnected, bool last);
 
  private:
   TapeId id_;

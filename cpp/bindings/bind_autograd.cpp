@@ -29,7 +29,8 @@ std::string type_name(const py::handle& value) { return py::str(py::type::of(val
 Tensor recorded(const py::handle& value, const char* what) {
   if (is_tensor(value.ptr())) return tensor_in(value.ptr());
   if (py::isinstance<Variable>(value)) return py::cast<Variable&>(value).value();
-  throw TypeError(text("[GradientTape] ", what, " must be tensors or variables. Received: ", type_name(value)));
+  throw TypeError(
+      text("[GradientTape] ", what, " must be tensors or variables. Received: ", type_name(value)));
 }
 
 std::vector<Tensor> recorded_list(const py::list& values, const char* what) {
@@ -51,8 +52,8 @@ void watch(Tape& tape, const py::handle& value) {
   tape.watch(recorded(value, "what is watched"));
 }
 
-py::list gradient(Tape& tape, const py::list& targets_in, const py::list& seeds_in, const py::list& sources_in,
-                  bool zero) {
+py::list gradient(Tape& tape, const py::list& targets_in, const py::list& seeds_in,
+                  const py::list& sources_in, bool zero) {
   const std::vector<Tensor> targets = recorded_list(targets_in, "targets");
   const std::vector<Tensor> sources = recorded_list(sources_in, "sources");
   std::vector<Tensor> seeds;
@@ -92,17 +93,17 @@ py::list record_custom(const std::string& name, const py::list& outputs_in, cons
   for (Tensor& tensor : outputs) output_pointers.push_back(&tensor);
   for (const Tensor& tensor : inputs) input_pointers.push_back(&tensor);
   autograd::record(lasting(name), output_pointers, input_pointers, [&] {
-    return [kept = share(rule), results = outputs.size(),
-            arguments = inputs.size()](autograd::Backward& pass) {
-      const py::gil_scoped_acquire acquire;
-      py::list upstream;
-      for (std::uint32_t i = 0; i < results; ++i) upstream.append(py::cast(pass.dy(i)));
-      const auto gradients =
-          py::reinterpret_borrow<py::object>(kept.get())(upstream).template cast<py::list>();
-      for (std::uint32_t i = 0; i < arguments; ++i) {
-        if (!gradients[i].is_none()) pass.give_exactly(i, to_tensor(py::object(gradients[i]).ptr()));
-      }
-    };
+    return
+        [kept = share(rule), results = outputs.size(), arguments = inputs.size()](autograd::Backward& pass) {
+          const py::gil_scoped_acquire acquire;
+          py::list upstream;
+          for (std::uint32_t i = 0; i < results; ++i) upstream.append(py::cast(pass.dy(i)));
+          const auto gradients =
+              py::reinterpret_borrow<py::object>(kept.get())(upstream).template cast<py::list>();
+          for (std::uint32_t i = 0; i < arguments; ++i) {
+            if (!gradients[i].is_none()) pass.give_exactly(i, to_tensor(py::object(gradients[i]).ptr()));
+          }
+        };
   });
   py::list result;
   for (const Tensor& tensor : outputs) result.append(py::cast(tensor));
@@ -118,29 +119,63 @@ Tensor differentiable(const py::object& value) {
 void init_variable(py::module_& m) {
   py::class_<Variable, std::shared_ptr<Variable>>(m, "Variable", "A value that training changes.")
       .def(py::init([](const Tensor& value, bool trainable) {
-             return std::make_shared<Variable>(value.contiguous() && value.storage().owned() ? value
-                                                                                             : ops::copy(value),
-                                               trainable);
+             return std::make_shared<Variable>(
+                 value.contiguous() && value.storage().owned() ? value : ops::copy(value), trainable);
            }),
            py::arg("value"), py::arg("trainable"))
-      .def("__lamina_tensor__", [](Variable& v) { return v.read(); }, "The value, watched where a tape records.")
-      .def("snapshot", [](Variable& v) { return v.snapshot(); },
-           "The value as it is now, which no assignment changes.")
-      .def("peek", [](Variable& v) { return v.value(); }, "The value, without being watched.")
-      .def("store", [](Variable& v, const Tensor& value) { v.assign(value); }, py::arg("value"), "Sets the value.")
-      .def("store_sum", [](Variable& v, const py::object& delta, bool negative) {
-             const Tensor term = to_operand(delta.ptr(), v.value());
-             const Tensor change = ops::cast(term, v.type());
-             v.assign(negative ? ops::subtract(v.value(), change) : ops::add(v.value(), change));
-           },
-           py::arg("delta"), py::arg("negative"), "Adds to the value, or subtracts.")
+      .def(py::init<>(), "One whose value comes later.")
+      .def(
+          "hold", [](Variable& v, const py::object& value) { v.hold(to_tensor(value.ptr())); },
+          py::arg("value"), "From now on the value is this one, in memory of the variable's own.")
+      .def(
+          "move_to", [](Variable& v, const py::object& place) { v.move_to(to_tensor(place.ptr())); },
+          py::arg("place"), "From now on the value lies in the memory of this tensor.")
+      .def(
+          "__lamina_tensor__", [](Variable& v) { return v.read(); },
+          "The value, watched where a tape records.")
+      .def(
+          "snapshot", [](Variable& v) { return v.snapshot(); },
+          "The value as it is now, which no assignment changes.")
+      .def(
+          "peek", [](Variable& v) { return v.value(); }, "The value, without being watched.")
+      .def(
+          "store", [](Variable& v, const Tensor& value) { v.assign(value); }, py::arg("value"),
+          "Sets the value.")
+      .def(
+          "store_sum",
+          [](Variable& v, const py::object& delta, bool negative) {
+            const Tensor term = to_operand(delta.ptr(), v.value());
+            const Tensor change = ops::cast(term, v.type());
+            v.assign(negative ? ops::subtract(v.value(), change) : ops::add(v.value(), change));
+          },
+          py::arg("delta"), py::arg("negative"), "Adds to the value, or subtracts.")
       .def_property("trainable", &Variable::trainable, &Variable::set_trainable);
+}
+
+/// The fused functions, beside the others of `_core.ops`.
+void init_fused(py::module_& m) {
+  const py::object functions = m.attr("ops");
+  functions.attr("activation") = py::cpp_function(
+      [](const py::object& f, const Tensor& x) { return autograd::activation(py::cast<Activation>(f), x); },
+      py::arg("function"), py::arg("x"));
+  functions.attr("dense") = py::cpp_function(
+      [](const Tensor& x, const Tensor& kernel, const py::object& bias, const py::object& f) {
+        return autograd::dense(x, kernel, bias.is_none() ? Tensor() : to_tensor(bias.ptr()),
+                               py::cast<Activation>(f));
+      },
+      py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("function"));
+  functions.attr("row_losses") = py::cpp_function(
+      [](const py::object& loss, const Tensor& target, const Tensor& prediction) {
+        return autograd::row_losses(py::cast<LossSpecification>(loss), target, prediction);
+      },
+      py::arg("loss"), py::arg("target"), py::arg("output"));
 }
 
 }  // namespace
 
 void init_autograd(py::module_& m) {
   init_variable(m);
+  init_fused(m);
   py::class_<Tape>(m, "Tape", "Records differentiable calls.")
       .def(py::init<bool, bool>(), py::arg("persistent"), py::arg("watch_variables"))
       .def_property_readonly("recording", &Tape::recording)
@@ -167,7 +202,8 @@ void init_autograd(py::module_& m) {
       .def(
           "batch_jacobian",
           [](Tape& tape, const py::object& target_in, const py::object& source_in, bool zero) {
-            const Tensor target = recorded(target_in, "the target"), source = recorded(source_in, "the source");
+            const Tensor target = recorded(target_in, "the target"),
+                         source = recorded(source_in, "the source");
             std::vector<Tensor> result(1);
             {
               const py::gil_scoped_release release;
@@ -177,13 +213,17 @@ void init_autograd(py::module_& m) {
           },
           py::arg("target"), py::arg("source"), py::arg("zero"));
   m.def("live_nodes", &autograd::live_nodes, "How many recorded calls and watched values there are.");
-  m.def("mark_changed", [](const Tensor& x) { x.storage().changed(); }, py::arg("tensor"),
-        "Tells tapes that the tensor's memory was changed in place.");
-  m.def("record_custom", &record_custom, py::arg("name"), py::arg("outputs"), py::arg("inputs"), py::arg("rule"));
+  m.def(
+      "mark_changed", [](const Tensor& x) { x.storage().changed(); }, py::arg("tensor"),
+      "Tells tapes that the tensor's memory was changed in place.");
+  m.def("record_custom", &record_custom, py::arg("name"), py::arg("outputs"), py::arg("inputs"),
+        py::arg("rule"));
   m.def("convert", [](const py::object& value) { return to_tensor(value.ptr()); }, py::arg("value"));
   m.def("differentiable", &differentiable, py::arg("value"));
-  m.def("stop_gradient", [](const py::object& value) { return autograd::stop_gradient(to_tensor(value.ptr())); },
-        py::arg("value"));
+  m.def(
+      "stop_gradient",
+      [](const py::object& value) { return autograd::stop_gradient(to_tensor(value.ptr())); },
+      py::arg("value"));
 }
 
 }  // namespace lamina::bindings

@@ -1,63 +1,77 @@
 #include "bindings/tensor_functions.h"
 
+#include "autograd/functions.h"
+#include "autograd/record.h"
 #include "bindings/tensor_arguments.h"
 #include "bindings/tensor_dlpack.h"
 
 namespace lamina::bindings {
 
-// ---- The functions behind operators and `_core.ops`. A function that records gradients takes the
-// place of the one of ops/ here, in both tables.
+// ---- The functions behind operators and `_core.ops`: those of autograd, which are those of ops/ where
+// there is nothing to differentiate.
+
+namespace {
+
+/// x[index] with its gradient.
+Tensor get_item_recorded(const Tensor& x, PyObject* index) {
+  if (!autograd::would_record(x)) return get_item(x, index);
+  const Tensor dense = autograd::contiguous(x);
+  const Tensor y = get_item(dense, index);
+  return autograd::take_view(dense, y.shape(), y.strides(), y.offset() - dense.offset());
+}
+
+}  // namespace
 
 const Operators operators = {
-    .add = ops::add,
-    .subtract = ops::subtract,
-    .multiply = ops::multiply,
-    .divide = ops::divide,
-    .floor_divide = ops::floor_divide,
-    .mod = ops::mod,
-    .power = ops::power,
-    .matmul = ops::matmul,
-    .bitwise_and = ops::bitwise_and,
-    .bitwise_or = ops::bitwise_or,
-    .bitwise_xor = ops::bitwise_xor,
-    .left_shift = ops::left_shift,
-    .right_shift = ops::right_shift,
-    .equal = ops::equal,
-    .not_equal = ops::not_equal,
-    .less = ops::less,
-    .less_equal = ops::less_equal,
-    .greater = ops::greater,
-    .greater_equal = ops::greater_equal,
-    .negative = ops::negative,
-    .positive = ops::positive,
-    .absolute = ops::absolute,
-    .invert = ops::invert,
-    .swapaxes = ops::swapaxes,
-    .get_item = get_item,
+    .add = autograd::add,
+    .subtract = autograd::subtract,
+    .multiply = autograd::multiply,
+    .divide = autograd::divide,
+    .floor_divide = autograd::floor_divide,
+    .mod = autograd::mod,
+    .power = autograd::power,
+    .matmul = autograd::matmul,
+    .bitwise_and = autograd::bitwise_and,
+    .bitwise_or = autograd::bitwise_or,
+    .bitwise_xor = autograd::bitwise_xor,
+    .left_shift = autograd::left_shift,
+    .right_shift = autograd::right_shift,
+    .equal = autograd::equal,
+    .not_equal = autograd::not_equal,
+    .less = autograd::less,
+    .less_equal = autograd::less_equal,
+    .greater = autograd::greater,
+    .greater_equal = autograd::greater_equal,
+    .negative = autograd::negative,
+    .positive = autograd::positive,
+    .absolute = autograd::absolute,
+    .invert = autograd::invert,
+    .swapaxes = autograd::swapaxes,
+    .get_item = get_item_recorded,
 };
 
 namespace {
 
 // Forms that Python calls.
-Tensor transpose_all(const Tensor& x) { return ops::transpose(x); }
-Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return ops::transpose(x, order); }
-Tensor squeeze_all(const Tensor& x) { return ops::squeeze(x); }
-Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return ops::squeeze(x, axes, false); }
+Tensor transpose_all(const Tensor& x) { return autograd::transpose(x); }
+Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return autograd::transpose(x, order); }
+Tensor squeeze_all(const Tensor& x) { return autograd::squeeze(x); }
+Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return autograd::squeeze(x, axes, false); }
 Tensor alias(const Tensor& x) { return x.alias(); }
 py::object shape_of_tensor(const Tensor& x) { return py::reinterpret_steal<py::object>(shape_tuple(x.shape())); }
 Tensor from_dlpack(const py::object& capsule) { return from_dlpack_capsule(capsule.ptr()); }
-Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_item(x, index.ptr()); }
+Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_item_recorded(x, index.ptr()); }
 /// A Python object as a tensor of its own type, or of `type`.
 Tensor convert_any(const py::object& object) { return to_tensor(object.ptr()); }
 Tensor where_any(const Tensor& condition, const py::object& x1, const py::object& x2) {
   const Operands operands = to_operands(x1.ptr(), x2.ptr());
-  return ops::where(condition, operands.first, operands.second);
+  return autograd::where(condition, operands.first, operands.second);
 }
 bool shares_memory(const Tensor& x, const Tensor& y) { return &x.storage() == &y.storage(); }
 
-#define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&ops::name)>::call},
-#define LAMINA_BINARY(name) {#name, call_binary<&ops::name>},
-#define LAMINA_CALL(name) {#name, Call<&ops::name>::call}
+#define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&autograd::name)>::call},
+#define LAMINA_BINARY(name) {#name, call_binary<&autograd::name>},
+#define LAMINA_CALL(name) {#name, Call<&autograd::name>::call}
 
 const FunctionEntry functions[] = {
     LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY)
@@ -146,12 +160,12 @@ void init_tensor_functions(py::module_& m) {
   add_functions(table, functions, std::size(functions));
   m.attr("ops") = table;
   m.def(
-      "set_default_float", [](const std::string& name) { ops::set_default_float(ops::element_type_from_name(name)); },
+      "set_default_float", [](const std::string& name) { autograd::set_default_float(autograd::element_type_from_name(name)); },
       py::arg("dtype"), "Sets the type that functions of real numbers give for integers.");
   m.def(
       "set_dtype_object",
       [](const std::string& name, const py::object& object) {
-        dtype_objects[static_cast<int>(ops::element_type_from_name(name))] = object;
+        dtype_objects[static_cast<int>(autograd::element_type_from_name(name))] = object;
       },
       py::arg("name"), py::arg("object"), "Sets what Tensor.dtype gives for a type.");
 }

@@ -15,6 +15,7 @@ Example:
 
 from lamina import (
     activations,
+    autograd,
     backend,
     callbacks,
     config,
@@ -32,6 +33,15 @@ from lamina import (
     utils,
 )
 from lamina._core import __version__, get_num_threads, numerics_version, set_num_threads
+from lamina.autograd import (
+    GradientTape,
+    UnconnectedGradients,
+    Variable,
+    custom_gradient,
+    grad,
+    stop_gradient,
+    value_and_grad,
+)
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
@@ -39,10 +49,10 @@ from lamina.metrics import Metric
 from lamina.models import Sequential
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
-from lamina.variable import Variable
 
 __all__ = [
     "FileFormatError",
+    "GradientTape",
     "Initializer",
     "Input",
     "InputLayer",
@@ -51,15 +61,19 @@ __all__ = [
     "Metric",
     "Optimizer",
     "Sequential",
+    "UnconnectedGradients",
     "Variable",
     "__version__",
     "activations",
+    "autograd",
     "backend",
     "callbacks",
     "config",
     "constraints",
+    "custom_gradient",
     "data",
     "get_num_threads",
+    "grad",
     "initializers",
     "layers",
     "losses",
@@ -71,5 +85,7 @@ __all__ = [
     "regularizers",
     "saving",
     "set_num_threads",
+    "stop_gradient",
     "utils",
+    "value_and_grad",
 ]

@@ -31,15 +31,16 @@ def kinked(x: Any) -> Any:
 
 
 def folded(x: Any) -> Any:
-    parts = [core.logsumexp(x, (1,), False), core.max(x, (1,), False), core.std(x, (1,), False, 1.0)]
-    return core.multiply(core.concatenate(parts, 0), core.mean(core.var(x, (0,), False, 0.0), None, False))
+    largest, spread = core.max(x, (1,), False), core.std(x, (1,), False, 1.0)
+    parts = core.concatenate([core.logsumexp(x, (1,), False), largest, spread], 0)
+    return core.multiply(parts, core.mean(core.var(x, (0,), False, 0.0), None, False))
 
 
 def network(x: Any, w: Any, b: Any, v: Any) -> Any:
     hidden = core.dense(x, w, b, F("gelu"))
     logits = core.matmul(core.activation(F("elu", 1.0), hidden), v)
     labels = np.arange(x.shape[0], dtype=np.int32) % v.shape[1]
-    loss = _core.LossSpecification("sparse_categorical_crossentropy", from_logits=True)
+    loss = _core.Loss("sparse_categorical_crossentropy", from_logits=True)
     return core.mean(core.row_losses(loss, labels, logits), None, False)
 
 

@@ -17,7 +17,8 @@ namespace {
 DType computing_type(const Tensor& x, std::string_view name) {
   if (x.type() == ElementType::float32) return DType::float32;
   if (x.type() == ElementType::float64) return DType::float64;
-  throw TypeError(text("[", name, "] the input must be float32 or float64. Received: dtype=", name_of(x.type())));
+  throw TypeError(
+      text("[", name, "] the input must be float32 or float64. Received: dtype=", name_of(x.type())));
 }
 
 std::int64_t columns_of(const Tensor& x) { return x.rank() == 0 ? 1 : x.shape().back(); }
@@ -35,8 +36,8 @@ Tensor activate_backward(const Activation& f, const Tensor& saved, const Tensor&
   const Tensor from = ops::contiguous(saved), dy = ops::contiguous(gradient);
   Tensor dx(dy.type(), dy.shape(), dy.device());
   if (dx.size() == 0) return dx;
-  dy.device()->activate_backward(computing_type(dy, name_of(f.kind)), f, rows_of(dy), columns_of(dy), from.raw(),
-                                 dy.raw(), dx.raw());
+  dy.device()->activate_backward(computing_type(dy, name_of(f.kind)), f, rows_of(dy), columns_of(dy),
+                                 from.raw(), dy.raw(), dx.raw());
   return dx;
 }
 
@@ -65,7 +66,9 @@ Tensor slope(const Activation& f, const Tensor& s) {
     case ActivationKind::relu:
     case ActivationKind::leaky_relu:
     case ActivationKind::relu6: {
-      const double high = f.kind == ActivationKind::relu6 ? 6.0 : f.kind == ActivationKind::relu ? f.b : kUnbounded;
+      const double high = f.kind == ActivationKind::relu6  ? 6.0
+                          : f.kind == ActivationKind::relu ? f.b
+                                                           : kUnbounded;
       const double start = f.kind == ActivationKind::relu ? f.c : 0.0;
       const double low_slope = f.kind == ActivationKind::relu6 ? 0.0 : f.a;
       const Tensor up = std::isinf(high) ? one : inside(s, 0.0, high);
@@ -158,7 +161,8 @@ Tensor activation_backward(const Activation& f, const Tensor& saved, const Tenso
 
 Tensor activation(const Activation& f, const Tensor& x) {
   if (x.rank() == 0 && !is_elementwise(f)) {
-    throw ValueError(text("[", name_of(f.kind), "] the input must have an axis to normalise over. Received: shape=()"));
+    throw ValueError(
+        text("[", name_of(f.kind), "] the input must have an axis to normalise over. Received: shape=()"));
   }
   Tensor y = activate(f, x);
   record(name_of(f.kind), {&y}, {&x}, [&] {

@@ -87,7 +87,9 @@ Tensor dense(const Tensor& x_in, const Tensor& kernel_in, const Tensor& bias_in,
     const bool linear = f.kind == ActivationKind::linear;
     return [f, rows, n, linear, has_bias = bias.defined(), saved_x = Saved(x), saved_kernel = Saved(kernel),
             saved_bias = bias.defined() ? Saved(bias) : Saved(),
-            saved = linear ? Saved() : keeps_input ? Saved(before) : Saved::result(y)](Backward& pass) {
+            saved = linear        ? Saved()
+                    : keeps_input ? Saved(before)
+                                  : Saved::result(y)](Backward& pass) {
       const Tensor dy = pass.dy(), in = saved_x.get(pass);
       if (is_recording()) {
         std::vector<Tensor> list{in, saved_kernel.get(pass)};

@@ -46,40 +46,40 @@ Tensor larger_share(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-#define UNARY(function, formula)                                                                 \
-  Tensor function(const Tensor& operand) {                                                        \
-    Tensor result = ops::function(operand);                                                       \
-    record(#function, {&result}, {&operand}, [&] {                                                \
-      constexpr bool keeps_x = mentions(#formula, 'x'), keeps_y = mentions(#formula, 'y');        \
-      return [saved_x = keeps_x ? Saved(operand) : Saved(),                                       \
-              saved_y = keeps_y ? Saved::result(result) : Saved()](Backward& pass) {              \
-        const Tensor dy = pass.dy();                                                              \
-        [[maybe_unused]] const Tensor x = saved_x.get(pass), y = saved_y.get(pass);               \
-        pass.give(0, formula);                                                                    \
-      };                                                                                          \
-    });                                                                                           \
-    return result;                                                                                \
+#define UNARY(function, formula)                                                           \
+  Tensor function(const Tensor& operand) {                                                 \
+    Tensor result = ops::function(operand);                                                \
+    record(#function, {&result}, {&operand}, [&] {                                         \
+      constexpr bool keeps_x = mentions(#formula, 'x'), keeps_y = mentions(#formula, 'y'); \
+      return [saved_x = keeps_x ? Saved(operand) : Saved(),                                \
+              saved_y = keeps_y ? Saved::result(result) : Saved()](Backward& pass) {       \
+        const Tensor dy = pass.dy();                                                       \
+        [[maybe_unused]] const Tensor x = saved_x.get(pass), y = saved_y.get(pass);        \
+        pass.give(0, formula);                                                             \
+      };                                                                                   \
+    });                                                                                    \
+    return result;                                                                         \
   }
 
 // An operand is kept where it is needed for the gradient of one that may be watched.
-#define BINARY(function, formula_a, formula_b)                                                              \
-  Tensor function(const Tensor& left, const Tensor& right) {                                                \
-    Tensor result = ops::function(left, right);                                                             \
-    record(#function, {&result}, {&left, &right}, [&] {                                                     \
-      const bool a_linked = output_of(left) != nullptr, b_linked = output_of(right) != nullptr;             \
-      const auto keeps = [&](bool in_a, bool in_b) { return (a_linked && in_a) || (b_linked && in_b); };    \
-      const bool keeps_a = keeps(mentions(#formula_a, 'a'), mentions(#formula_b, 'a'));                     \
-      const bool keeps_b = keeps(mentions(#formula_a, 'b'), mentions(#formula_b, 'b'));                     \
-      const bool keeps_y = keeps(mentions(#formula_a, 'y'), mentions(#formula_b, 'y'));                     \
-      return [saved_a = keeps_a ? Saved(left) : Saved(), saved_b = keeps_b ? Saved(right) : Saved(),        \
-              saved_y = keeps_y ? Saved::result(result) : Saved()](Backward& pass) {                        \
-        const Tensor dy = pass.dy();                                                                        \
-        const Tensor a = saved_a.get(pass), b = saved_b.get(pass), y = saved_y.get(pass);                   \
-        if (pass.wants(0)) pass.give(0, formula_a);                                                         \
-        if (pass.wants(1)) pass.give(1, formula_b);                                                         \
-      };                                                                                                    \
-    });                                                                                                     \
-    return result;                                                                                          \
+#define BINARY(function, formula_a, formula_b)                                                           \
+  Tensor function(const Tensor& left, const Tensor& right) {                                             \
+    Tensor result = ops::function(left, right);                                                          \
+    record(#function, {&result}, {&left, &right}, [&] {                                                  \
+      const bool a_linked = output_of(left) != nullptr, b_linked = output_of(right) != nullptr;          \
+      const auto keeps = [&](bool in_a, bool in_b) { return (a_linked && in_a) || (b_linked && in_b); }; \
+      const bool keeps_a = keeps(mentions(#formula_a, 'a'), mentions(#formula_b, 'a'));                  \
+      const bool keeps_b = keeps(mentions(#formula_a, 'b'), mentions(#formula_b, 'b'));                  \
+      const bool keeps_y = keeps(mentions(#formula_a, 'y'), mentions(#formula_b, 'y'));                  \
+      return [saved_a = keeps_a ? Saved(left) : Saved(), saved_b = keeps_b ? Saved(right) : Saved(),     \
+              saved_y = keeps_y ? Saved::result(result) : Saved()](Backward& pass) {                     \
+        const Tensor dy = pass.dy();                                                                     \
+        const Tensor a = saved_a.get(pass), b = saved_b.get(pass), y = saved_y.get(pass);                \
+        if (pass.wants(0)) pass.give(0, formula_a);                                                      \
+        if (pass.wants(1)) pass.give(1, formula_b);                                                      \
+      };                                                                                                 \
+    });                                                                                                  \
+    return result;                                                                                       \
   }
 
 #include "autograd/rules.def"

@@ -14,7 +14,9 @@ namespace {
 
 constexpr double kEpsilon = 1e-7;
 
-bool is_sparse(const LossSpecification& loss) { return loss.kind == LossKind::sparse_categorical_crossentropy; }
+bool is_sparse(const LossSpecification& loss) {
+  return loss.kind == LossKind::sparse_categorical_crossentropy;
+}
 
 Tensor mean_of_row(const Tensor& x) { return mean(x, ArrayShape{x.rank() - 1}, false); }
 Tensor sum_of_row(const Tensor& x) { return sum(x, ArrayShape{x.rank() - 1}, false); }
@@ -22,7 +24,9 @@ Tensor sum_of_row(const Tensor& x) { return sum(x, ArrayShape{x.rank() - 1}, fal
 /// The formulas of cpu/loss/loss.h, as far as they have second derivatives here.
 Tensor pieces(const LossSpecification& loss, const Tensor& p, const Tensor& target) {
   const Tensor e = is_sparse(loss) ? p : p - target;
-  const auto smoothed = [&](double others) { return target * (1 - loss.label_smoothing) + loss.label_smoothing * others; };
+  const auto smoothed = [&](double others) {
+    return target * (1 - loss.label_smoothing) + loss.label_smoothing * others;
+  };
   const auto classes = static_cast<double>(p.shape().back());
   switch (loss.kind) {
     case LossKind::mean_squared_error:
@@ -61,9 +65,10 @@ Tensor pieces(const LossSpecification& loss, const Tensor& p, const Tensor& targ
       return -sum_of_row(t * log(q));
     }
     default:
-      throw StateError(text("[", name_of(loss.kind),
-                            "] gradients of the target and second derivatives of this loss are not there: write it "
-                            "with functions of lamina.ops for them"));
+      throw StateError(
+          text("[", name_of(loss.kind),
+               "] gradients of the target and second derivatives of this loss are not there: write it "
+               "with functions of lamina.ops for them"));
   }
 }
 
@@ -88,10 +93,12 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
     throw wrong(sparse ? "the target must have the output's shape without its last axis"
                        : "target and output must have the same shape");
   }
-  if (!sparse && would_record(target_in)) return pieces(loss, prediction_in, cast(target_in, prediction_in.type()));
+  if (!sparse && would_record(target_in))
+    return pieces(loss, prediction_in, cast(target_in, prediction_in.type()));
 
   const Tensor prediction = contiguous(prediction_in);
-  const Tensor target = ops::contiguous(ops::cast(target_in, sparse ? ElementType::int32 : prediction.type()));
+  const Tensor target =
+      ops::contiguous(ops::cast(target_in, sparse ? ElementType::int32 : prediction.type()));
   if (sparse) {
     const auto* label = target.data<std::int32_t>();
     for (std::int64_t i = 0; i < target.size(); ++i) {

@@ -8,9 +8,9 @@ namespace {
 
 /// What a rule knows of its reduction.
 struct Reduced {
-  ArrayShape shape;     ///< of x
-  ArrayShape kept;      ///< of the result with keepdims
-  std::int64_t count;   ///< elements that went into each result
+  ArrayShape shape;    ///< of x
+  ArrayShape kept;     ///< of the result with keepdims
+  std::int64_t count;  ///< elements that went into each result
 
   Reduced(const Tensor& x, const Axes& axes) : shape(x.shape()), kept(x.shape()), count(1) {
     for (int axis = 0; axis < x.rank(); ++axis) {
@@ -93,9 +93,8 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor y = ops::sum(x, axes, keepdims);
-  record("sum", {&y}, {&x}, [&] {
-    return [r = Reduced(x, axes)](Backward& pass) { pass.give(0, r.spread(pass.dy())); };
-  });
+  record("sum", {&y}, {&x},
+         [&] { return [r = Reduced(x, axes)](Backward& pass) { pass.give(0, r.spread(pass.dy())); }; });
   return y;
 }
 

@@ -13,9 +13,8 @@ int counted_from_zero(std::int64_t axis, int rank) { return static_cast<int>(axi
 
 /// For functions whose gradient is that of a change of shape.
 void record_reshape(std::string_view name, Tensor& y, const Tensor& x) {
-  record(name, {&y}, {&x}, [&] {
-    return [shape = x.shape()](Backward& pass) { pass.give(0, reshape(pass.dy(), shape)); };
-  });
+  record(name, {&y}, {&x},
+         [&] { return [shape = x.shape()](Backward& pass) { pass.give(0, reshape(pass.dy(), shape)); }; });
 }
 
 }  // namespace
@@ -56,9 +55,8 @@ Tensor transpose(const Tensor& x) {
 
 Tensor swapaxes(const Tensor& x, std::int64_t axis1, std::int64_t axis2) {
   Tensor y = ops::swapaxes(x, axis1, axis2);
-  record("swapaxes", {&y}, {&x}, [&] {
-    return [axis1, axis2](Backward& pass) { pass.give(0, swapaxes(pass.dy(), axis1, axis2)); };
-  });
+  record("swapaxes", {&y}, {&x},
+         [&] { return [axis1, axis2](Backward& pass) { pass.give(0, swapaxes(pass.dy(), axis1, axis2)); }; });
   return y;
 }
 
@@ -78,9 +76,7 @@ Tensor sum_to(const Tensor& x, const ArrayShape& shape) {
 
 Tensor flip(const Tensor& x, const Axes& axes) {
   Tensor y = ops::flip(x, axes);
-  record("flip", {&y}, {&x}, [&] {
-    return [axes](Backward& pass) { pass.give(0, flip(pass.dy(), axes)); };
-  });
+  record("flip", {&y}, {&x}, [&] { return [axes](Backward& pass) { pass.give(0, flip(pass.dy(), axes)); }; });
   return y;
 }
 
@@ -153,7 +149,8 @@ Tensor triu(const Tensor& x, std::int64_t k) {
   return y;
 }
 
-Tensor take_view(const Tensor& x_in, const ArrayShape& shape, const ArrayShape& strides, std::int64_t offset) {
+Tensor take_view(const Tensor& x_in, const ArrayShape& shape, const ArrayShape& strides,
+                 std::int64_t offset) {
   const Tensor x = contiguous(x_in);
   Tensor y = x.view(shape, strides, offset);
   record("view", {&y}, {&x}, [&] {

@@ -39,8 +39,8 @@ def value_and_grad(
         has_aux: Whether `f` returns a pair of which only the first is differentiated.
 
     Returns:
-        A function of f's arguments with the result `(value, gradient)`. The gradient has the form of the
-        argument; for several `argnums` it is a tuple. With `has_aux` the value is f's pair.
+        A function of f's arguments with the result `(value, gradient)`. The gradient has the form
+        of the argument; for several `argnums` it is a tuple. With `has_aux` the value is f's pair.
 
     Raises:
         ValueError: When called: if the value is not a scalar or an argument is missing.

@@ -11,7 +11,7 @@ import numpy as np
 from lamina import _core
 from lamina._names import auto_name
 from lamina._typing import Array
-from lamina.config import floatx
+from lamina.config import floatx, standardize_dtype
 
 
 class Variable(_core.Variable):
@@ -39,6 +39,9 @@ class Variable(_core.Variable):
         array([1.5, 2.5], dtype=float32)
     """
 
+    #: Beside an array, the variable's operators decide.
+    __array_priority__ = 1000.0
+
     def __init__(
         self,
         initializer: Any,
@@ -47,6 +50,7 @@ class Variable(_core.Variable):
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
+        super().__init__()
         if callable(initializer) and not hasattr(initializer, "__lamina_tensor__"):
             if shape is None:
                 raise ValueError(
@@ -55,13 +59,14 @@ class Variable(_core.Variable):
             initializer = initializer(tuple(shape), dtype or floatx())
         value = _core.convert(initializer)
         if dtype is not None:
-            value = value.astype(dtype)
+            value = _core.ops.cast(value, standardize_dtype(dtype))
         if shape is not None and tuple(value.shape) != tuple(shape):
             raise ValueError(
                 f"[Variable] the value must have the shape {tuple(shape)}. "
                 f"Received: value.shape={tuple(value.shape)}"
             )
-        super().__init__(value, bool(trainable))
+        self.hold(value)
+        self.trainable = bool(trainable)
         self.name = name if name is not None else auto_name("variable")
         self.path = self.name
 
@@ -132,7 +137,8 @@ class Variable(_core.Variable):
         return len(self.peek())
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.__lamina_tensor__())
+        value = self.__lamina_tensor__()
+        return (value[i] for i in range(len(value)))
 
     def __getitem__(self, index: Any) -> Any:
         return self.__lamina_tensor__()[index]
@@ -163,9 +169,7 @@ class Variable(_core.Variable):
 
     def __repr__(self) -> str:
         value = np.array2string(self.numpy(), separator=", ", threshold=20)
-        return (
-            f"<Variable name={self.name}, shape={self.shape}, dtype={self.dtype}, value={value}>"
-        )
+        return f"<Variable name={self.name}, shape={self.shape}, dtype={self.dtype}, value={value}>"
 
 
 def _restore(value: Array, trainable: bool, name: str) -> Variable:
