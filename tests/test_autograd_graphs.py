@@ -79,19 +79,19 @@ def inputs_of(shape_list, seed):
     return [generator.uniform(-1.2, 1.2, shape) for shape in shape_list]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(programs, shapes, st.integers(0, 2**31))
 def test_random_expressions(program, shape_list, seed):
     check(lambda *x: run(program, x), *inputs_of(shape_list, seed), second=False)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(programs, shapes, st.integers(0, 2**31))
 def test_second_derivatives_of_random_expressions(program, shape_list, seed):
     check(lambda *x: run(program, x), *inputs_of(shape_list[:2], seed))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(programs, shapes, st.integers(0, 2**31))
 def test_a_jacobian_is_all_gradients(program, shape_list, seed):
     arrays = inputs_of(shape_list, seed)
@@ -104,7 +104,7 @@ def test_a_jacobian_is_all_gradients(program, shape_list, seed):
         np.testing.assert_array_equal(np.array(jacobian)[0], np.array(gradient))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(programs, shapes, st.integers(0, 2**31))
 def test_gradients_repeat_bit_for_bit(program, shape_list, seed):
     arrays = inputs_of(shape_list, seed)

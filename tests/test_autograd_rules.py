@@ -262,3 +262,72 @@ def test_empty_tensors():
         found = gradients(f, [np.zeros((0, 3))])
         assert found[0].shape == (0, 3)
     assert tensors([np.zeros(0)])[0].shape == (0,)
+
+
+# ---- Elements by position
+
+INDEXING = {
+    "get_item": lambda x: core.get_item(x, (Ellipsis, None, slice(1, None))),
+    "get_item_gather": lambda x: core.get_item(x, (slice(None), np.array([2, 0, 2]))),
+    "get_item_apart": lambda x: core.get_item(x, (np.array([1, 0]), slice(None), np.array([0, 1]))),
+    "get_item_mask": lambda x: core.get_item(x, np.arange(12).reshape(2, 3, 2) % 5 < 2),
+    "take": lambda x: core.take(x, np.array([[2, 0], [2, 1]]), 1),
+    "take_along_axis": lambda x: core.take_along_axis(x, np.array([[[2, 0], [2, 2]]]), 1),
+    "cumsum": lambda x: core.cumsum(x, 1),
+    "cumprod": lambda x: core.cumprod(x, 1),
+    "sort": lambda x: core.sort(x, 1, True),
+    "alias": core.alias,
+    "dropout": lambda x: core.dropout(x, 0.5, 1, 2),
+}
+
+
+@pytest.mark.parametrize("name", sorted(INDEXING))
+def test_indexing(name):
+    check(INDEXING[name], normal(2, 3, 2))
+
+
+def test_updates_of_elements():
+    places = np.array([2, 0, 2])
+    index = (slice(None), places)
+    check(lambda x, u: core.set_item(x, index, u), normal(2, 3), normal(2, 3, seed=1))
+    check(lambda x, u: core.set_item(x, (0, slice(1, 3)), u), normal(2, 3), normal(2))
+    check(lambda x, u: core.join_item(x, index, u, "add"), normal(2, 3), normal(2, 3, seed=1))
+    x = lamina.Variable(normal(3))
+    with lamina.GradientTape(), pytest.raises(RuntimeError, match="only reductions None"):
+        core.join_item(x, (places,), np.zeros(3), "max")
+
+
+def test_running_products_with_zeros():
+    x = positive(2, 4)
+    x[0, 1] = x[1, 2] = 0.0
+    check(lambda v: core.cumprod(v, -1), x)
+
+
+#: What has no gradient: results that are no real numbers, or that depend on no tensor's values.
+CONSTANTS = {
+    "all", "any", "arange", "arange_integer", "argmax", "argmin", "argsort", "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor", "convert", "count_nonzero", "equal", "eye", "from_dlpack", "full_of", "greater",
+    "greater_equal", "invert", "isfinite", "isinf", "isnan", "left_shift", "less", "less_equal",
+    "linspace", "logical_and", "logical_not", "logical_or", "logical_xor", "nonzero", "not_equal",
+    "one_hot", "permutation", "random_integers", "random_normal", "random_truncated_normal",
+    "random_uniform", "right_shift", "searchsorted", "shape", "shares_memory", "zeros",
+}  # fmt: skip
+ELSEWHERE = {
+    "activate", "activation", "cast", "concatenate", "dense", "join_item", "logsumexp", "matmul",
+    "max", "mean", "min", "prod", "row_losses", "set_item", "std", "sum", "var", "where",
+}  # fmt: skip
+
+
+def test_every_function_has_a_rule_and_a_test():
+    names = {name for name in vars(core) if not name.startswith("_")}
+    tested = {*UNARY, *BINARY, *SHAPING, *INDEXING, *ELSEWHERE, *CONSTANTS}
+    assert names - tested == set()
+
+
+def test_a_function_without_a_rule_says_so():
+    x = lamina.Variable(2.0)
+    with lamina.GradientTape() as tape, pytest.raises(RuntimeError, match="has no gradient"):
+        core.full_of("float32", (2,), x)
+    with tape:
+        assert core.full_of("float32", (2,), lamina.stop_gradient(x)).shape == (2,)

@@ -62,12 +62,30 @@ Tensor put_view(const Tensor& x, const ArrayShape& whole, const ArrayShape& stri
 /// Elements [start, stop) of one axis.
 Tensor slice_axis(const Tensor& x, int axis, std::int64_t start, std::int64_t stop);
 
+// Elements by position: functions/indexing.cpp.
+Tensor slice(const Tensor& x, const IndexItems& items);
+Tensor slice_backward(const Tensor& updates, const IndexItems& items, const ArrayShape& shape);
+Tensor slice_update(const Tensor& x, const IndexItems& items, const Tensor& updates);
+Tensor gather(const Tensor& x, const Positions& positions);
+Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, PutKind kind);
+Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis);
+Tensor take_backward(const Tensor& updates, const Tensor& indices, std::int64_t axis,
+                     const ArrayShape& shape);
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, std::int64_t axis);
+Tensor take_along_axis_backward(const Tensor& updates, const Tensor& indices, std::int64_t axis,
+                                const ArrayShape& shape);
+Tensor cumsum(const Tensor& x, std::int64_t axis);
+Tensor cumprod(const Tensor& x, std::int64_t axis);
+Tensor sort(const Tensor& x, std::int64_t axis, bool descending);
+Tensor dropout(const Tensor& x, double rate, RandomKey key);
+
 // Products: functions/products.cpp.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 // Fused: functions/activation.cpp, dense.cpp, loss.cpp.
 /// Any activation; softmax, log_softmax and sparsemax over the last axis.
 Tensor activation(const Activation& f, const Tensor& x);
+inline Tensor activate(const Activation& f, const Tensor& x) { return activation(f, x); }
 /// dy times f's Jacobian; `saved` is f's output or input, as derivative_from(f) says.
 Tensor activation_backward(const Activation& f, const Tensor& saved, const Tensor& dy);
 /// f(x kernel + bias) for x of [..., inputs] and kernel of [inputs, units]; a bias that is not defined is

@@ -2,11 +2,13 @@
 // its type. lamina/ops/ gives them their names, defaults and documentation.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "autograd/record.h"
 #include "bindings/tensor_functions.h"
 #include "bindings/tensor_object.h"
 #include "ops/ops.h"
@@ -35,7 +37,8 @@ template <>
 struct Argument<std::uint64_t> {
   static std::uint64_t from(PyObject* object) {
     const unsigned long long value = PyLong_AsUnsignedLongLong(object);
-    if (value == static_cast<unsigned long long>(-1) && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    if (value == static_cast<unsigned long long>(-1) && PyErr_Occurred() != nullptr)
+      throw py::error_already_set();
     return value;
   }
 };
@@ -81,7 +84,8 @@ struct Argument<std::optional<T>> {
 template <class T>
 struct Argument<std::vector<T>> {
   static std::vector<T> from(PyObject* object) {
-    const py::object items = py::reinterpret_steal<py::object>(PySequence_Fast(object, "a sequence is needed"));
+    const py::object items =
+        py::reinterpret_steal<py::object>(PySequence_Fast(object, "a sequence is needed"));
     if (!items) throw py::error_already_set();
     std::vector<T> list;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.ptr()); ++i) {
@@ -130,17 +134,40 @@ inline PyObject* wrong_count(Py_ssize_t needed, Py_ssize_t given) {
   return PyErr_Format(PyExc_TypeError, "%zd arguments are needed. Received: %zd", needed, given);
 }
 
+// A function without a rule would lose its inputs' gradients in silence.
+inline bool is_followed(const Tensor& x) { return x.defined() && autograd::would_record(x); }
+inline bool is_followed(const std::vector<Tensor>& xs) {
+  return std::any_of(xs.begin(), xs.end(), [](const Tensor& x) { return autograd::would_record(x); });
+}
+template <class T>
+bool is_followed(const T&) {
+  return false;
+}
+template <class Result, class... Arguments>
+void check_followed(const Result& result, const Arguments&... arguments) {
+  if constexpr (std::is_same_v<Result, Tensor>) {
+    if (!ops::is_floating(result.type()) || result.grad_link() != nullptr) return;
+    if ((is_followed(arguments) || ...)) {
+      throw StateError(
+          "[GradientTape] this function has no gradient, and a tape watches its input: give it "
+          "lamina.stop_gradient(x) if it is to be a constant");
+    }
+  }
+}
+
 /// The fast call of a function of any arguments. `releases`: may run without the interpreter's lock
 /// (no argument is a Python object).
 template <auto function>
 struct Call;
 template <class Result, class... Arguments, Result (*function)(Arguments...)>
 struct Call<function> {
-  static constexpr bool touches_python = (std::is_same_v<std::remove_cvref_t<Arguments>, py::object> || ...) ||
-                                         std::is_same_v<Result, py::object>;
+  static constexpr bool touches_python =
+      (std::is_same_v<std::remove_cvref_t<Arguments>, py::object> || ...) ||
+      std::is_same_v<Result, py::object>;
 
   static PyObject* call(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
-    if (count != static_cast<Py_ssize_t>(sizeof...(Arguments))) return wrong_count(sizeof...(Arguments), count);
+    if (count != static_cast<Py_ssize_t>(sizeof...(Arguments)))
+      return wrong_count(sizeof...(Arguments), count);
     try {
       return with(arguments, std::index_sequence_for<Arguments...>());
     } catch (...) {
@@ -158,7 +185,9 @@ struct Call<function> {
       return to_result(function(std::get<I>(values)...));
     } else {
       const std::int64_t work = (std::int64_t{0} + ... + work_of(std::get<I>(values)));
-      return to_result(run_tensor(work, [&] { return function(std::get<I>(values)...); }));
+      auto result = run_tensor(work, [&] { return function(std::get<I>(values)...); });
+      if (autograd::is_recording()) check_followed(result, std::get<I>(values)...);
+      return to_result(std::move(result));
     }
   }
 };

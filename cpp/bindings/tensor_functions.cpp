@@ -1,7 +1,6 @@
 #include "bindings/tensor_functions.h"
 
 #include "autograd/functions.h"
-#include "autograd/record.h"
 #include "bindings/tensor_arguments.h"
 #include "bindings/tensor_dlpack.h"
 
@@ -9,18 +8,6 @@ namespace lamina::bindings {
 
 // ---- The functions behind operators and `_core.ops`: those of autograd, which are those of ops/ where
 // there is nothing to differentiate.
-
-namespace {
-
-/// x[index] with its gradient.
-Tensor get_item_recorded(const Tensor& x, PyObject* index) {
-  if (!autograd::would_record(x)) return get_item(x, index);
-  const Tensor dense = autograd::contiguous(x);
-  const Tensor y = get_item(dense, index);
-  return autograd::take_view(dense, y.shape(), y.strides(), y.offset() - dense.offset());
-}
-
-}  // namespace
 
 const Operators operators = {
     .add = autograd::add,
@@ -47,7 +34,9 @@ const Operators operators = {
     .absolute = autograd::absolute,
     .invert = autograd::invert,
     .swapaxes = autograd::swapaxes,
-    .get_item = get_item_recorded,
+    .slice = autograd::slice,
+    .permute = autograd::transpose,
+    .gather = autograd::gather,
 };
 
 namespace {
@@ -57,10 +46,12 @@ Tensor transpose_all(const Tensor& x) { return autograd::transpose(x); }
 Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return autograd::transpose(x, order); }
 Tensor squeeze_all(const Tensor& x) { return autograd::squeeze(x); }
 Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return autograd::squeeze(x, axes, false); }
-Tensor alias(const Tensor& x) { return x.alias(); }
-py::object shape_of_tensor(const Tensor& x) { return py::reinterpret_steal<py::object>(shape_tuple(x.shape())); }
+Tensor alias(const Tensor& x) { return autograd::identity(x); }
+py::object shape_of_tensor(const Tensor& x) {
+  return py::reinterpret_steal<py::object>(shape_tuple(x.shape()));
+}
 Tensor from_dlpack(const py::object& capsule) { return from_dlpack_capsule(capsule.ptr()); }
-Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_item_recorded(x, index.ptr()); }
+Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_item(x, index.ptr()); }
 /// A Python object as a tensor of its own type, or of `type`.
 Tensor convert_any(const py::object& object) { return to_tensor(object.ptr()); }
 Tensor where_any(const Tensor& condition, const py::object& x1, const py::object& x2) {
@@ -69,14 +60,48 @@ Tensor where_any(const Tensor& condition, const py::object& x1, const py::object
 }
 bool shares_memory(const Tensor& x, const Tensor& y) { return &x.storage() == &y.storage(); }
 
+Tensor item_set(const Tensor& x, const py::object& index, const Tensor& updates) {
+  return set_item(x, index.ptr(), updates, PutKind::set);
+}
+Tensor item_joined(const Tensor& x, const py::object& index, const Tensor& updates, const std::string& kind) {
+  return set_item(x, index.ptr(), updates,
+                  kind == "add"   ? PutKind::add
+                  : kind == "max" ? PutKind::max
+                  : kind == "min" ? PutKind::min
+                                  : PutKind::set);
+}
+Activation activation_of(const py::object& f) { return py::cast<Activation>(f); }
+Tensor activate(const py::object& f, const Tensor& x) { return autograd::activate(activation_of(f), x); }
+Tensor random_uniform(const ArrayShape& shape, ElementType type, double a, double b, std::uint64_t seed,
+                      std::uint64_t stream) {
+  return autograd::random(Distribution::uniform, type, shape, a, b, {seed, stream});
+}
+Tensor random_normal(const ArrayShape& shape, ElementType type, double a, double b, std::uint64_t seed,
+                     std::uint64_t stream) {
+  return autograd::random(Distribution::normal, type, shape, a, b, {seed, stream});
+}
+Tensor random_truncated_normal(const ArrayShape& shape, ElementType type, double a, double b,
+                               std::uint64_t seed, std::uint64_t stream) {
+  return autograd::random(Distribution::truncated_normal, type, shape, a, b, {seed, stream});
+}
+Tensor random_integers(const ArrayShape& shape, std::int64_t low, std::int64_t high, std::uint64_t seed,
+                       std::uint64_t stream) {
+  return autograd::random_integers(shape, low, high, {seed, stream});
+}
+Tensor permutation(std::int64_t n, std::uint64_t seed, std::uint64_t stream) {
+  return autograd::permutation(n, {seed, stream});
+}
+Tensor dropout(const Tensor& x, double rate, std::uint64_t seed, std::uint64_t stream) {
+  return autograd::dropout(x, rate, {seed, stream});
+}
+
 #define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&autograd::name)>::call},
 #define LAMINA_BINARY(name) {#name, call_binary<&autograd::name>},
 #define LAMINA_CALL(name) {#name, Call<&autograd::name>::call}
 
 const FunctionEntry functions[] = {
-    LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY)
-    LAMINA_BINARY(logical_and) LAMINA_BINARY(logical_or) LAMINA_BINARY(logical_xor) LAMINA_BINARY(matmul)
-    LAMINA_CALL(positive),
+    LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY) LAMINA_BINARY(logical_and)
+        LAMINA_BINARY(logical_or) LAMINA_BINARY(logical_xor) LAMINA_BINARY(matmul) LAMINA_CALL(positive),
     LAMINA_CALL(logical_not),
     LAMINA_CALL(cast),
     LAMINA_CALL(copy),
@@ -112,7 +137,27 @@ const FunctionEntry functions[] = {
     LAMINA_CALL(pad),
     LAMINA_CALL(tril),
     LAMINA_CALL(triu),
+    // Indexing.
     {"get_item", Call<&item_of_tensor>::call},
+    {"set_item", Call<&item_set>::call},
+    {"join_item", Call<&item_joined>::call},
+    LAMINA_CALL(take),
+    LAMINA_CALL(take_along_axis),
+    LAMINA_CALL(nonzero),
+    LAMINA_CALL(one_hot),
+    LAMINA_CALL(cumsum),
+    LAMINA_CALL(cumprod),
+    LAMINA_CALL(argsort),
+    LAMINA_CALL(sort),
+    LAMINA_CALL(searchsorted),
+    // Activations and random numbers.
+    {"activate", Call<&activate>::call},
+    {"random_uniform", Call<&random_uniform>::call},
+    {"random_normal", Call<&random_normal>::call},
+    {"random_truncated_normal", Call<&random_truncated_normal>::call},
+    {"random_integers", Call<&random_integers>::call},
+    {"permutation", Call<&permutation>::call},
+    {"dropout", Call<&dropout>::call},
     // Creation.
     LAMINA_CALL(full_of),
     LAMINA_CALL(zeros),
@@ -137,8 +182,8 @@ void add_functions(py::object& to, const FunctionEntry* entries, std::size_t cou
   auto* const definitions = new PyMethodDef[count];
   for (std::size_t i = 0; i < count; ++i) {
     definitions[i] = {entries[i].name,
-                      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entries[i].call)), METH_FASTCALL,
-                      nullptr};
+                      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entries[i].call)),
+                      METH_FASTCALL, nullptr};
     const py::object function = py::reinterpret_steal<py::object>(PyCFunction_New(&definitions[i], nullptr));
     if (!function) throw py::error_already_set();
     to.attr(entries[i].name) = function;
@@ -160,7 +205,8 @@ void init_tensor_functions(py::module_& m) {
   add_functions(table, functions, std::size(functions));
   m.attr("ops") = table;
   m.def(
-      "set_default_float", [](const std::string& name) { autograd::set_default_float(autograd::element_type_from_name(name)); },
+      "set_default_float",
+      [](const std::string& name) { autograd::set_default_float(autograd::element_type_from_name(name)); },
       py::arg("dtype"), "Sets the type that functions of real numbers give for integers.");
   m.def(
       "set_dtype_object",

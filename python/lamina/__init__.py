@@ -26,6 +26,7 @@ from lamina import (
     losses,
     metrics,
     models,
+    ops,
     optimizers,
     random,
     regularizers,
@@ -47,8 +48,10 @@ from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
 from lamina.metrics import Metric
 from lamina.models import Sequential
+from lamina.ops import convert_to_tensor
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
+from lamina.tensor import Tensor
 
 __all__ = [
     "FileFormatError",
@@ -61,6 +64,7 @@ __all__ = [
     "Metric",
     "Optimizer",
     "Sequential",
+    "Tensor",
     "UnconnectedGradients",
     "Variable",
     "__version__",
@@ -70,6 +74,7 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "convert_to_tensor",
     "custom_gradient",
     "data",
     "get_num_threads",
@@ -80,6 +85,7 @@ __all__ = [
     "metrics",
     "models",
     "numerics_version",
+    "ops",
     "optimizers",
     "random",
     "regularizers",

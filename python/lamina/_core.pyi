@@ -18,16 +18,166 @@ class Tensor:
     """
     An array that cannot be changed: typed, strided, differentiable. Made by lamina.convert_to_tensor and the functions of lamina.ops.
     """
-    __hash__: typing.ClassVar[None] = None
+    __hash__: typing.ClassVar[None] = None  # type: ignore[assignment]
+    def all(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
+        """
+        Whether every element is not 0.
+        """
+    def any(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
+        """
+        Whether an element is not 0.
+        """
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """
+        The first position of the largest, int64; NaN counts as the largest.
+        """
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """
+        The first position of the smallest, int64; NaN counts as the smallest.
+        """
+    def argsort(self, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
+        """
+        The order that sorts along an axis, int64. Always stable; NaN counts as the largest.
+        """
+    def clip(self, x_min: typing.Any = None, x_max: typing.Any = None) -> Tensor:
+        """
+        x, but not below `x_min` nor above `x_max` (None: no limit).
+        """
+    def copy(self) -> Tensor:
+        """
+        A tensor with memory of its own.
+        """
+    def cumprod(self, axis: int | None = None, dtype: typing.Any = None) -> Tensor:
+        """
+        Running products along an axis (None: of all elements in row-major order).
+        """
+    def cumsum(self, axis: int | None = None, dtype: typing.Any = None) -> Tensor:
+        """
+        Running sums along an axis (None: of all elements in row-major order).
+        """
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """
+        The elements of a diagonal of two axes, along a new last axis.
+        """
+    def dot(self, x2: typing.Any) -> Tensor:
+        """
+        NumPy's dot: a product with a number, else sums over two axes.
+
+            These are the last of x1 and the one before the last of x2 (its only one, if it has one); the
+            other axes stand side by side.
+
+        """
+    def flatten(self) -> Tensor:
+        """
+        The elements of x, in row-major order, along one axis.
+        """
+    def max(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
+        """
+        The largest; NaN where there is one.
+
+            Args:
+                x: Numbers; without elements only where `initial` is given.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                initial: The smallest result.
+
+        """
+    def mean(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
+        """
+        The sum divided by the number of elements.
+        """
+    def min(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
+        """
+        The smallest; NaN where there is one. Arguments as for `max`.
+        """
+    def nonzero(self) -> tuple[Tensor, ...]:
+        """
+        The positions of the elements that are not 0: one int64 tensor for each axis.
+        """
+    def prod(self, axis: typing.Any = None, keepdims: bool = False, dtype: typing.Any = None) -> Tensor:
+        """
+        The product; integers and bool in int64.
+        """
+    def ravel(self) -> Tensor:
+        """
+        The elements of x, in row-major order, along one axis.
+        """
+    def repeat(self, repeats: typing.Any, axis: int | None = None) -> Tensor:
+        """
+        Each element so many times (None: of all elements in row-major order).
+
+            Args:
+                x: Numbers.
+                repeats: An integer, or one for each entry along the axis.
+                axis: Where.
+
+        """
+    def round(self, decimals: int = 0) -> Tensor:
+        """
+        The nearest number with so many decimals, ties to the even one, in x's type.
+
+            Args:
+                x: Numbers.
+                decimals: How many; negative ones count to the left of the point.
+
+        """
+    def sort(self, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
+        """
+        The elements in order along an axis; NaN last (with `descending` first).
+        """
+    def squeeze(self, axis: typing.Any = None) -> Tensor:
+        """
+        Without axes of extent 1: those given, or all.
+        """
+    def std(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+        """
+        The square root of `var`.
+        """
+    def sum(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None) -> Tensor:
+        """
+        The sum; integers and bool in int64.
+
+            Args:
+                x: Numbers.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                dtype: The type to which `x` is converted first.
+
+        """
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """
+        Two axes exchanged.
+        """
+    def take(self, indices: typing.Any, axis: int | None = None) -> Tensor:
+        """
+        The entries at `indices` along an axis (None: of all elements in row-major order).
+
+            Args:
+                x: Numbers.
+                indices: Integers of any shape; negative ones count from the end.
+                axis: Where.
+
+            Raises:
+                IndexError: For a position outside of the axis.
+
+        """
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """
+        The sum of a diagonal.
+        """
+    def var(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+        """
+        The mean square of x - mean(x); divided by the number of elements less `correction`.
+        """
     def __abs__(self):
         """
         abs(self)
         """
-    def __add__(self, value):
+    def __add__(self, value: typing.Any) -> Tensor:
         """
         Return self+value.
         """
-    def __and__(self, value):
+    def __and__(self, value: typing.Any) -> Tensor:
         """
         Return self&value.
         """
@@ -35,15 +185,21 @@ class Tensor:
         """
         The elements as a NumPy array.
         """
+    def __array_namespace__(self, *, api_version: str | None = None) -> typing.Any:
+        ...
     def __bool__(self):
         """
         True if self else False
         """
+    def __contains__(self, value: typing.Any) -> bool:
+        ...
     def __copy__(self) -> Tensor:
         """
         Another handle to the same elements.
         """
-    def __delitem__(self, key):
+    def __deepcopy__(self, memo: dict[int, typing.Any]) -> Tensor:
+        ...
+    def __delitem__(self, value: typing.Any) -> Tensor:
         """
         Delete self[key].
         """
@@ -55,7 +211,7 @@ class Tensor:
         """
         The device's kind and number in DLPack's terms.
         """
-    def __eq__(self, value):
+    def __eq__(self, value: typing.Any) -> typing.Any:
         """
         Return self==value.
         """
@@ -63,19 +219,21 @@ class Tensor:
         """
         float(self)
         """
-    def __floordiv__(self, value):
+    def __floordiv__(self, value: typing.Any) -> Tensor:
         """
         Return self//value.
         """
-    def __ge__(self, value):
+    def __format__(self, specification: str) -> str:
+        ...
+    def __ge__(self, value: typing.Any) -> Tensor:
         """
         Return self>=value.
         """
-    def __getitem__(self, key):
+    def __getitem__(self, value: typing.Any) -> Tensor:
         """
         Return self[key].
         """
-    def __gt__(self, value):
+    def __gt__(self, value: typing.Any) -> Tensor:
         """
         Return self>value.
         """
@@ -91,7 +249,9 @@ class Tensor:
         """
         ~self
         """
-    def __le__(self, value):
+    def __iter__(self) -> typing.Iterator[Tensor]:
+        ...
+    def __le__(self, value: typing.Any) -> Tensor:
         """
         Return self<=value.
         """
@@ -99,27 +259,27 @@ class Tensor:
         """
         Return len(self).
         """
-    def __lshift__(self, value):
+    def __lshift__(self, value: typing.Any) -> Tensor:
         """
         Return self<<value.
         """
-    def __lt__(self, value):
+    def __lt__(self, value: typing.Any) -> Tensor:
         """
         Return self<value.
         """
-    def __matmul__(self, value):
+    def __matmul__(self, value: typing.Any) -> Tensor:
         """
         Return self@value.
         """
-    def __mod__(self, value):
+    def __mod__(self, value: typing.Any) -> Tensor:
         """
         Return self%value.
         """
-    def __mul__(self, value):
+    def __mul__(self, value: typing.Any) -> Tensor:
         """
         Return self*value.
         """
-    def __ne__(self, value):
+    def __ne__(self, value: typing.Any) -> typing.Any:
         """
         Return self!=value.
         """
@@ -127,7 +287,7 @@ class Tensor:
         """
         -self
         """
-    def __or__(self, value):
+    def __or__(self, value: typing.Any) -> Tensor:
         """
         Return self|value.
         """
@@ -135,63 +295,67 @@ class Tensor:
         """
         +self
         """
-    def __pow__(self, value, mod = None):
+    def __pow__(self, value: typing.Any) -> Tensor:
         """
         Return pow(self, value, mod).
         """
-    def __radd__(self, value):
+    def __radd__(self, value: typing.Any) -> Tensor:
         """
         Return value+self.
         """
-    def __rand__(self, value):
+    def __rand__(self, value: typing.Any) -> Tensor:
         """
         Return value&self.
         """
-    def __rfloordiv__(self, value):
+    def __reduce__(self) -> tuple[typing.Any, ...]:
+        ...
+    def __repr__(self) -> str:
+        ...
+    def __rfloordiv__(self, value: typing.Any) -> Tensor:
         """
         Return value//self.
         """
-    def __rlshift__(self, value):
+    def __rlshift__(self, value: typing.Any) -> Tensor:
         """
         Return value<<self.
         """
-    def __rmatmul__(self, value):
+    def __rmatmul__(self, value: typing.Any) -> Tensor:
         """
         Return value@self.
         """
-    def __rmod__(self, value):
+    def __rmod__(self, value: typing.Any) -> Tensor:
         """
         Return value%self.
         """
-    def __rmul__(self, value):
+    def __rmul__(self, value: typing.Any) -> Tensor:
         """
         Return value*self.
         """
-    def __ror__(self, value):
+    def __ror__(self, value: typing.Any) -> Tensor:
         """
         Return value|self.
         """
-    def __rpow__(self, value, mod = None):
+    def __rpow__(self, value: typing.Any) -> Tensor:
         """
         Return pow(value, self, mod).
         """
-    def __rrshift__(self, value):
+    def __rrshift__(self, value: typing.Any) -> Tensor:
         """
         Return value>>self.
         """
-    def __rshift__(self, value):
+    def __rshift__(self, value: typing.Any) -> Tensor:
         """
         Return self>>value.
         """
-    def __rsub__(self, value):
+    def __rsub__(self, value: typing.Any) -> Tensor:
         """
         Return value-self.
         """
-    def __rtruediv__(self, value):
+    def __rtruediv__(self, value: typing.Any) -> Tensor:
         """
         Return value/self.
         """
-    def __rxor__(self, value):
+    def __rxor__(self, value: typing.Any) -> Tensor:
         """
         Return value^self.
         """
@@ -199,17 +363,23 @@ class Tensor:
         """
         Set self[key] to value.
         """
-    def __sub__(self, value):
+    def __str__(self) -> str:
+        ...
+    def __sub__(self, value: typing.Any) -> Tensor:
         """
         Return self-value.
         """
-    def __truediv__(self, value):
+    def __truediv__(self, value: typing.Any) -> Tensor:
         """
         Return self/value.
         """
-    def __xor__(self, value):
+    def __xor__(self, value: typing.Any) -> Tensor:
         """
         Return self^value.
+        """
+    def astype(self, dtype: typing.Any, copy: bool = False) -> Tensor:
+        """
+        The tensor as another type.
         """
     def item(self) -> typing.Any:
         """
@@ -219,6 +389,46 @@ class Tensor:
         """
         The elements as a NumPy array, without a copy; it cannot be written to unless the memory came from outside.
         """
+    def reshape(self, *shape: typing.Any) -> Tensor:
+        """
+        The elements in another shape, given as one tuple or as integers.
+        """
+    def to_device(self, device: typing.Any, *, stream: typing.Any = None) -> Tensor:
+        """
+        The tensor itself: there is one device, "cpu".
+        """
+    def tolist(self) -> typing.Any:
+        """
+        Nested lists of Python numbers.
+        """
+    def transpose(self, *axes: typing.Any) -> Tensor:
+        """
+        The axes in another order, given as one tuple or as integers; by default reversed.
+        """
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def strides(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def _version(self) -> int: ...
+    @property
+    def T(self) -> Tensor: ...
+    @property
+    def mT(self) -> Tensor: ...
+    @property
+    def dtype(self) -> typing.Any: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def is_contiguous(self) -> bool: ...
 class Variable:
     """
     A value that training changes.

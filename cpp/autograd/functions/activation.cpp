@@ -14,33 +14,6 @@ namespace lamina::autograd {
 
 namespace {
 
-DType computing_type(const Tensor& x, std::string_view name) {
-  if (x.type() == ElementType::float32) return DType::float32;
-  if (x.type() == ElementType::float64) return DType::float64;
-  throw TypeError(
-      text("[", name, "] the input must be float32 or float64. Received: dtype=", name_of(x.type())));
-}
-
-std::int64_t columns_of(const Tensor& x) { return x.rank() == 0 ? 1 : x.shape().back(); }
-std::int64_t rows_of(const Tensor& x) { return x.size() == 0 ? 0 : x.size() / columns_of(x); }
-
-Tensor activate(const Activation& f, const Tensor& x) {
-  const Tensor from = ops::contiguous(x);
-  Tensor y(x.type(), x.shape(), x.device());
-  if (x.size() == 0) return y;
-  x.device()->activate(computing_type(x, name_of(f.kind)), f, rows_of(x), columns_of(x), from.raw(), y.raw());
-  return y;
-}
-
-Tensor activate_backward(const Activation& f, const Tensor& saved, const Tensor& gradient) {
-  const Tensor from = ops::contiguous(saved), dy = ops::contiguous(gradient);
-  Tensor dx(dy.type(), dy.shape(), dy.device());
-  if (dx.size() == 0) return dx;
-  dy.device()->activate_backward(computing_type(dy, name_of(f.kind)), f, rows_of(dy), columns_of(dy),
-                                 from.raw(), dy.raw(), dx.raw());
-  return dx;
-}
-
 /// 1 where the condition holds, else 0.
 Tensor step(const Tensor& condition, const Tensor& like) {
   return where(condition, number_like(like, 1), number_like(like, 0));
@@ -155,7 +128,7 @@ Tensor row_derivative(const Activation& f, const Tensor& y, const Tensor& dy) {
 }  // namespace
 
 Tensor activation_backward(const Activation& f, const Tensor& saved, const Tensor& dy) {
-  if (!would_record(saved, dy)) return activate_backward(f, saved, dy);
+  if (!would_record(saved, dy)) return ops::activate_backward(f, saved, dy);
   return is_elementwise(f) ? dy * slope(f, saved) : row_derivative(f, saved, dy);
 }
 
@@ -164,7 +137,8 @@ Tensor activation(const Activation& f, const Tensor& x) {
     throw ValueError(
         text("[", name_of(f.kind), "] the input must have an axis to normalise over. Received: shape=()"));
   }
-  Tensor y = activate(f, x);
+  if (!ops::is_floating(x.type())) return activation(f, cast(x, ops::default_float()));
+  Tensor y = ops::activate(f, x);
   record(name_of(f.kind), {&y}, {&x}, [&] {
     const bool output = derivative_from(f) == DerivativeFrom::output;
     return [f, saved = output ? Saved::result(y) : Saved(x)](Backward& pass) {
