@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from lamina import _core
 from lamina.autograd.nest import flatten, pack
@@ -83,7 +83,7 @@ class GradientTape:
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables that the tape watches, in the order in which they were first read."""
-        return tuple(self._tape.watched_variables())
+        return tuple(cast("list[Variable]", self._tape.watched_variables()))
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
