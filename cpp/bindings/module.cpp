@@ -49,6 +49,7 @@ PYBIND11_MODULE(_core, m) {
   init_config(m);
   init_random(m);
   init_tensor(m);
+  init_autograd(m);
   init_functions(m);
   init_losses(m);
   init_metrics(m);

@@ -8,6 +8,7 @@ namespace lamina::bindings {
 namespace py = pybind11;
 
 void init_config(py::module_& m);
+void init_autograd(py::module_& m);  // after init_tensor
 void init_random(py::module_& m);
 void init_functions(py::module_& m);
 void init_losses(py::module_& m);

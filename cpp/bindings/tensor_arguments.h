@@ -2,11 +2,13 @@
 // its type. lamina/ops/ gives them their names, defaults and documentation.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "autograd/record.h"
 #include "bindings/tensor_functions.h"
 #include "bindings/tensor_object.h"
 #include "ops/ops.h"
@@ -132,6 +134,27 @@ inline PyObject* wrong_count(Py_ssize_t needed, Py_ssize_t given) {
   return PyErr_Format(PyExc_TypeError, "%zd arguments are needed. Received: %zd", needed, given);
 }
 
+// A function without a rule would lose its inputs' gradients in silence.
+inline bool is_followed(const Tensor& x) { return x.defined() && autograd::would_record(x); }
+inline bool is_followed(const std::vector<Tensor>& xs) {
+  return std::any_of(xs.begin(), xs.end(), [](const Tensor& x) { return autograd::would_record(x); });
+}
+template <class T>
+bool is_followed(const T&) {
+  return false;
+}
+template <class Result, class... Arguments>
+void check_followed(const Result& result, const Arguments&... arguments) {
+  if constexpr (std::is_same_v<Result, Tensor>) {
+    if (!ops::is_floating(result.type()) || result.grad_link() != nullptr) return;
+    if ((is_followed(arguments) || ...)) {
+      throw StateError(
+          "[GradientTape] this function has no gradient, and a tape watches its input: give it "
+          "lamina.stop_gradient(x) if it is to be a constant");
+    }
+  }
+}
+
 /// The fast call of a function of any arguments. `releases`: may run without the interpreter's lock
 /// (no argument is a Python object).
 template <auto function>
@@ -162,7 +185,9 @@ struct Call<function> {
       return to_result(function(std::get<I>(values)...));
     } else {
       const std::int64_t work = (std::int64_t{0} + ... + work_of(std::get<I>(values)));
-      return to_result(run_tensor(work, [&] { return function(std::get<I>(values)...); }));
+      auto result = run_tensor(work, [&] { return function(std::get<I>(values)...); });
+      if (autograd::is_recording()) check_followed(result, std::get<I>(values)...);
+      return to_result(std::move(result));
     }
   }
 };

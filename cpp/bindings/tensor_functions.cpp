@@ -1,51 +1,52 @@
 #include "bindings/tensor_functions.h"
 
+#include "autograd/functions.h"
 #include "bindings/tensor_arguments.h"
 #include "bindings/tensor_dlpack.h"
 
 namespace lamina::bindings {
 
-// ---- The functions behind operators and `_core.ops`. A function that records gradients takes the
-// place of the one of ops/ here, in both tables.
+// ---- The functions behind operators and `_core.ops`: those of autograd, which are those of ops/ where
+// there is nothing to differentiate.
 
 const Operators operators = {
-    .add = ops::add,
-    .subtract = ops::subtract,
-    .multiply = ops::multiply,
-    .divide = ops::divide,
-    .floor_divide = ops::floor_divide,
-    .mod = ops::mod,
-    .power = ops::power,
-    .matmul = ops::matmul,
-    .bitwise_and = ops::bitwise_and,
-    .bitwise_or = ops::bitwise_or,
-    .bitwise_xor = ops::bitwise_xor,
-    .left_shift = ops::left_shift,
-    .right_shift = ops::right_shift,
-    .equal = ops::equal,
-    .not_equal = ops::not_equal,
-    .less = ops::less,
-    .less_equal = ops::less_equal,
-    .greater = ops::greater,
-    .greater_equal = ops::greater_equal,
-    .negative = ops::negative,
-    .positive = ops::positive,
-    .absolute = ops::absolute,
-    .invert = ops::invert,
-    .swapaxes = ops::swapaxes,
-    .slice = ops::slice,
-    .permute = ops::transpose,
-    .gather = ops::gather,
+    .add = autograd::add,
+    .subtract = autograd::subtract,
+    .multiply = autograd::multiply,
+    .divide = autograd::divide,
+    .floor_divide = autograd::floor_divide,
+    .mod = autograd::mod,
+    .power = autograd::power,
+    .matmul = autograd::matmul,
+    .bitwise_and = autograd::bitwise_and,
+    .bitwise_or = autograd::bitwise_or,
+    .bitwise_xor = autograd::bitwise_xor,
+    .left_shift = autograd::left_shift,
+    .right_shift = autograd::right_shift,
+    .equal = autograd::equal,
+    .not_equal = autograd::not_equal,
+    .less = autograd::less,
+    .less_equal = autograd::less_equal,
+    .greater = autograd::greater,
+    .greater_equal = autograd::greater_equal,
+    .negative = autograd::negative,
+    .positive = autograd::positive,
+    .absolute = autograd::absolute,
+    .invert = autograd::invert,
+    .swapaxes = autograd::swapaxes,
+    .slice = autograd::slice,
+    .permute = autograd::transpose,
+    .gather = autograd::gather,
 };
 
 namespace {
 
 // Forms that Python calls.
-Tensor transpose_all(const Tensor& x) { return ops::transpose(x); }
-Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return ops::transpose(x, order); }
-Tensor squeeze_all(const Tensor& x) { return ops::squeeze(x); }
-Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return ops::squeeze(x, axes, false); }
-Tensor alias(const Tensor& x) { return x.alias(); }
+Tensor transpose_all(const Tensor& x) { return autograd::transpose(x); }
+Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return autograd::transpose(x, order); }
+Tensor squeeze_all(const Tensor& x) { return autograd::squeeze(x); }
+Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return autograd::squeeze(x, axes, false); }
+Tensor alias(const Tensor& x) { return autograd::identity(x); }
 py::object shape_of_tensor(const Tensor& x) {
   return py::reinterpret_steal<py::object>(shape_tuple(x.shape()));
 }
@@ -55,7 +56,7 @@ Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_ite
 Tensor convert_any(const py::object& object) { return to_tensor(object.ptr()); }
 Tensor where_any(const Tensor& condition, const py::object& x1, const py::object& x2) {
   const Operands operands = to_operands(x1.ptr(), x2.ptr());
-  return ops::where(condition, operands.first, operands.second);
+  return autograd::where(condition, operands.first, operands.second);
 }
 bool shares_memory(const Tensor& x, const Tensor& y) { return &x.storage() == &y.storage(); }
 
@@ -70,33 +71,33 @@ Tensor item_joined(const Tensor& x, const py::object& index, const Tensor& updat
                                   : PutKind::set);
 }
 Activation activation_of(const py::object& f) { return py::cast<Activation>(f); }
-Tensor activate(const py::object& f, const Tensor& x) { return ops::activate(activation_of(f), x); }
+Tensor activate(const py::object& f, const Tensor& x) { return autograd::activate(activation_of(f), x); }
 Tensor random_uniform(const ArrayShape& shape, ElementType type, double a, double b, std::uint64_t seed,
                       std::uint64_t stream) {
-  return ops::random(Distribution::uniform, type, shape, a, b, {seed, stream});
+  return autograd::random(Distribution::uniform, type, shape, a, b, {seed, stream});
 }
 Tensor random_normal(const ArrayShape& shape, ElementType type, double a, double b, std::uint64_t seed,
                      std::uint64_t stream) {
-  return ops::random(Distribution::normal, type, shape, a, b, {seed, stream});
+  return autograd::random(Distribution::normal, type, shape, a, b, {seed, stream});
 }
 Tensor random_truncated_normal(const ArrayShape& shape, ElementType type, double a, double b,
                                std::uint64_t seed, std::uint64_t stream) {
-  return ops::random(Distribution::truncated_normal, type, shape, a, b, {seed, stream});
+  return autograd::random(Distribution::truncated_normal, type, shape, a, b, {seed, stream});
 }
 Tensor random_integers(const ArrayShape& shape, std::int64_t low, std::int64_t high, std::uint64_t seed,
                        std::uint64_t stream) {
-  return ops::random_integers(shape, low, high, {seed, stream});
+  return autograd::random_integers(shape, low, high, {seed, stream});
 }
 Tensor permutation(std::int64_t n, std::uint64_t seed, std::uint64_t stream) {
-  return ops::permutation(n, {seed, stream});
+  return autograd::permutation(n, {seed, stream});
 }
 Tensor dropout(const Tensor& x, double rate, std::uint64_t seed, std::uint64_t stream) {
-  return ops::dropout(x, rate, {seed, stream});
+  return autograd::dropout(x, rate, {seed, stream});
 }
 
-#define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&ops::name)>::call},
-#define LAMINA_BINARY(name) {#name, call_binary<&ops::name>},
-#define LAMINA_CALL(name) {#name, Call<&ops::name>::call}
+#define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&autograd::name)>::call},
+#define LAMINA_BINARY(name) {#name, call_binary<&autograd::name>},
+#define LAMINA_CALL(name) {#name, Call<&autograd::name>::call}
 
 const FunctionEntry functions[] = {
     LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY) LAMINA_BINARY(logical_and)
@@ -205,12 +206,12 @@ void init_tensor_functions(py::module_& m) {
   m.attr("ops") = table;
   m.def(
       "set_default_float",
-      [](const std::string& name) { ops::set_default_float(ops::element_type_from_name(name)); },
+      [](const std::string& name) { autograd::set_default_float(autograd::element_type_from_name(name)); },
       py::arg("dtype"), "Sets the type that functions of real numbers give for integers.");
   m.def(
       "set_dtype_object",
       [](const std::string& name, const py::object& object) {
-        dtype_objects[static_cast<int>(ops::element_type_from_name(name))] = object;
+        dtype_objects[static_cast<int>(autograd::element_type_from_name(name))] = object;
       },
       py::arg("name"), py::arg("object"), "Sets what Tensor.dtype gives for a type.");
 }

@@ -2,6 +2,7 @@
 // `...` make a view; integer tensors, lists and boolean masks take elements.
 #include <pybind11/numpy.h>
 
+#include "autograd/functions.h"
 #include "bindings/tensor_functions.h"
 #include "bindings/tensor_object.h"
 #include "ops/ops.h"
@@ -199,13 +200,13 @@ Tensor get_item(const Tensor& x, PyObject* index) {
 
 Tensor set_item(const Tensor& x, PyObject* index, const Tensor& updates, PutKind kind) {
   Parsed parsed = parse(x, index);
-  if (parsed.axes.empty() && kind == PutKind::set) return ops::slice_update(x, parsed.items, updates);
+  if (parsed.axes.empty() && kind == PutKind::set) return autograd::slice_update(x, parsed.items, updates);
   // The places are taken from a tensor of positions, so that any index will do.
   const Tensor places = ops::reshape(ops::arange_integer(ElementType::int64, 0, 1, x.size()), x.shape());
   const Tensor chosen = get_item(places, index);
-  const Tensor flat = ops::reshape(ops::copy(x), {x.size()});
-  const Tensor values = ops::broadcast_to(ops::cast(updates, x.type()), chosen.shape());
-  return ops::reshape(ops::scatter(flat, {0, {chosen}}, values, kind), x.shape());
+  const Tensor flat = autograd::reshape(autograd::copy(x), {x.size()});
+  const Tensor values = autograd::broadcast_to(autograd::cast(updates, x.type()), chosen.shape());
+  return autograd::reshape(autograd::scatter(flat, {0, {chosen}}, values, kind), x.shape());
 }
 
 }  // namespace lamina::bindings

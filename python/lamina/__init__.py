@@ -15,6 +15,7 @@ Example:
 
 from lamina import (
     activations,
+    autograd,
     backend,
     callbacks,
     config,
@@ -33,6 +34,15 @@ from lamina import (
     utils,
 )
 from lamina._core import __version__, get_num_threads, numerics_version, set_num_threads
+from lamina.autograd import (
+    GradientTape,
+    UnconnectedGradients,
+    Variable,
+    custom_gradient,
+    grad,
+    stop_gradient,
+    value_and_grad,
+)
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
@@ -42,10 +52,10 @@ from lamina.ops import convert_to_tensor
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
 from lamina.tensor import Tensor
-from lamina.variable import Variable
 
 __all__ = [
     "FileFormatError",
+    "GradientTape",
     "Initializer",
     "Input",
     "InputLayer",
@@ -55,16 +65,20 @@ __all__ = [
     "Optimizer",
     "Sequential",
     "Tensor",
+    "UnconnectedGradients",
     "Variable",
     "__version__",
     "activations",
+    "autograd",
     "backend",
     "callbacks",
     "config",
     "constraints",
     "convert_to_tensor",
+    "custom_gradient",
     "data",
     "get_num_threads",
+    "grad",
     "initializers",
     "layers",
     "losses",
@@ -77,5 +91,7 @@ __all__ = [
     "regularizers",
     "saving",
     "set_num_threads",
+    "stop_gradient",
     "utils",
+    "value_and_grad",
 ]

@@ -11,6 +11,7 @@ import types
 import typing
 __all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
 __all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tensor', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'ops', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Variable', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -430,6 +431,75 @@ class Tensor:
     def device(self) -> str: ...
     @property
     def is_contiguous(self) -> bool: ...
+class Variable:
+    """
+    A value that training changes.
+    """
+    trainable: bool
+    @typing.overload
+    def __init__(self, value: Tensor, trainable: bool) -> None:
+        ...
+    @typing.overload
+    def __init__(self) -> None:
+        """
+        One whose value comes later.
+        """
+    def __lamina_tensor__(self) -> Tensor:
+        """
+        The value, watched where a tape records.
+        """
+    def hold(self, value: typing.Any) -> None:
+        """
+        From now on the value is this one, in memory of the variable's own.
+        """
+    def move_to(self, place: typing.Any) -> None:
+        """
+        From now on the value lies in the memory of this tensor.
+        """
+    def peek(self) -> Tensor:
+        """
+        The value, without being watched.
+        """
+    def snapshot(self) -> Tensor:
+        """
+        The value as it is now, which no assignment changes.
+        """
+    def store(self, value: Tensor) -> None:
+        """
+        Sets the value.
+        """
+    def store_sum(self, delta: typing.Any, negative: bool) -> None:
+        """
+        Adds to the value, or subtracts.
+        """
+class Tape:
+    """
+    Records differentiable calls.
+    """
+    def __init__(self, persistent: bool, watch_variables: bool) -> None:
+        ...
+    def batch_jacobian(self, target: typing.Any, source: typing.Any, zero: bool) -> typing.Any:
+        ...
+    def gradient(self, targets: list, seeds: list, sources: list, zero: bool) -> list:
+        ...
+    def jacobian(self, target: typing.Any, sources: list, zero: bool) -> list:
+        ...
+    def reset(self) -> None:
+        ...
+    def start(self) -> None:
+        ...
+    def stop(self) -> None:
+        ...
+    def watch(self, value: typing.Any) -> None:
+        ...
+    def watched_variables(self) -> list[Variable]:
+        ...
+    @property
+    def persistent(self) -> bool:
+        ...
+    @property
+    def recording(self) -> bool:
+        ...
 class Activation:
     """
     An activation function and its parameters.
@@ -928,6 +998,8 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
     A copy for which the constraint holds.
     """
+def convert(value: typing.Any) -> Tensor:
+    ...
 def default_num_threads() -> int:
     """
     What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.
@@ -936,6 +1008,8 @@ def derivative_from(activation: Activation) -> str:
     """
     Whether the derivative is computed from the 'output' or the 'input'.
     """
+def differentiable(value: typing.Any) -> Tensor:
+    ...
 def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
@@ -964,6 +1038,10 @@ def isa() -> str:
     """
     The instruction set in use.
     """
+def live_nodes() -> int:
+    """
+    How many recorded calls and watched values there are.
+    """
 def load_safetensors(path: os.PathLike | str | bytes) -> tuple:
     """
     The arrays and the metadata of a safetensors file.
@@ -975,6 +1053,10 @@ def loss_gradient(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) 
 def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The loss of each row: an array shaped like the prediction without its last axis.
+    """
+def mark_changed(tensor: Tensor) -> None:
+    """
+    Tells tapes that the tensor's memory was changed in place.
     """
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
@@ -1012,6 +1094,8 @@ def random_uniform(shape: collections.abc.Sequence[typing.SupportsInt | typing.S
     """
     Uniform numbers in [low, high).
     """
+def record_custom(name: str, outputs: list, inputs: list, rule: typing.Any) -> list:
+    ...
 def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
@@ -1032,6 +1116,8 @@ def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Set how many threads one call may use, the caller included.
     """
+def stop_gradient(value: typing.Any) -> Tensor:
+    ...
 def stream_id(purpose: str, index: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The stream of random numbers for a purpose ('initializer', 'dropout', 'shuffle', 'user', ...).

@@ -24,6 +24,7 @@ SECTIONS = {
     "losses": f"Each loss: a step on {parts.ROWS} rows",
     "metrics": f"Each metric: an evaluation of {parts.ROWS} rows",
     "optimizers": f"Each optimizer: a step on {4 * parts.WIDTH * (parts.WIDTH + 1)} weights",
+    "tape": "Gradients by a tape, of a chain of small functions",
     "start": "Starting",
 }
 
@@ -281,6 +282,13 @@ def _predict_cases() -> list[Case]:
     return cases
 
 
+def _tape_cases() -> list[Case]:
+    return [
+        Case("tape", f"{links} links of 3 functions on {n}", {"links": links, "n": n}, slow=slow)
+        for links, n, slow in ((10, 16, False), (10, 100000, True))
+    ]
+
+
 def _start_cases() -> list[Case]:
     return [
         Case("start", "import, beside numpy", {"what": "import"}, slow=True),
@@ -323,5 +331,6 @@ def all_cases() -> list[Case]:
         *_training_cases(),
         *_predict_cases(),
         *_part_cases(),
+        *_tape_cases(),
         *_start_cases(),
     ]

@@ -70,7 +70,26 @@ class LaminaModels(Contender):
                 return Loop(more_layers.prepared(p["what"]))
             case "tensor":
                 return tensor_loop(p, lamina.ops, lamina.convert_to_tensor)
+            case "tape":
+                return Loop(self._chain(p["links"], p["n"]))
         return None
+
+    def _chain(self, links: int, n: int) -> Callable[[], Any]:
+        """Each link is a product, a sum and a tanh."""
+        x = lamina.Variable(np.linspace(-1, 1, n, dtype=np.float32))
+        scale = lamina.ops.convert_to_tensor(np.float32(0.9))
+        tanh, total = lamina.ops.tanh, lamina.ops.sum
+
+        def chain() -> Any:
+            with lamina.GradientTape() as tape:
+                y = x.value
+                start = y
+                for _ in range(links):
+                    y = tanh(y * scale + start)
+                y = total(y)
+            return tape.gradient(y, x)
+
+        return chain
 
     def _model(self, work: Work) -> Any:
         layers: list[Any] = [lamina.Input((work.sizes[0],))]

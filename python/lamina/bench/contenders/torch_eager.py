@@ -36,7 +36,22 @@ class TorchEager(Contender):
             return Loop(torch.inference_mode()(lambda: function(x)))
         if section == "tensor":
             return tensor_loop(parameters, torch, torch.from_numpy)
+        if section == "tape":
+            return Loop(self._chain(parameters["links"], parameters["n"]))
         return None
+
+    def _chain(self, links: int, n: int) -> Callable[[], Any]:
+        """Each link is a product, a sum and a tanh."""
+        x = torch.linspace(-1, 1, n).requires_grad_()
+        scale = torch.tensor(0.9)
+
+        def chain() -> Any:
+            y = x
+            for _ in range(links):
+                y = torch.tanh(y * scale + x)
+            return torch.autograd.grad(y.sum(), x)
+
+        return chain
 
     def model(self, work: Work) -> Any:
         """The network as nn.Sequential."""
