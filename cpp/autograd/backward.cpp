@@ -57,6 +57,7 @@ class Pass {
   void run(bool finish) {
     find_needed();
     std::vector<Tensor*> inputs;
+    std::vector<char> sources;
     for (std::size_t s = 0; s < stops_.size(); ++s) {
       Stop& stop = stops_[s];
       Node& node = *stop.node;
@@ -64,11 +65,13 @@ class Pass {
       Tensor* const mine = &gradients_[stop.gradients];
       if (stop.needed && std::any_of(mine, mine + outputs, [](const Tensor& g) { return g.defined(); })) {
         inputs.clear();
+        sources.clear();
         for (std::size_t i = 0; i < node.inputs().size(); ++i) {
           const std::size_t at = edges_[stop.edges + i];
           inputs.push_back(at != kNowhere && gradient_needed_[at] ? &gradients_[at] : nullptr);
+          sources.push_back(at != kNowhere && is_source_[at] ? 1 : 0);
         }
-        Backward step(stop.node, mine, inputs.data());
+        Backward step(stop.node, mine, inputs.data(), &sources);
         node.backward(step);
       }
       for (std::uint32_t i = 0; i < outputs; ++i) {

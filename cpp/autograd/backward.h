@@ -15,8 +15,9 @@ class Backward {
  public:
   /// `outputs`: a gradient for each output, not defined where none arrived. `inputs`: where each
   /// input's is added up; null for those that nobody wants.
-  Backward(const std::shared_ptr<Node>& node, Tensor* outputs, Tensor* const* inputs)
-      : node_(node), outputs_(outputs), inputs_(inputs) {}
+  Backward(const std::shared_ptr<Node>& node, Tensor* outputs, Tensor* const* inputs,
+           const std::vector<char>* sources = nullptr)
+      : node_(node), outputs_(outputs), inputs_(inputs), sources_(sources) {}
 
   const std::shared_ptr<Node>& node() const { return node_; }
   /// The gradient of output `i`; zeros when none arrived.
@@ -24,6 +25,8 @@ class Backward {
   bool has_dy(std::uint32_t i) const { return outputs_[i].defined(); }
   /// Whether the gradient of input `i` is wanted: a rule need not compute others.
   bool wants(std::uint32_t i) const { return inputs_[i] != nullptr; }
+  /// Whether input `i` itself was asked for, and not only what it was computed from.
+  bool is_source(std::uint32_t i) const { return sources_ != nullptr && (*sources_)[i] != 0; }
   /// Adds to the gradient of input `i`. `dx` may have the shape that the input was broadcast to (it is
   /// summed over those axes) and another floating type (it is converted).
   void give(std::uint32_t i, Tensor dx);
@@ -34,6 +37,7 @@ class Backward {
   const std::shared_ptr<Node>& node_;
   Tensor* outputs_;
   Tensor* const* inputs_;
+  const std::vector<char>* sources_;
 };
 
 /// The gradients of `targets`, each times its seed, with respect to `sources`, along what was

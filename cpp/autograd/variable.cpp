@@ -14,6 +14,8 @@ Variable::Variable(const Tensor& value, bool trainable, bool in_place)
   link_ = link_of(value_);
 }
 
+Variable::Variable() : Variable(ops::zeros(ElementType::float32, {0}), true) {}
+
 const Tensor& Variable::read() {
   if (is_recording() && trainable_ && ops::is_floating(value_.type())) {
     for (Tape* tape : *detail::recording) {
@@ -27,6 +29,8 @@ Tensor Variable::snapshot() { return in_place_ ? copy(read()) : read(); }
 
 void Variable::point_to(const Tensor& value) {
   Tensor next = value.alias();
+  link_->type = value.type();
+  link_->shape = value.shape();
   next.set_grad_link(link_);
   value_ = std::move(next);
 }
@@ -44,6 +48,11 @@ void Variable::assign(const Tensor& value) {
   // Memory of somebody else may change, and a view keeps more alive than it shows.
   const bool own = converted.contiguous() && converted.storage().owned();
   point_to(own ? converted : ops::copy(converted));
+}
+
+void Variable::hold(const Tensor& value) {
+  in_place_ = false;
+  point_to(value.contiguous() && value.storage().owned() ? value : ops::copy(value));
 }
 
 void Variable::move_to(const Tensor& place) {

@@ -14,6 +14,8 @@ namespace lamina::autograd {
 class Variable : public std::enable_shared_from_this<Variable> {
  public:
   Variable(const Tensor& value, bool trainable, bool in_place = false);
+  /// One whose value comes later, by hold() or move_to(); until then an empty one.
+  Variable();
   virtual ~Variable() = default;
   Variable(const Variable&) = delete;
   Variable& operator=(const Variable&) = delete;
@@ -34,6 +36,9 @@ class Variable : public std::enable_shared_from_this<Variable> {
   void assign(const Tensor& value);
   /// From now on the value lies in the memory of `place`, which holds it already.
   void move_to(const Tensor& place);
+  /// From now on the value is this one, in memory of the variable's own.
+  void hold(const Tensor& value);
+  bool in_place() const { return in_place_; }
 
  protected:
   /// Makes `value` the value, with this variable's link.

@@ -123,6 +123,11 @@ void init_variable(py::module_& m) {
                                                trainable);
            }),
            py::arg("value"), py::arg("trainable"))
+      .def(py::init<>(), "One whose value comes later.")
+      .def("hold", [](Variable& v, const py::object& value) { v.hold(to_tensor(value.ptr())); }, py::arg("value"),
+           "From now on the value is this one, in memory of the variable's own.")
+      .def("move_to", [](Variable& v, const py::object& place) { v.move_to(to_tensor(place.ptr())); },
+           py::arg("place"), "From now on the value lies in the memory of this tensor.")
       .def("__lamina_tensor__", [](Variable& v) { return v.read(); }, "The value, watched where a tape records.")
       .def("snapshot", [](Variable& v) { return v.snapshot(); },
            "The value as it is now, which no assignment changes.")

@@ -49,6 +49,7 @@ PYBIND11_MODULE(_core, m) {
   init_config(m);
   init_random(m);
   init_tensor(m);
+  init_autograd(m);
   init_functions(m);
   init_losses(m);
   init_metrics(m);
@@ -57,5 +58,6 @@ PYBIND11_MODULE(_core, m) {
   init_optimizer_state(m);
   init_layers(m);
   init_files(m);
+  init_eager(m);  // likewise
   init_bench(m);  // after init_network: it takes a Network
 }

@@ -19,5 +19,7 @@ void init_files(py::module_& m);
 void init_layers(py::module_& m);
 void init_bench(py::module_& m);
 void init_tensor(py::module_& m);
+void init_autograd(py::module_& m);  // after init_tensor
+void init_eager(py::module_& m);  // after init_network and init_autograd
 
 }  // namespace lamina::bindings

@@ -101,7 +101,7 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   std::vector<double> sums(state), pending(state);
   Objective copy = objective;
 
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   plan_ = plan_loss(copy.loss);
   objective_ = std::move(copy);
   target_form_ = takes_labels(objective_.loss.kind) ? TargetForm::labels : TargetForm::values;
@@ -120,6 +120,58 @@ bool Sequential::plain_mean() const {
 double Sequential::loss_divisor(const LossArguments& loss) const {
   if (objective_.reduction == LossReduction::sum) return 1.0;
   return network.device().loss_count(loss, objective_.reduction == LossReduction::weighted_mean);
+}
+
+void Sequential::set_optimizer(const OptimizerSettings& settings) {
+  const Exclusive exclusive(busy_);
+  network.build_gradients();
+  auto optimizer = std::make_unique<Optimizer>(settings, network);
+  const std::unique_lock lock(*parameters_lock_);
+  optimizer_ = std::move(optimizer);
+}
+
+void Sequential::build_in(const Sequential& other) {
+  network.build_in(other.network);
+  parameters_lock_ = other.parameters_lock_;
+}
+
+double Sequential::apply_gradients(const std::vector<Gradient>& gradients, bool together, bool penalties) {
+  const Exclusive exclusive(busy_);
+  const FloatEnvironment environment;
+  Optimizer& all = optimizer();
+  if (all.lbfgs() != nullptr) {
+    throw StateError("[apply_gradients] L-BFGS takes no gradients from elsewhere: it asks for them itself");
+  }
+  network.build_gradients();
+  const auto& parameters = network.layout().parameters();
+  const std::size_t item = size_of(network.dtype());
+  given_ranges_.clear();
+  void* flat = nullptr;
+  for (const Gradient& gradient : gradients) {
+    const PlacedParameter& p = parameters.at(gradient.parameter);
+    if (!p.trained || p.frozen) continue;
+    const auto offset = static_cast<std::size_t>(p.offset) * item;
+    auto* const data = static_cast<char*>(const_cast<void*>(gradient.data));
+    if (together) {
+      flat = data - offset;
+    } else {
+      network.device().copy(static_cast<char*>(network.gradients()) + offset, data,
+                            static_cast<std::size_t>(p.count) * item);
+    }
+    given_ranges_.push_back({p.offset, p.count});
+  }
+  network.give_gradients(flat);
+  struct Back {
+    const Network& network;
+    ~Back() { network.give_gradients(nullptr); }
+  } const back{network};
+  const double penalty = penalties ? network.penalties(true, all.loss_scale()) : 0.0;
+  all.prepare();
+  const std::unique_lock lock(*parameters_lock_);
+  all.step(network, &given_ranges_);
+  network.constrain();
+  network.changed();
+  return penalty;
 }
 
 Optimizer& Sequential::optimizer() {
@@ -221,10 +273,11 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     monitor.tick();
     if (!update) return mean + penalty;
     optimizer_->prepare();
-    const std::unique_lock lock(parameters_lock_);
+    const std::unique_lock lock(*parameters_lock_);
     optimizer_->step(network, &network.trained_ranges());
     network.constrain();
     network.commit(pass, activations_);
+    network.changed();
     ++steps_seen_;
   } else if (network.penalizes()) {
     penalty += network.penalties(false);
@@ -262,8 +315,9 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
           return loss;
         },
         [this](const std::function<void()>& change) {
-          const std::unique_lock lock(parameters_lock_);
+          const std::unique_lock lock(*parameters_lock_);
           change();
+          network.changed();
         },
         &network.trained_ranges());
   } catch (...) {
@@ -346,7 +400,7 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
     const std::int64_t rows = std::min(block, x.rows - first);
     inputs->gather_inputs(x, first, rows);
     {
-      const std::shared_lock lock(parameters_lock_);
+      const std::shared_lock lock(*parameters_lock_);
       network.infer(inputs->x(), rows, static_cast<char*>(out) + first * outputs);
     }
     ++monitor.batches;
@@ -370,14 +424,15 @@ void Sequential::call_training(const ArrayView& x, void* out) {
   network.device().copy_to_host(
       out, answer,
       static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   network.commit(pass, activations_);
+  network.changed();
   ++calls_seen_;
 }
 
 void Sequential::set_trainable(std::int64_t layer, bool trainable) {
   const Exclusive exclusive(busy_);
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   network.set_trainable(layer, trainable);
 }
 
@@ -413,7 +468,7 @@ void Sequential::set_metric_state(const std::vector<double>& state) {
 void Sequential::read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count) const {
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
-  const std::shared_lock lock(parameters_lock_);
+  const std::shared_lock lock(*parameters_lock_);
   network.device().copy_to_host(to_host,
                                 static_cast<const char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                 static_cast<std::size_t>(count < 0 ? p.count : count) * item);
@@ -422,24 +477,27 @@ void Sequential::read(const void* flat, std::size_t parameter, void* to_host, st
 void Sequential::write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count) {
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   network.values();  // a prediction may have copied the old ones since `flat` was asked for
   network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                   from_host, static_cast<std::size_t>(count < 0 ? p.count : count) * item);
+  network.changed();
 }
 
 void Sequential::swap_average() {
   const Exclusive exclusive(busy_);
   Optimizer& all = optimizer();
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   all.swap_average(network);
+  network.changed();
 }
 
 void Sequential::adopt_average() {
   const Exclusive exclusive(busy_);
   Optimizer& all = optimizer();
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   all.adopt_average(network);
+  network.changed();
 }
 
 void Sequential::set_steps_seen(std::int64_t n) {

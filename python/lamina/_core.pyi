@@ -7,12 +7,287 @@ import collections.abc
 import numpy
 import numpy.typing
 import os
+import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
     """
+class Tensor:
+    """
+    An array that cannot be changed: typed, strided, differentiable. Made by lamina.convert_to_tensor and the functions of lamina.ops.
+    """
+    __hash__: typing.ClassVar[None] = None
+    def __abs__(self):
+        """
+        abs(self)
+        """
+    def __add__(self, value):
+        """
+        Return self+value.
+        """
+    def __and__(self, value):
+        """
+        Return self&value.
+        """
+    def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> numpy.ndarray:
+        """
+        The elements as a NumPy array.
+        """
+    def __bool__(self):
+        """
+        True if self else False
+        """
+    def __copy__(self) -> Tensor:
+        """
+        Another handle to the same elements.
+        """
+    def __delitem__(self, key):
+        """
+        Delete self[key].
+        """
+    def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any:
+        """
+        The memory as a DLPack capsule.
+        """
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """
+        The device's kind and number in DLPack's terms.
+        """
+    def __eq__(self, value):
+        """
+        Return self==value.
+        """
+    def __float__(self):
+        """
+        float(self)
+        """
+    def __floordiv__(self, value):
+        """
+        Return self//value.
+        """
+    def __ge__(self, value):
+        """
+        Return self>=value.
+        """
+    def __getitem__(self, key):
+        """
+        Return self[key].
+        """
+    def __gt__(self, value):
+        """
+        Return self>value.
+        """
+    def __index__(self):
+        """
+        Return self converted to an integer, if self is suitable for use as an index into a list.
+        """
+    def __int__(self):
+        """
+        int(self)
+        """
+    def __invert__(self):
+        """
+        ~self
+        """
+    def __le__(self, value):
+        """
+        Return self<=value.
+        """
+    def __len__(self):
+        """
+        Return len(self).
+        """
+    def __lshift__(self, value):
+        """
+        Return self<<value.
+        """
+    def __lt__(self, value):
+        """
+        Return self<value.
+        """
+    def __matmul__(self, value):
+        """
+        Return self@value.
+        """
+    def __mod__(self, value):
+        """
+        Return self%value.
+        """
+    def __mul__(self, value):
+        """
+        Return self*value.
+        """
+    def __ne__(self, value):
+        """
+        Return self!=value.
+        """
+    def __neg__(self):
+        """
+        -self
+        """
+    def __or__(self, value):
+        """
+        Return self|value.
+        """
+    def __pos__(self):
+        """
+        +self
+        """
+    def __pow__(self, value, mod = None):
+        """
+        Return pow(self, value, mod).
+        """
+    def __radd__(self, value):
+        """
+        Return value+self.
+        """
+    def __rand__(self, value):
+        """
+        Return value&self.
+        """
+    def __rfloordiv__(self, value):
+        """
+        Return value//self.
+        """
+    def __rlshift__(self, value):
+        """
+        Return value<<self.
+        """
+    def __rmatmul__(self, value):
+        """
+        Return value@self.
+        """
+    def __rmod__(self, value):
+        """
+        Return value%self.
+        """
+    def __rmul__(self, value):
+        """
+        Return value*self.
+        """
+    def __ror__(self, value):
+        """
+        Return value|self.
+        """
+    def __rpow__(self, value, mod = None):
+        """
+        Return pow(value, self, mod).
+        """
+    def __rrshift__(self, value):
+        """
+        Return value>>self.
+        """
+    def __rshift__(self, value):
+        """
+        Return self>>value.
+        """
+    def __rsub__(self, value):
+        """
+        Return value-self.
+        """
+    def __rtruediv__(self, value):
+        """
+        Return value/self.
+        """
+    def __rxor__(self, value):
+        """
+        Return value^self.
+        """
+    def __setitem__(self, key, value):
+        """
+        Set self[key] to value.
+        """
+    def __sub__(self, value):
+        """
+        Return self-value.
+        """
+    def __truediv__(self, value):
+        """
+        Return self/value.
+        """
+    def __xor__(self, value):
+        """
+        Return self^value.
+        """
+    def item(self) -> typing.Any:
+        """
+        The only element, as a Python number.
+        """
+    def numpy(self) -> numpy.ndarray:
+        """
+        The elements as a NumPy array, without a copy; it cannot be written to unless the memory came from outside.
+        """
+class Variable:
+    """
+    A value that training changes.
+    """
+    trainable: bool
+    @typing.overload
+    def __init__(self, value: Tensor, trainable: bool) -> None:
+        ...
+    @typing.overload
+    def __init__(self) -> None:
+        """
+        One whose value comes later.
+        """
+    def __lamina_tensor__(self) -> Tensor:
+        """
+        The value, watched where a tape records.
+        """
+    def hold(self, value: typing.Any) -> None:
+        """
+        From now on the value is this one, in memory of the variable's own.
+        """
+    def move_to(self, place: typing.Any) -> None:
+        """
+        From now on the value lies in the memory of this tensor.
+        """
+    def peek(self) -> Tensor:
+        """
+        The value, without being watched.
+        """
+    def snapshot(self) -> Tensor:
+        """
+        The value as it is now, which no assignment changes.
+        """
+    def store(self, value: Tensor) -> None:
+        """
+        Sets the value.
+        """
+    def store_sum(self, delta: typing.Any, negative: bool) -> None:
+        """
+        Adds to the value, or subtracts.
+        """
+class Tape:
+    """
+    Records differentiable calls.
+    """
+    def __init__(self, persistent: bool, watch_variables: bool) -> None:
+        ...
+    def batch_jacobian(self, target: typing.Any, source: typing.Any, zero: bool) -> typing.Any:
+        ...
+    def gradient(self, targets: list, seeds: list, sources: list, zero: bool) -> list:
+        ...
+    def jacobian(self, target: typing.Any, sources: list, zero: bool) -> list:
+        ...
+    def reset(self) -> None:
+        ...
+    def start(self) -> None:
+        ...
+    def stop(self) -> None:
+        ...
+    def watch(self, value: typing.Any) -> None:
+        ...
+    def watched_variables(self) -> list[Variable]:
+        ...
+    @property
+    def persistent(self) -> bool:
+        ...
+    @property
+    def recording(self) -> bool:
+        ...
 class Activation:
     """
     An activation function and its parameters.
@@ -243,6 +518,10 @@ class Network:
         ...
     def add_masked_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, noise_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], seed: typing.SupportsInt | typing.SupportsIndex, alpha: bool = False) -> None:
         ...
+    def add_parameter(self, name: str, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], trained: bool = True) -> None:
+        """
+        A parameter that is no layer's of the plan, as a layer of its own.
+        """
     def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def add_permute(self, order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
@@ -263,16 +542,28 @@ class Network:
         """
         The parameters become their moving averages, if there are any.
         """
+    def apply_gradients(self, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], gradients: list, penalties: bool = False, variables: collections.abc.Sequence[Variable] = []) -> float:
+        """
+        One step of the optimizer; returns the value of the penalties that were asked for.
+        """
     def begin_residual(self) -> None:
         ...
     def begin_shortcut(self) -> None:
         ...
+    def build_in(self, other: Network) -> None:
+        """
+        Shares the parameters of another network that has the same ones.
+        """
     def call_training(self, x: numpy.ndarray) -> numpy.ndarray:
         """
         The answer as in training; moving averages move.
         """
     def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric], reduction: str = 'mean', loss_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, skip_missing: bool = False) -> None:
         ...
+    def constrain(self) -> None:
+        """
+        The constraints on parameters hold again.
+        """
     def end_residual(self) -> None:
         ...
     def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
@@ -305,14 +596,26 @@ class Network:
         """
     def output_shape(self, layer: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple:
         ...
+    def parameter_tensor(self, i: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+        """
+        A view of a parameter.
+        """
     def parameters(self) -> list[ParameterInfo]:
         ...
+    def penalty_value(self) -> float:
+        """
+        What the penalties on parameters add to the loss.
+        """
     def predict(self, x: numpy.ndarray, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any) -> numpy.ndarray:
         ...
     def reset_metrics(self) -> None:
         ...
     def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
+    def set_optimizer(self, optimizer: Optimizer) -> None:
+        """
+        An optimizer without a loss, for gradients that come from a tape.
+        """
     def set_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
@@ -392,6 +695,11 @@ class Network:
     def learning_rate(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
+    def loss_scale(self) -> float:
+        """
+        By what the gradient of the loss is to be multiplied.
+        """
+    @property
     def seed(self) -> int:
         ...
     @property
@@ -415,6 +723,26 @@ class Network:
     @watch.setter
     def watch(self, arg1: bool) -> None:
         ...
+class Layers:
+    """
+    A plan's layers, or a single one, as one call on the tape.
+    """
+    def __call__(self, x: typing.Any, training: bool, step: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+        """
+        The answer, what penalties on outputs add to the loss (a tensor or None), and the same as a number.
+        """
+    def __init__(self, network: Network, variables: collections.abc.Sequence[Variable]) -> None:
+        ...
+class Unrecorded:
+    """
+    Keeps tapes from recording.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+    def __init__(self) -> None:
+        ...
 def activate(activation: Activation, x: numpy.ndarray) -> numpy.ndarray:
     """
     The activation of a float32 or float64 array.
@@ -423,6 +751,10 @@ def activate_backward(activation: Activation, saved: numpy.ndarray, dy: numpy.nd
     """
     The gradient with respect to the input, from the saved output or input (see derivative_from).
     """
+def activation(function: Activation, x: typing.Any) -> typing.Any:
+    """
+    An activation of a tensor.
+    """
 def available_devices() -> list[str]:
     """
     The devices that can be computed on here.
@@ -430,6 +762,10 @@ def available_devices() -> list[str]:
 def available_isas() -> list[str]:
     """
     The instruction sets that can run here, slowest first.
+    """
+def batch_loss(loss: Loss, reduction: str, weight: typing.SupportsFloat | typing.SupportsIndex, target: typing.Any, prediction: typing.Any, weights: typing.Any) -> tuple:
+    """
+    The loss of a batch as a tensor, in double, what it adds to the sum of an epoch, and for how many rows.
     """
 def bench_activation(activation: Activation, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, backward: bool = False, dtype: str = 'float32', rounds: typing.SupportsInt | typing.SupportsIndex = 5, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> list[float]:
     """
@@ -479,6 +815,8 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
     A copy for which the constraint holds.
     """
+def convert(value: typing.Any) -> Tensor:
+    ...
 def default_num_threads() -> int:
     """
     What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.
@@ -487,6 +825,8 @@ def derivative_from(activation: Activation) -> str:
     """
     Whether the derivative is computed from the 'output' or the 'input'.
     """
+def differentiable(value: typing.Any) -> Tensor:
+    ...
 def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
@@ -503,9 +843,17 @@ def has_nan(array: numpy.ndarray) -> bool:
     """
     Whether any element is NaN.
     """
+def is_recording() -> bool:
+    """
+    Whether a tape records in this thread.
+    """
 def isa() -> str:
     """
     The instruction set in use.
+    """
+def live_nodes() -> int:
+    """
+    How many recorded calls and watched values there are.
     """
 def load_safetensors(path: os.PathLike | str | bytes) -> tuple:
     """
@@ -518,6 +866,10 @@ def loss_gradient(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) 
 def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The loss of each row: an array shaped like the prediction without its last axis.
+    """
+def mark_changed(tensor: Tensor) -> None:
+    """
+    Tells tapes that the tensor's memory was changed in place.
     """
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
@@ -551,21 +903,38 @@ def random_uniform(shape: collections.abc.Sequence[typing.SupportsInt | typing.S
     """
     Uniform numbers in [low, high).
     """
+def record_custom(name: str, outputs: list, inputs: list, rule: typing.Any) -> list:
+    ...
 def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
+    """
+def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing.Any:
+    """
+    The loss of each row, as a tensor.
     """
 def save_safetensors(path: os.PathLike | str | bytes, tensors: dict, metadata: collections.abc.Mapping[str, str]) -> None:
     """
     Replace the file at path, in one step, by a safetensors file of these arrays.
     """
+def set_default_float(dtype: str) -> None:
+    """
+    Sets the type that functions of real numbers give for integers.
+    """
+def set_dtype_object(name: str, object: typing.Any) -> None:
+    """
+    Sets what Tensor.dtype gives for a type.
+    """
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Set how many threads one call may use, the caller included.
     """
+def stop_gradient(value: typing.Any) -> Tensor:
+    ...
 def stream_id(purpose: str, index: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The stream of random numbers for a purpose ('initializer', 'dropout', 'shuffle', 'user', ...).
     """
 __version__: str
 numerics_version: int = 1
+ops: types.SimpleNamespace

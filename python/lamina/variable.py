@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from lamina import _core
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
+from lamina.autograd.variable import Variable as FreeVariable
 
 
-class Variable:
-    """A named array that is assigned to, not replaced.
+class Variable(FreeVariable):
+    """A variable of a layer or optimizer: `lamina.Variable` with a place in a model.
 
-    A layer's variable holds its own value until the layer's model plans its network; from
-    then on the value lives in the network and this object reads and writes it there.
+    It holds its own value until its model plans its network; from then on the value lies in the
+    network's memory, and this object reads and writes it there. Functions and operators of
+    tensors take it as a tensor, which a tape follows.
 
     Args:
         initializer: Gives the first value: called with (shape, dtype) when it is first needed.
@@ -47,9 +50,10 @@ class Variable:
         regularizer: Any = None,
         constraint: Any = None,
     ) -> None:
+        _core.Variable.__init__(self)  # the first value comes when it is needed
         self.name = name
         self.path = path if path is not None else name
-        self.shape = tuple(shape)
+        self._shape = tuple(shape)
         self.trainable = trainable
         #: Whether it is state that a layer keeps, which no optimizer ever trains.
         self.is_state = not trainable
@@ -62,6 +66,17 @@ class Variable:
         self._value: Array | None = None
         self._read: Callable[[], Array] | None = None
         self._write: Callable[[Array], None] | None = None
+        self._view: Callable[[], Any] | None = None
+        #: The network that it lies in, and its place there.
+        self.network: Any = None
+        self.place = 0
+        #: Whether the tensor below is the value, here or in a network.
+        self._held = False
+
+    @property
+    def shape(self) -> Shape:
+        """The extents."""
+        return self._shape
 
     @property
     def dtype(self) -> str:
@@ -71,13 +86,13 @@ class Variable:
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.shape)
+        return len(self._shape)
 
     @property
     def size(self) -> int:
         """The number of elements."""
         count = 1
-        for extent in self.shape:
+        for extent in self._shape:
             count *= extent
         return count
 
@@ -85,28 +100,63 @@ class Variable:
         """A copy of the value."""
         if self._read is not None:
             return np.asarray(self._read())
+        if self._held:
+            return np.array(_core.Variable.peek(self))
         if self._value is None:
-            self._value = self.checked(self._initializer(self.shape, self._dtype), copy=True)
+            self._value = self.checked(self._initializer(self._shape, self._dtype), copy=True)
         return self._value.copy()
 
     def current(self) -> Array:
         """The value itself where it lies here, not to be changed; a first value is not kept."""
-        if self._read is None and self._value is not None:
-            return self._value
         if self._read is not None:
             return self._read()
-        return self.checked(self._initializer(self.shape, self._dtype))
+        if self._held:
+            return np.asarray(_core.Variable.peek(self))
+        if self._value is not None:
+            return self._value
+        return self.checked(self._initializer(self._shape, self._dtype))
+
+    # As a tensor.
+
+    def handle(self) -> Variable:
+        """The same object, with a tensor that is its value."""
+        if not self._held:
+            if self._view is not None:
+                _core.Variable.move_to(self, self._view())
+            else:
+                _core.Variable.hold(self, _core.convert(self.numpy()))
+                if self._read is None:
+                    self._value = None
+            self._held = self._view is not None or self._read is None
+        return self
+
+    def __lamina_tensor__(self) -> Any:
+        return _core.Variable.__lamina_tensor__(self.handle())
+
+    def peek(self) -> Any:
+        """The value as a tensor, without being watched."""
+        return _core.Variable.peek(self.handle())
+
+    def snapshot(self) -> Any:
+        """The value as a tensor, which no assignment changes."""
+        return _core.Variable.snapshot(self.handle())
 
     @property
-    def value(self) -> Array:
-        """A copy of the value, as `numpy()` gives."""
-        return self.numpy()
+    def value(self) -> Any:
+        """The value as a tensor, which a tape follows."""
+        return self.__lamina_tensor__()
+
+    def read_value(self) -> Any:
+        """The same as `value`."""
+        return self.value
+
+    # Setting it.
 
     def assign(self, value: Any) -> Variable:
         """Sets the value.
 
         Args:
-            value: An array of this variable's shape; converted to its dtype.
+            value: An array or tensor of this variable's shape; converted to its dtype.
 
         Returns:
             The variable itself.
@@ -119,44 +169,64 @@ class Variable:
         changed = self.on_change is not None and not np.array_equal(array, self.current())
         if self._write is not None:
             self._write(array)
+        elif self._held:
+            self.store(_core.convert(array))
         else:
             self._value = array
         if changed and self.on_change is not None:
             self.on_change()
         return self
 
+    def assign_add(self, value: Any) -> Variable:
+        """Adds to the value; as `assign`."""
+        return self.assign(self.peek() + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtracts from the value; as `assign`."""
+        return self.assign(self.peek() - value)
+
     def checked(self, value: Any, copy: bool = False) -> Array:
         """`value` as an array that can be assigned."""
         array = real_array(value, self.path)
-        if array.shape != self.shape:
+        if array.shape != self._shape:
             raise ValueError(
                 f"The shape of the target variable and the shape of the value must match: "
-                f"'{self.path}' has shape {self.shape}. Received: value.shape={array.shape}"
+                f"'{self.path}' has shape {self._shape}. Received: value.shape={array.shape}"
             )
         return array.astype(self._dtype, order="C", copy=copy)
 
-    def attach(self, read: Callable[[], Array], write: Callable[[Array], None]) -> None:
-        """From now on the value lives elsewhere."""
-        self._read, self._write = read, write
+    def attach(
+        self,
+        read: Callable[[], Array],
+        write: Callable[[Array], None],
+        view: Callable[[], Any] | None = None,
+    ) -> None:
+        """From now on the value lives elsewhere.
+
+        Args:
+            read: Gives a copy of the value.
+            write: Sets it.
+            view: Gives a tensor of the memory where it lies, if there is one.
+        """
+        self._read, self._write, self._view = read, write, view
         self._value = None
+        self._held = False
 
     def detach(self) -> None:
         """Takes the value back."""
         if self._read is not None:
             self._value = np.array(self._read())
-            self._read = self._write = None
+            self._read = self._write = self._view = self.network = None
+            self._held = False
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         value = self.numpy()
         return value if dtype is None else value.astype(dtype)
 
     def __len__(self) -> int:
-        if not self.shape:
+        if not self._shape:
             raise TypeError("len() of a variable without axes")
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.numpy()[index]
+        return self._shape[0]
 
     def __float__(self) -> float:
         return float(self.numpy())
@@ -165,4 +235,4 @@ class Variable:
         return int(self.numpy())
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self._dtype}>"
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}>"

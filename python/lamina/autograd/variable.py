@@ -163,9 +163,7 @@ class Variable(_core.Variable):
 
     def __repr__(self) -> str:
         value = np.array2string(self.numpy(), separator=", ", threshold=20)
-        return (
-            f"<Variable name={self.name}, shape={self.shape}, dtype={self.dtype}, value={value}>"
-        )
+        return f"<Variable name={self.name}, shape={self.shape}, dtype={self.dtype}, value={value}>"
 
 
 def _restore(value: Array, trainable: bool, name: str) -> Variable:

@@ -8,6 +8,7 @@ from lamina.layers.dropout import Dropout, SpatialDropout1D
 from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
 from lamina.layers.input_layer import Input, InputLayer
+from lamina.layers.lambda_layer import Lambda
 from lamina.layers.layer import Layer
 from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
 from lamina.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
@@ -41,6 +42,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

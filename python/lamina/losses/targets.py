@@ -17,11 +17,13 @@ class TargetRule(NamedTuple):
         labels: Integer labels, rather than rows like the predictions.
         ignore_class: A label that needs to be no class.
         missing: NaN, which counts nowhere.
+        free: Anything with one row for each sample, for a loss of the user's own.
     """
 
     labels: bool
     ignore_class: int | None = None
     missing: bool = False
+    free: bool = False
 
 
 def align_values(y: Array, shape: Shape, name: str = "y_true") -> Array:

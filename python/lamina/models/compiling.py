@@ -60,6 +60,15 @@ class Compilable:
     def _is_small(self) -> bool:
         raise NotImplementedError
 
+    def _forget_network(self) -> None:
+        raise NotImplementedError
+
+    def _needs_tape(self, compiled: Compiled | None) -> bool:
+        raise NotImplementedError
+
+    def _trains_itself(self) -> bool:
+        raise NotImplementedError
+
     # Compiling.
 
     def compile(
@@ -85,7 +94,8 @@ class Compilable:
             metrics: A list of names, objects or functions of `lamina.metrics`; "accuracy" is
                 the form that fits the loss and the output. These ignore weights.
             weighted_metrics: The same, but weighted by `sample_weight` or `class_weight`.
-            run_eagerly: Not supported yet: False only.
+            run_eagerly: Whether to run the steps on the tape, where Python can look at every
+                value, also of a model that could run as a plan; with the same bits.
             steps_per_execution: After how many batches callbacks with hooks for batches are
                 called. Without such callbacks an epoch is one call into the core anyway.
             jit_compile: Any of True, False and "auto": the kernels were compiled when lamina was
@@ -100,10 +110,7 @@ class Compilable:
             NotImplementedError: For what is not supported yet.
             TypeError: For objects of the wrong kind. The model is unchanged in all cases.
         """
-        _checks.require_default(
-            "compile",
-            run_eagerly=run_eagerly,
-        )
+        eagerly = _checks.boolean("compile", "run_eagerly", run_eagerly)
         steps = _checks.integer("compile", "steps_per_execution", steps_per_execution, low=1)
         if jit_compile not in (True, False, "auto"):
             raise ValueError(
@@ -115,6 +122,8 @@ class Compilable:
             optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
         )
         compiled.steps_per_execution = steps
+        compiled.run_eagerly = eagerly
+        compiled.own_steps = self._trains_itself()
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
         owner = new.owner() if new.owner is not None else None
@@ -124,7 +133,10 @@ class Compilable:
                 f"Received: optimizer '{new.name}'"
             )
         network = self._network
-        if network is not None and compiled.loss is not None:
+        if network is not None and self._needs_tape(compiled) != isinstance_of_tape(network):
+            self._forget_network()
+            network = None
+        if network is not None and compiled.reports:
             state = {v.path: v.numpy() for v in new.variables} if new is old else {}
             steps = new._iterations if new is old else 0
             trained = [(place, variable) for place, variable in self._placed if variable.trainable]
@@ -133,7 +145,7 @@ class Compilable:
                 if variable.path in state:
                     variable.assign(state[variable.path])
             network.iterations = steps
-        elif network is None and compiled.loss is not None and self._is_small():
+        elif network is None and compiled.reports and self._is_small():
             before, self._compiled = self._compiled, compiled
             try:
                 self._plan()
@@ -197,6 +209,7 @@ class Compilable:
             loss_weights=config.get("loss_weights"),
             metrics=config["metrics"],
             weighted_metrics=config.get("weighted_metrics"),
+            run_eagerly=config.get("run_eagerly", False),
             steps_per_execution=config.get("steps_per_execution", 1),
             missing_targets=config.get("missing_targets", "error"),
         )
@@ -211,7 +224,7 @@ class Compilable:
                 f"You must call `compile()` before using the model: {method} needs a loss and an "
                 "optimizer."
             )
-        if self._compiled.loss is None:
+        if not self._compiled.reports:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return self._compiled
 
@@ -236,7 +249,7 @@ class Compilable:
         shapes: tuple[Shape, Shape] | None = None,
     ) -> tuple[Samples, Shape, Shape]:
         inputs, sample, output = self._inputs(x, prefix, shapes)
-        if not output:
+        if not output and not compiled.own_steps:
             raise ValueError(
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
@@ -252,3 +265,8 @@ class Compilable:
             self._build_for(sample)
             network = self._plan()
         return network
+
+
+def isinstance_of_tape(network: Any) -> bool:
+    """Whether a network runs its steps on the tape."""
+    return not isinstance(network, _core.Network)

@@ -22,7 +22,7 @@ class Samples(NamedTuple):
     """Inputs, targets and maybe weights: views of the user's arrays, never copies."""
 
     x: Array
-    y: Array
+    y: Any
     weights: Array | None
 
     @property
@@ -33,12 +33,14 @@ class Samples(NamedTuple):
     def select(self, rows: Array) -> Samples:
         """Copies of some samples, in the order of `rows`."""
         weights = None if self.weights is None else self.weights[rows]
-        return Samples(self.x[rows], self.y[rows], weights)
+        y = None if self.y is None else self.y[rows]
+        return Samples(self.x[rows], y, weights)
 
     def part(self, first: int, last: int) -> Samples:
         """The samples from `first` up to and without `last`."""
         weights = None if self.weights is None else self.weights[first:last]
-        return Samples(self.x[first:last], self.y[first:last], weights)
+        y = None if self.y is None else self.y[first:last]
+        return Samples(self.x[first:last], y, weights)
 
 
 def input_array(x: Any, name: str = "x") -> Array:
@@ -107,6 +109,8 @@ def make_samples(
     """
     rows = int(x.shape[0])
     name = f"{prefix}y"
+    if y is None and rule.free:
+        return Samples(x, None, None)
     target = real_array(y, name)
     if target.ndim == 0 or target.shape[0] != rows:
         received = "no axis" if target.ndim == 0 else f"{target.shape[0]} targets"
@@ -115,7 +119,9 @@ def make_samples(
             f"Received: {rows} inputs and {received}"
         )
     predictions = (rows, *output)
-    if rule.labels:
+    if rule.free:
+        pass
+    elif rule.labels:
         target = align_labels(target, predictions, name)
         bad = _core.find_bad_label(target, output[-1], rule.ignore_class, rule.missing)
         if bad >= 0:

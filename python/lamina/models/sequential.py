@@ -62,7 +62,11 @@ class Sequential(Stack):
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; ValueError before building."""
         self._require_built("weights")
-        return [variable for leaf in self._leaves() for variable in leaf.weights]
+        found: dict[int, Variable] = {}
+        for leaf in self._leaves():
+            for variable in leaf.weights:
+                found[id(variable)] = variable
+        return list(found.values())
 
     variables = weights
 
