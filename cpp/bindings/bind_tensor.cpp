@@ -36,6 +36,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_RuntimeError, error.what());
   } catch (const TypeError& error) {
     PyErr_SetString(PyExc_TypeError, error.what());
+  } catch (const ops::IndexOutOfRange& error) {
+    PyErr_SetString(PyExc_IndexError, error.what());
   } catch (const ValueError& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   } catch (const py::index_error& error) {
@@ -157,8 +159,9 @@ int as_bool(PyObject* self) {
   try {
     const Tensor& x = tensor_in(self);
     if (x.size() != 1) {
-      throw ValueError(text("[bool] a tensor of one element is true or false; use any() or all(). Received: shape ",
-                            to_string(x.shape())));
+      throw ValueError(
+          text("[bool] a tensor of one element is true or false; use any() or all(). Received: shape ",
+               to_string(x.shape())));
     }
     return *ops::contiguous(ops::cast(x, ElementType::boolean)).data<std::uint8_t>() != 0 ? 1 : 0;
   } catch (...) {
@@ -177,12 +180,13 @@ Py_ssize_t length(PyObject* self) {
 }
 
 PyObject* subscript(PyObject* self, PyObject* index) {
-  return guarded([&] { return wrap(operators.get_item(tensor_in(self), index)); });
+  return guarded([&] { return wrap(get_item(tensor_in(self), index)); });
 }
 int assign_subscript(PyObject*, PyObject*, PyObject*) {
-  PyErr_SetString(PyExc_TypeError,
-                  "a Tensor cannot be changed: use lamina.ops.slice_update or scatter_update, or a lamina.Variable "
-                  "and its assign");
+  PyErr_SetString(
+      PyExc_TypeError,
+      "a Tensor cannot be changed: use lamina.ops.slice_update or scatter_update, or a lamina.Variable "
+      "and its assign");
   return -1;
 }
 
@@ -193,11 +197,10 @@ PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(tensor_in(sel
 PyObject* get_size(PyObject* self, void*) { return PyLong_FromLongLong(tensor_in(self).size()); }
 PyObject* get_dtype(PyObject* self, void*) { return dtype_object(tensor_in(self).type()); }
 PyObject* get_device(PyObject*, void*) { return PyUnicode_FromString("cpu"); }
-PyObject* get_itemsize(PyObject* self, void*) {
-  return PyLong_FromSize_t(size_of(tensor_in(self).type()));
-}
+PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(size_of(tensor_in(self).type())); }
 PyObject* get_nbytes(PyObject* self, void*) {
-  return PyLong_FromLongLong(tensor_in(self).size() * static_cast<std::int64_t>(size_of(tensor_in(self).type())));
+  return PyLong_FromLongLong(tensor_in(self).size() *
+                             static_cast<std::int64_t>(size_of(tensor_in(self).type())));
 }
 PyObject* get_strides(PyObject* self, void*) { return shape_tuple(tensor_in(self).strides()); }
 PyObject* get_contiguous(PyObject* self, void*) { return PyBool_FromLong(tensor_in(self).contiguous()); }
@@ -208,7 +211,8 @@ PyObject* get_transposed(PyObject* self, void*) {
   return guarded([&] {
     const Tensor& x = tensor_in(self);
     if (x.rank() != 2) {
-      throw ValueError(text("[T] is for two axes; use mT or ops.transpose. Received: shape ", to_string(x.shape())));
+      throw ValueError(
+          text("[T] is for two axes; use mT or ops.transpose. Received: shape ", to_string(x.shape())));
     }
     return wrap(operators.swapaxes(x, 0, 1));
   });
@@ -253,7 +257,8 @@ PyObject* method_array(PyObject* self, PyObject* arguments, PyObject* keywords) 
   PyObject* dtype = Py_None;
   PyObject* copy = Py_None;
   static const char* const names[] = {"dtype", "copy", nullptr};
-  if (PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO", const_cast<char**>(names), &dtype, &copy) == 0) {
+  if (PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO", const_cast<char**>(names), &dtype, &copy) ==
+      0) {
     return nullptr;
   }
   return guarded([&]() -> PyObject* {
@@ -278,20 +283,26 @@ PyObject* method_alias(PyObject* self, PyObject*) {
 
 PyMethodDef methods[] = {
     {"numpy", method_numpy, METH_NOARGS,
-     "numpy(self: Tensor) -> numpy.ndarray\n\nThe elements as a NumPy array, without a copy; it cannot be written to "
+     "numpy(self: Tensor) -> numpy.ndarray\n\nThe elements as a NumPy array, without a copy; it cannot be "
+     "written to "
      "unless the memory came from outside."},
-    {"item", method_item, METH_NOARGS, "item(self: Tensor) -> typing.Any\n\nThe only element, as a Python number."},
+    {"item", method_item, METH_NOARGS,
+     "item(self: Tensor) -> typing.Any\n\nThe only element, as a Python number."},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_array)),
      METH_VARARGS | METH_KEYWORDS,
-     "__array__(self: Tensor, dtype: typing.Any = None, copy: bool | None = None) -> numpy.ndarray\n\nThe elements as a "
+     "__array__(self: Tensor, dtype: typing.Any = None, copy: bool | None = None) -> numpy.ndarray\n\nThe "
+     "elements as a "
      "NumPy array."},
     {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(dlpack_method)),
      METH_VARARGS | METH_KEYWORDS,
-     "__dlpack__(self: Tensor, *, stream: typing.Any = None, max_version: tuple[int, int] | None = None, dl_device: "
-     "tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any\n\nThe memory as a DLPack capsule."},
+     "__dlpack__(self: Tensor, *, stream: typing.Any = None, max_version: tuple[int, int] | None = None, "
+     "dl_device: "
+     "tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any\n\nThe memory as a DLPack "
+     "capsule."},
     {"__dlpack_device__", dlpack_device_method, METH_NOARGS,
      "__dlpack_device__(self: Tensor) -> tuple[int, int]\n\nThe device's kind and number in DLPack's terms."},
-    {"__copy__", method_alias, METH_NOARGS, "__copy__(self: Tensor) -> Tensor\n\nAnother handle to the same elements."},
+    {"__copy__", method_alias, METH_NOARGS,
+     "__copy__(self: Tensor) -> Tensor\n\nAnother handle to the same elements."},
     {nullptr, nullptr, 0, nullptr}};
 
 // ---- The buffer protocol
@@ -316,9 +327,10 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     const bool wants_strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES;
     const bool wants_order = (flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS ||
                              (flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS;
-    if (!tensor.contiguous() && (!wants_strides || wants_order)) return refuse("this Tensor is not contiguous");
-    if ((flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS && (flags & PyBUF_C_CONTIGUOUS) != PyBUF_C_CONTIGUOUS &&
-        tensor.rank() > 1) {
+    if (!tensor.contiguous() && (!wants_strides || wants_order))
+      return refuse("this Tensor is not contiguous");
+    if ((flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS &&
+        (flags & PyBUF_C_CONTIGUOUS) != PyBUF_C_CONTIGUOUS && tensor.rank() > 1) {
       return refuse("this Tensor is not contiguous in column-major order");
     }
     auto* const extents = new BufferExtents;

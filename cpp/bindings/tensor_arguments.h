@@ -35,7 +35,8 @@ template <>
 struct Argument<std::uint64_t> {
   static std::uint64_t from(PyObject* object) {
     const unsigned long long value = PyLong_AsUnsignedLongLong(object);
-    if (value == static_cast<unsigned long long>(-1) && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    if (value == static_cast<unsigned long long>(-1) && PyErr_Occurred() != nullptr)
+      throw py::error_already_set();
     return value;
   }
 };
@@ -81,7 +82,8 @@ struct Argument<std::optional<T>> {
 template <class T>
 struct Argument<std::vector<T>> {
   static std::vector<T> from(PyObject* object) {
-    const py::object items = py::reinterpret_steal<py::object>(PySequence_Fast(object, "a sequence is needed"));
+    const py::object items =
+        py::reinterpret_steal<py::object>(PySequence_Fast(object, "a sequence is needed"));
     if (!items) throw py::error_already_set();
     std::vector<T> list;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.ptr()); ++i) {
@@ -136,11 +138,13 @@ template <auto function>
 struct Call;
 template <class Result, class... Arguments, Result (*function)(Arguments...)>
 struct Call<function> {
-  static constexpr bool touches_python = (std::is_same_v<std::remove_cvref_t<Arguments>, py::object> || ...) ||
-                                         std::is_same_v<Result, py::object>;
+  static constexpr bool touches_python =
+      (std::is_same_v<std::remove_cvref_t<Arguments>, py::object> || ...) ||
+      std::is_same_v<Result, py::object>;
 
   static PyObject* call(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
-    if (count != static_cast<Py_ssize_t>(sizeof...(Arguments))) return wrong_count(sizeof...(Arguments), count);
+    if (count != static_cast<Py_ssize_t>(sizeof...(Arguments)))
+      return wrong_count(sizeof...(Arguments), count);
     try {
       return with(arguments, std::index_sequence_for<Arguments...>());
     } catch (...) {

@@ -45,9 +45,10 @@ std::int64_t integer_value(PyObject* object, ElementType type) {
   int overflow = 0;
   const long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
   if (value == -1 && overflow == 0 && PyErr_Occurred() != nullptr) raise();
-  const bool fits = overflow == 0 && (type == ElementType::int64 ||
-                                      (type == ElementType::int32 && value >= INT32_MIN && value <= INT32_MAX) ||
-                                      (type == ElementType::uint8 && value >= 0 && value <= 255));
+  const bool fits =
+      overflow == 0 && (type == ElementType::int64 ||
+                        (type == ElementType::int32 && value >= INT32_MIN && value <= INT32_MAX) ||
+                        (type == ElementType::uint8 && value >= 0 && value <= 255));
   if (!fits) {
     PyErr_Format(PyExc_OverflowError, "[tensor] the Python integer %R is out of bounds for %s", object,
                  std::string(name_of(type)).c_str());
@@ -99,8 +100,9 @@ Tensor inner_tensor(PyObject* object) {
 }
 
 bool is_numpy_scalar(PyObject* object) {
-  static PyObject* const generic =
-      py::object(py::module_::import("numpy").attr("generic")).release().ptr();  // NOLINT: for the process's life
+  static PyObject* const generic = py::object(py::module_::import("numpy").attr("generic"))
+                                       .release()
+                                       .ptr();  // NOLINT: for the process's life
   return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(generic)) != 0;
 }
 
@@ -115,7 +117,8 @@ Tensor from_array(PyObject* object) {
   const ElementType type = array_element_type(array);
   ops::check_tensor_type(type);
   const auto bytes = static_cast<std::int64_t>(size_of(type));
-  bool shared = array.ndim() <= kMaximumRank && reinterpret_cast<std::uintptr_t>(array.data()) % size_of(type) == 0;
+  bool shared =
+      array.ndim() <= kMaximumRank && reinterpret_cast<std::uintptr_t>(array.data()) % size_of(type) == 0;
   ArrayShape shape, strides;
   for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
     shape.push_back(array.shape(axis));
@@ -137,18 +140,19 @@ Tensor from_array(PyObject* object) {
   if (empty) lowest = highest = 0;
   auto* const data = static_cast<std::byte*>(const_cast<void*>(array.data())) + lowest * bytes;
   const auto size = static_cast<std::size_t>(empty ? 0 : (highest - lowest + 1) * bytes);
-  Storage* const storage = Storage::borrow(data, size, &ops::current_device(), array.writeable(), drop_reference,
-                                           array.inc_ref().ptr());
+  Storage* const storage = Storage::borrow(data, size, &ops::current_device(), array.writeable(),
+                                           drop_reference, array.inc_ref().ptr());
   return Tensor(type, shape, strides, -lowest, storage);
 }
 
 Tensor to_tensor(PyObject* object) {
   if (is_tensor(object)) return tensor_in(object);
-  if (const Number kind = number_kind(object); kind != Number::none) return number(object, kind, own_type(kind));
+  if (const Number kind = number_kind(object); kind != Number::none)
+    return number(object, kind, own_type(kind));
   if (is_array(object)) return from_array(object);
   if (Tensor inner = inner_tensor(object); inner.defined()) return inner;
-  py::object array = py::reinterpret_steal<py::object>(
-      py::detail::npy_api::get().PyArray_FromAny_(object, nullptr, 0, 0, py::detail::npy_api::NPY_ARRAY_ALIGNED_, nullptr));
+  py::object array = py::reinterpret_steal<py::object>(py::detail::npy_api::get().PyArray_FromAny_(
+      object, nullptr, 0, 0, py::detail::npy_api::NPY_ARRAY_ALIGNED_, nullptr));
   if (!array) {
     PyErr_Clear();
     throw TypeError(text("[tensor] a tensor, an array or numbers are needed. Received: ",
@@ -188,10 +192,10 @@ bool is_operand(PyObject* object) {
 py::object to_array(PyObject* object) {
   const Tensor& tensor = tensor_in(object);
   static const int types[] = {
-      py::detail::npy_api::NPY_BOOL_,  py::detail::npy_api::NPY_BYTE_,   py::detail::npy_api::NPY_UBYTE_,
-      py::detail::npy_api::NPY_SHORT_, py::detail::npy_api::NPY_USHORT_, py::detail::npy_api::NPY_INT32_,
-      py::detail::npy_api::NPY_UINT32_, py::detail::npy_api::NPY_INT64_, py::detail::npy_api::NPY_UINT64_,
-      py::detail::npy_api::NPY_FLOAT_, py::detail::npy_api::NPY_DOUBLE_};
+      py::detail::npy_api::NPY_BOOL_,   py::detail::npy_api::NPY_BYTE_,   py::detail::npy_api::NPY_UBYTE_,
+      py::detail::npy_api::NPY_SHORT_,  py::detail::npy_api::NPY_USHORT_, py::detail::npy_api::NPY_INT32_,
+      py::detail::npy_api::NPY_UINT32_, py::detail::npy_api::NPY_INT64_,  py::detail::npy_api::NPY_UINT64_,
+      py::detail::npy_api::NPY_FLOAT_,  py::detail::npy_api::NPY_DOUBLE_};
   const auto& numpy = py::detail::npy_api::get();
   Py_intptr_t extents[kMaximumRank], strides[kMaximumRank];
   const auto bytes = static_cast<Py_intptr_t>(size_of(tensor.type()));

@@ -75,7 +75,9 @@ Managed* make_managed(const Tensor& tensor) {
   t.strides = exported->strides;
   t.byte_offset = 0;
   exported->managed.manager_ctx = exported;
-  exported->managed.deleter = [](Managed* self) { delete static_cast<Exported<Managed>*>(self->manager_ctx); };
+  exported->managed.deleter = [](Managed* self) {
+    delete static_cast<Exported<Managed>*>(self->manager_ctx);
+  };
   return &exported->managed;
 }
 
@@ -97,9 +99,9 @@ ElementType element_type(const DLDataType& type) {
     if (type.code == 2 && type.bits == 32) return ElementType::float32;
     if (type.code == 2 && type.bits == 64) return ElementType::float64;
   }
-  throw TypeError(text("[from_dlpack] tensors hold bool, uint8, int32, int64, float32 or float64. Received: code ",
-                       static_cast<int>(type.code), ", ", static_cast<int>(type.bits), " bits, ", type.lanes,
-                       " lanes"));
+  throw TypeError(
+      text("[from_dlpack] tensors hold bool, uint8, int32, int64, float32 or float64. Received: code ",
+           static_cast<int>(type.code), ", ", static_cast<int>(type.bits), " bits, ", type.lanes, " lanes"));
 }
 
 template <class Managed>
@@ -116,7 +118,8 @@ template <class Managed>
 Tensor import(Managed* managed, bool writeable) {
   const DLTensor& t = managed->dl_tensor;
   if (t.device.device_type != kHost) {
-    throw TypeError(text("[from_dlpack] only host memory can be read. Received: device type ", t.device.device_type));
+    throw TypeError(
+        text("[from_dlpack] only host memory can be read. Received: device type ", t.device.device_type));
   }
   const ElementType type = element_type(t.dtype);
   if (t.ndim < 0 || t.ndim > kMaximumRank) {
@@ -164,8 +167,8 @@ PyObject* dlpack_device_method(PyObject*, PyObject*) { return Py_BuildValue("(ii
 PyObject* dlpack_method(PyObject* self, PyObject* arguments, PyObject* keywords) {
   PyObject *stream = Py_None, *max_version = Py_None, *dl_device = Py_None, *copy = Py_None;
   static const char* const names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
-  if (PyArg_ParseTupleAndKeywords(arguments, keywords, "|$OOOO", const_cast<char**>(names), &stream, &max_version,
-                                  &dl_device, &copy) == 0) {
+  if (PyArg_ParseTupleAndKeywords(arguments, keywords, "|$OOOO", const_cast<char**>(names), &stream,
+                                  &max_version, &dl_device, &copy) == 0) {
     return nullptr;
   }
   try {
@@ -186,7 +189,8 @@ PyObject* dlpack_method(PyObject* self, PyObject* arguments, PyObject* keywords)
       device_id = py::cast<long>(py::int_(pair[1]));
     }
     if (device_type != kHost || device_id != 0) {
-      PyErr_SetString(PyExc_BufferError, "[__dlpack__] the elements are in host memory: dl_device must be (1, 0)");
+      PyErr_SetString(PyExc_BufferError,
+                      "[__dlpack__] the elements are in host memory: dl_device must be (1, 0)");
       return nullptr;
     }
     Tensor tensor = tensor_in(self);
@@ -219,7 +223,8 @@ Tensor from_dlpack_capsule(PyObject* capsule) {
     auto* const managed =
         static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule, "dltensor_versioned"));
     if (managed->version.major > 1) {
-      throw ValueError(text("[from_dlpack] only version 1 can be read. Received: version ", managed->version.major));
+      throw ValueError(
+          text("[from_dlpack] only version 1 can be read. Received: version ", managed->version.major));
     }
     Tensor tensor = import(managed, (managed->flags & kReadOnly) == 0);
     PyCapsule_SetName(capsule, "used_dltensor_versioned");

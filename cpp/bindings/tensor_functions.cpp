@@ -33,7 +33,9 @@ const Operators operators = {
     .absolute = ops::absolute,
     .invert = ops::invert,
     .swapaxes = ops::swapaxes,
-    .get_item = get_item,
+    .slice = ops::slice,
+    .permute = ops::transpose,
+    .gather = ops::gather,
 };
 
 namespace {
@@ -44,7 +46,9 @@ Tensor transpose_axes(const Tensor& x, const ArrayShape& order) { return ops::tr
 Tensor squeeze_all(const Tensor& x) { return ops::squeeze(x); }
 Tensor squeeze_axes(const Tensor& x, const ArrayShape& axes) { return ops::squeeze(x, axes, false); }
 Tensor alias(const Tensor& x) { return x.alias(); }
-py::object shape_of_tensor(const Tensor& x) { return py::reinterpret_steal<py::object>(shape_tuple(x.shape())); }
+py::object shape_of_tensor(const Tensor& x) {
+  return py::reinterpret_steal<py::object>(shape_tuple(x.shape()));
+}
 Tensor from_dlpack(const py::object& capsule) { return from_dlpack_capsule(capsule.ptr()); }
 Tensor item_of_tensor(const Tensor& x, const py::object& index) { return get_item(x, index.ptr()); }
 /// A Python object as a tensor of its own type, or of `type`.
@@ -55,14 +59,48 @@ Tensor where_any(const Tensor& condition, const py::object& x1, const py::object
 }
 bool shares_memory(const Tensor& x, const Tensor& y) { return &x.storage() == &y.storage(); }
 
+Tensor item_set(const Tensor& x, const py::object& index, const Tensor& updates) {
+  return set_item(x, index.ptr(), updates, PutKind::set);
+}
+Tensor item_joined(const Tensor& x, const py::object& index, const Tensor& updates, const std::string& kind) {
+  return set_item(x, index.ptr(), updates,
+                  kind == "add"   ? PutKind::add
+                  : kind == "max" ? PutKind::max
+                  : kind == "min" ? PutKind::min
+                                  : PutKind::set);
+}
+Activation activation_of(const py::object& f) { return py::cast<Activation>(f); }
+Tensor activate(const py::object& f, const Tensor& x) { return ops::activate(activation_of(f), x); }
+Tensor random_uniform(const ArrayShape& shape, ElementType type, double a, double b, std::uint64_t seed,
+                      std::uint64_t stream) {
+  return ops::random(Distribution::uniform, type, shape, a, b, {seed, stream});
+}
+Tensor random_normal(const ArrayShape& shape, ElementType type, double a, double b, std::uint64_t seed,
+                     std::uint64_t stream) {
+  return ops::random(Distribution::normal, type, shape, a, b, {seed, stream});
+}
+Tensor random_truncated_normal(const ArrayShape& shape, ElementType type, double a, double b,
+                               std::uint64_t seed, std::uint64_t stream) {
+  return ops::random(Distribution::truncated_normal, type, shape, a, b, {seed, stream});
+}
+Tensor random_integers(const ArrayShape& shape, std::int64_t low, std::int64_t high, std::uint64_t seed,
+                       std::uint64_t stream) {
+  return ops::random_integers(shape, low, high, {seed, stream});
+}
+Tensor permutation(std::int64_t n, std::uint64_t seed, std::uint64_t stream) {
+  return ops::permutation(n, {seed, stream});
+}
+Tensor dropout(const Tensor& x, double rate, std::uint64_t seed, std::uint64_t stream) {
+  return ops::dropout(x, rate, {seed, stream});
+}
+
 #define LAMINA_UNARY(name) {#name, Call<static_cast<Tensor (*)(const Tensor&)>(&ops::name)>::call},
 #define LAMINA_BINARY(name) {#name, call_binary<&ops::name>},
 #define LAMINA_CALL(name) {#name, Call<&ops::name>::call}
 
 const FunctionEntry functions[] = {
-    LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY)
-    LAMINA_BINARY(logical_and) LAMINA_BINARY(logical_or) LAMINA_BINARY(logical_xor) LAMINA_BINARY(matmul)
-    LAMINA_CALL(positive),
+    LAMINA_UNARY_KINDS(LAMINA_UNARY) LAMINA_BINARY_KINDS(LAMINA_BINARY) LAMINA_BINARY(logical_and)
+        LAMINA_BINARY(logical_or) LAMINA_BINARY(logical_xor) LAMINA_BINARY(matmul) LAMINA_CALL(positive),
     LAMINA_CALL(logical_not),
     LAMINA_CALL(cast),
     LAMINA_CALL(copy),
@@ -98,7 +136,27 @@ const FunctionEntry functions[] = {
     LAMINA_CALL(pad),
     LAMINA_CALL(tril),
     LAMINA_CALL(triu),
+    // Indexing.
     {"get_item", Call<&item_of_tensor>::call},
+    {"set_item", Call<&item_set>::call},
+    {"join_item", Call<&item_joined>::call},
+    LAMINA_CALL(take),
+    LAMINA_CALL(take_along_axis),
+    LAMINA_CALL(nonzero),
+    LAMINA_CALL(one_hot),
+    LAMINA_CALL(cumsum),
+    LAMINA_CALL(cumprod),
+    LAMINA_CALL(argsort),
+    LAMINA_CALL(sort),
+    LAMINA_CALL(searchsorted),
+    // Activations and random numbers.
+    {"activate", Call<&activate>::call},
+    {"random_uniform", Call<&random_uniform>::call},
+    {"random_normal", Call<&random_normal>::call},
+    {"random_truncated_normal", Call<&random_truncated_normal>::call},
+    {"random_integers", Call<&random_integers>::call},
+    {"permutation", Call<&permutation>::call},
+    {"dropout", Call<&dropout>::call},
     // Creation.
     LAMINA_CALL(full_of),
     LAMINA_CALL(zeros),
@@ -123,8 +181,8 @@ void add_functions(py::object& to, const FunctionEntry* entries, std::size_t cou
   auto* const definitions = new PyMethodDef[count];
   for (std::size_t i = 0; i < count; ++i) {
     definitions[i] = {entries[i].name,
-                      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entries[i].call)), METH_FASTCALL,
-                      nullptr};
+                      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entries[i].call)),
+                      METH_FASTCALL, nullptr};
     const py::object function = py::reinterpret_steal<py::object>(PyCFunction_New(&definitions[i], nullptr));
     if (!function) throw py::error_already_set();
     to.attr(entries[i].name) = function;
@@ -146,7 +204,8 @@ void init_tensor_functions(py::module_& m) {
   add_functions(table, functions, std::size(functions));
   m.attr("ops") = table;
   m.def(
-      "set_default_float", [](const std::string& name) { ops::set_default_float(ops::element_type_from_name(name)); },
+      "set_default_float",
+      [](const std::string& name) { ops::set_default_float(ops::element_type_from_name(name)); },
       py::arg("dtype"), "Sets the type that functions of real numbers give for integers.");
   m.def(
       "set_dtype_object",

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "core/tensor.h"
+#include "ops/indexing.h"
 
 namespace lamina::bindings {
 
@@ -19,7 +20,10 @@ struct Operators {
   BinaryFunction *equal, *not_equal, *less, *less_equal, *greater, *greater_equal;
   UnaryFunction *negative, *positive, *absolute, *invert;
   Tensor (*swapaxes)(const Tensor&, std::int64_t, std::int64_t);
-  Tensor (*get_item)(const Tensor&, PyObject*);
+  // x[index]: first a view, then the axes that integer tensors stand for in front, then those.
+  Tensor (*slice)(const Tensor&, const ops::IndexItems&);
+  Tensor (*permute)(const Tensor&, const ArrayShape&);
+  Tensor (*gather)(const Tensor&, const ops::Positions&);
 };
 extern const Operators operators;
 

@@ -5,14 +5,14 @@
 #include <pybind11/pybind11.h>
 
 #include "core/tensor.h"
+#include "device/array_kinds.h"
 
 namespace lamina::bindings {
 
 namespace py = pybind11;
 
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* weak_references;
 };
 
@@ -56,8 +56,10 @@ ArrayShape to_shape(PyObject* object, const char* where);
 /// The element type that a dtype argument names: a string, lamina's, NumPy's or Python's type.
 ElementType to_element_type(PyObject* object);
 
-/// x[index], without gradients.
+/// x[index], with the functions of `operators`.
 Tensor get_item(const Tensor& x, PyObject* index);
+/// A copy of x with x[index] set to, or joined with, `updates`. Without gradients.
+Tensor set_item(const Tensor& x, PyObject* index, const Tensor& updates, PutKind kind);
 
 }  // namespace lamina::bindings
 

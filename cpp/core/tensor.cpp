@@ -6,9 +6,7 @@
 
 namespace lamina {
 
-void ArrayShape::too_many() {
-  throw ValueError(text("[tensor] there are at most ", kMaximumRank, " axes"));
-}
+void ArrayShape::too_many() { throw ValueError(text("[tensor] there are at most ", kMaximumRank, " axes")); }
 
 std::int64_t ArrayShape::count() const {
   constexpr std::int64_t most = std::int64_t{1} << 47;

@@ -149,11 +149,11 @@ struct TensorBody {
   ElementType type = ElementType::float32;
   bool contiguous = true;
   std::int64_t size = 1;
-  std::int64_t offset = 0;      ///< elements from the storage's start
-  std::byte* data = nullptr;    ///< the first element
+  std::int64_t offset = 0;    ///< elements from the storage's start
+  std::byte* data = nullptr;  ///< the first element
   Storage* storage = nullptr;
   std::uint64_t id = 0;
-  ArrayShape shape, strides;    ///< strides in elements
+  ArrayShape shape, strides;        ///< strides in elements
   std::shared_ptr<void> grad_link;  ///< belongs to autograd; ops never look at it
 
   ~TensorBody() {

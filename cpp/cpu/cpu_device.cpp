@@ -181,6 +181,19 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     array_fold(arguments);
   }
+  void scan(const ScanArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_scan(arguments);
+  }
+  void order(const OrderArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_order(arguments);
+  }
+  void take(const TakeArguments& arguments) override { array_take(arguments); }
+  void put(const PutArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_put(arguments);
+  }
   bool has(UnaryKind kind, ElementType type) const override { return has_unary(kind, type); }
   bool has(BinaryKind kind, ElementType type) const override { return has_binary(kind, type); }
   void random(const RandomArguments& arguments) override {

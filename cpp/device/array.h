@@ -78,4 +78,41 @@ struct FoldArguments {
 /// positions, else the type itself.
 ElementType fold_type(FoldKind kind, ElementType type);
 
+/// Running sums or products of a row-major [outer, length, inner] over the middle axis.
+struct ScanArguments {
+  ScanKind kind = ScanKind::sum;
+  ElementType type = ElementType::float32;  ///< int64, float32 or float64
+  std::int64_t outer = 1, length = 1, inner = 1;
+  const void* x = nullptr;
+  void* out = nullptr;
+};
+
+/// out[r, :] = the order that sorts row r of a row-major matrix; stable, NaN counts as the largest.
+struct OrderArguments {
+  ElementType type = ElementType::float32;
+  std::int64_t rows = 0, columns = 0;
+  bool descending = false;
+  const void* x = nullptr;
+  std::int64_t* out = nullptr;
+};
+
+/// out block i = the `block` elements of x from offsets[i]; offsets in elements, inside of x.
+struct TakeArguments {
+  ElementType type = ElementType::float32;
+  std::int64_t count = 0, block = 1;
+  const void* x = nullptr;
+  const std::int64_t* offsets = nullptr;
+  void* out = nullptr;
+};
+
+/// Block i of x joins the `block` elements of out from offsets[i], one block after the other.
+struct PutArguments {
+  PutKind kind = PutKind::set;
+  ElementType type = ElementType::float32;
+  std::int64_t count = 0, block = 1;
+  const void* x = nullptr;
+  const std::int64_t* offsets = nullptr;
+  void* out = nullptr;
+};
+
 }  // namespace lamina

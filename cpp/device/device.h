@@ -98,6 +98,10 @@ class Device {
   virtual void convert(const ConvertArguments&) = 0;
   virtual void write(const WriteArguments&) = 0;
   virtual void fold(const FoldArguments&) = 0;
+  virtual void scan(const ScanArguments&) = 0;
+  virtual void order(const OrderArguments&) = 0;
+  virtual void take(const TakeArguments&) = 0;
+  virtual void put(const PutArguments&) = 0;
   /// Whether the function is defined for elements of the type.
   virtual bool has(UnaryKind, ElementType) const = 0;
   virtual bool has(BinaryKind, ElementType) const = 0;

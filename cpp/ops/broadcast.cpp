@@ -24,7 +24,8 @@ ArrayShape broadcast_shapes(std::string_view where, const ArrayShape& a, const A
       shape[skip + axis] = other;
       continue;
     }
-    throw ValueError(text("[", where, "] shapes must broadcast: counted from the last axis, extents are equal or 1. ",
+    throw ValueError(text("[", where,
+                          "] shapes must broadcast: counted from the last axis, extents are equal or 1. ",
                           "Received: ", to_string(a), " and ", to_string(b)));
   }
   return shape;

@@ -98,7 +98,8 @@ Tensor eye(ElementType type, std::int64_t rows, std::int64_t columns, std::int64
   for (std::int64_t i = 0; i < rows; ++i) {
     // j = i + k, without overflow for any k.
     if (k < -i || k >= columns - i) continue;
-    std::memcpy(out.data<std::byte>() + static_cast<std::size_t>(i * columns + i + k) * bytes, one.raw(), bytes);
+    std::memcpy(out.data<std::byte>() + static_cast<std::size_t>(i * columns + i + k) * bytes, one.raw(),
+                bytes);
   }
   return out;
 }

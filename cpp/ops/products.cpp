@@ -31,14 +31,16 @@ void exact_product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, s
 }
 
 /// Rows or columns that lie one behind the other, the other axis not backwards: what gemm packs well.
-bool easy(std::int64_t row, std::int64_t column) { return (column == 1 && row >= 0) || (row == 1 && column >= 0); }
+bool easy(std::int64_t row, std::int64_t column) {
+  return (column == 1 && row >= 0) || (row == 1 && column >= 0);
+}
 
 }  // namespace
 
 Tensor matmul(const Tensor& x1, const Tensor& x2) {
   const auto refuse = [&](const char* why) {
-    throw ValueError(text("[matmul] ", why, ". Received: shapes ", to_string(x1.shape()), " and ",
-                          to_string(x2.shape())));
+    throw ValueError(
+        text("[matmul] ", why, ". Received: shapes ", to_string(x1.shape()), " and ", to_string(x2.shape())));
   };
   if (x1.rank() == 0 || x2.rank() == 0) refuse("both operands need at least one axis");
   const ElementType type = promote(x1.type(), x2.type());
@@ -46,7 +48,8 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
   if (x2.extent(x2.rank() == 1 ? 0 : x2.rank() - 2) != depth) {
     refuse("the last axis of x1 must be as long as the one before the last of x2");
   }
-  if (x1.rank() == 1 && x2.rank() == 1) return reshape(matmul(reshape(x1, {1, depth}), reshape(x2, {depth, 1})), {});
+  if (x1.rank() == 1 && x2.rank() == 1)
+    return reshape(matmul(reshape(x1, {1, depth}), reshape(x2, {depth, 1})), {});
   if (x1.rank() == 1) {
     const Tensor product = matmul(expand_dims(x1, {0}), x2);
     return squeeze(product, ArrayShape{-2}, false);
@@ -79,18 +82,24 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
   result.push_back(n);
   Tensor out = empty(type, result);
   const int rank = result.rank();
-  a = a.view(full_a, [&] {
-    ArrayShape strides = broadcast_strides(a, full_a);
-    strides[rank - 2] = a.strides()[a.rank() - 2];
-    strides[rank - 1] = a.strides()[a.rank() - 1];
-    return strides;
-  }(), 0);
-  b = b.view(full_b, [&] {
-    ArrayShape strides = broadcast_strides(b, full_b);
-    strides[rank - 2] = b.strides()[b.rank() - 2];
-    strides[rank - 1] = b.strides()[b.rank() - 1];
-    return strides;
-  }(), 0);
+  a = a.view(
+      full_a,
+      [&] {
+        ArrayShape strides = broadcast_strides(a, full_a);
+        strides[rank - 2] = a.strides()[a.rank() - 2];
+        strides[rank - 1] = a.strides()[a.rank() - 1];
+        return strides;
+      }(),
+      0);
+  b = b.view(
+      full_b,
+      [&] {
+        ArrayShape strides = broadcast_strides(b, full_b);
+        strides[rank - 2] = b.strides()[b.rank() - 2];
+        strides[rank - 1] = b.strides()[b.rank() - 1];
+        return strides;
+      }(),
+      0);
   if (out.size() == 0) return out;
 
   GemmArguments g;
@@ -113,14 +122,14 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
     switch (type) {
       case ElementType::boolean:
       case ElementType::uint8:
-        return exact(reinterpret_cast<const std::uint8_t*>(from_a), reinterpret_cast<const std::uint8_t*>(from_b),
-                     reinterpret_cast<std::uint8_t*>(to));
+        return exact(reinterpret_cast<const std::uint8_t*>(from_a),
+                     reinterpret_cast<const std::uint8_t*>(from_b), reinterpret_cast<std::uint8_t*>(to));
       case ElementType::int32:
-        return exact(reinterpret_cast<const std::int32_t*>(from_a), reinterpret_cast<const std::int32_t*>(from_b),
-                     reinterpret_cast<std::int32_t*>(to));
+        return exact(reinterpret_cast<const std::int32_t*>(from_a),
+                     reinterpret_cast<const std::int32_t*>(from_b), reinterpret_cast<std::int32_t*>(to));
       case ElementType::int64:
-        return exact(reinterpret_cast<const std::int64_t*>(from_a), reinterpret_cast<const std::int64_t*>(from_b),
-                     reinterpret_cast<std::int64_t*>(to));
+        return exact(reinterpret_cast<const std::int64_t*>(from_a),
+                     reinterpret_cast<const std::int64_t*>(from_b), reinterpret_cast<std::int64_t*>(to));
       default:
         g.dtype = type == ElementType::float32 ? DType::float32 : DType::float64;
         g.a = from_a;

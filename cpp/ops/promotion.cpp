@@ -39,9 +39,10 @@ ElementType element_type_from_name(std::string_view name) {
                                  ElementType::int64, ElementType::float32, ElementType::float64}) {
     if (name == name_of(type)) return type;
   }
-  throw TypeError(text("[dtype] tensors hold 'bool', 'uint8', 'int32', 'int64', 'float32' or 'float64'. "
-                       "Received: '",
-                       name, "'"));
+  throw TypeError(
+      text("[dtype] tensors hold 'bool', 'uint8', 'int32', 'int64', 'float32' or 'float64'. "
+           "Received: '",
+           name, "'"));
 }
 
 void check_tensor_type(ElementType type) { element_type_from_name(name_of(type)); }

@@ -112,7 +112,8 @@ Tensor transpose(const Tensor& x) {
 }
 
 Tensor swapaxes(const Tensor& x, std::int64_t axis1, std::int64_t axis2) {
-  const int a = normalized_axis("swapaxes", axis1, x.rank()), b = normalized_axis("swapaxes", axis2, x.rank());
+  const int a = normalized_axis("swapaxes", axis1, x.rank()),
+            b = normalized_axis("swapaxes", axis2, x.rank());
   ArrayShape shape = x.shape(), strides = x.strides();
   std::swap(shape[a], shape[b]);
   std::swap(strides[a], strides[b]);
@@ -169,8 +170,9 @@ Tensor broadcast_to(const Tensor& x, const ArrayShape& shape) {
     fits = x.extent(axis) == 1 || x.extent(axis) == shape[skip + axis];
   }
   if (!fits) {
-    throw ValueError(text("[broadcast_to] counted from the last axis, extents must be equal or 1. Received: shape ",
-                          to_string(x.shape()), " and shape=", to_string(shape)));
+    throw ValueError(
+        text("[broadcast_to] counted from the last axis, extents must be equal or 1. Received: shape ",
+             to_string(x.shape()), " and shape=", to_string(shape)));
   }
   shape.count();  // not negative, not beyond all memory
   return x.view(shape, broadcast_strides(x, shape), 0);
@@ -236,8 +238,8 @@ Tensor concatenate(const std::vector<Tensor>& xs, std::int64_t given) {
     bool fits = x.rank() == first.rank();
     for (int i = 0; fits && i < x.rank(); ++i) fits = i == axis || x.extent(i) == first.extent(i);
     if (!fits) {
-      throw ValueError(text("[concatenate] shapes must agree but along axis ", axis, ". Received: ",
-                            to_string(first.shape()), " and ", to_string(x.shape())));
+      throw ValueError(text("[concatenate] shapes must agree but along axis ", axis,
+                            ". Received: ", to_string(first.shape()), " and ", to_string(x.shape())));
     }
     shape[axis] += x.extent(axis);
   }
@@ -252,7 +254,8 @@ Tensor concatenate(const std::vector<Tensor>& xs, std::int64_t given) {
 
 Tensor repeat(const Tensor& x, std::int64_t repeats, std::int64_t given) {
   const int axis = normalized_axis("repeat", given, x.rank());
-  if (repeats < 0) throw ValueError(text("[repeat] repeats must not be negative. Received: repeats=", repeats));
+  if (repeats < 0)
+    throw ValueError(text("[repeat] repeats must not be negative. Received: repeats=", repeats));
   ArrayShape wide = x.shape(), result = x.shape();
   wide.insert(axis + 1, repeats);
   const Tensor stretched = broadcast_to(expand_dims(x, {axis + 1}), wide);
@@ -284,7 +287,8 @@ Tensor pad(const Tensor& x, const ArrayShape& before, const ArrayShape& after, c
 namespace {
 Tensor triangle(std::string_view name, const Tensor& x, std::int64_t k, bool lower) {
   if (x.rank() < 2) {
-    throw ValueError(text("[", name, "] at least two axes are needed. Received: shape ", to_string(x.shape())));
+    throw ValueError(
+        text("[", name, "] at least two axes are needed. Received: shape ", to_string(x.shape())));
   }
   const std::int64_t rows = x.extent(x.rank() - 2), columns = x.extent(x.rank() - 1);
   const Tensor row = reshape(arange_integer(ElementType::int64, 0, 1, rows), {rows, 1});

@@ -25,6 +25,7 @@ from lamina import (
     losses,
     metrics,
     models,
+    ops,
     optimizers,
     random,
     regularizers,
@@ -37,8 +38,10 @@ from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
 from lamina.metrics import Metric
 from lamina.models import Sequential
+from lamina.ops import convert_to_tensor
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
+from lamina.tensor import Tensor
 from lamina.variable import Variable
 
 __all__ = [
@@ -51,6 +54,7 @@ __all__ = [
     "Metric",
     "Optimizer",
     "Sequential",
+    "Tensor",
     "Variable",
     "__version__",
     "activations",
@@ -58,6 +62,7 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "convert_to_tensor",
     "data",
     "get_num_threads",
     "initializers",
@@ -66,6 +71,7 @@ __all__ = [
     "metrics",
     "models",
     "numerics_version",
+    "ops",
     "optimizers",
     "random",
     "regularizers",

@@ -21,5 +21,9 @@ void array_select(const SelectArguments&);
 void array_convert(const ConvertArguments&);
 void array_write(const WriteArguments&);
 void array_fold(const FoldArguments&);
+void array_scan(const ScanArguments&);
+void array_order(const OrderArguments&);
+void array_take(const TakeArguments&);
+void array_put(const PutArguments&);
 
 }  // namespace lamina::cpu

@@ -15,12 +15,12 @@ using std::uint8_t;
 
 // ---- float32 and float64: vectors
 
-#define LAMINA_FORMULA(Name, expression) \
-  struct Name {                          \
-    template <class V>                   \
+#define LAMINA_FORMULA(Name, expression)  \
+  struct Name {                           \
+    template <class V>                    \
     static LAMINA_INLINE V of(V a, V b) { \
-      return expression;                 \
-    }                                    \
+      return expression;                  \
+    }                                     \
   };
 LAMINA_FORMULA(Add, a + b)
 LAMINA_FORMULA(Subtract, a - b)
@@ -67,7 +67,8 @@ void short_formula(int64_t n, const void* x, int64_t x_step, const void* y, int6
     } else {
       const V other = V::splat(*b);
       vector_loop<T, Formula>(
-          n, to, [same](int64_t, std::size_t) { return same; }, [other](int64_t, std::size_t) { return other; });
+          n, to, [same](int64_t, std::size_t) { return same; },
+          [other](int64_t, std::size_t) { return other; });
     }
   }
 }
@@ -103,14 +104,14 @@ struct UnsignedOf<int64_t> {
 template <class T>
 constexpr bool kSigned = T(-1) < T(0);
 
-#define LAMINA_FORMULA(Name, expression)         \
-  struct Name {                                  \
-    template <class T>                           \
-    static LAMINA_INLINE auto of(T a, T b) {     \
-      using U = typename UnsignedOf<T>::Type;    \
-      (void)sizeof(U);                           \
-      return expression;                         \
-    }                                            \
+#define LAMINA_FORMULA(Name, expression)      \
+  struct Name {                               \
+    template <class T>                        \
+    static LAMINA_INLINE auto of(T a, T b) {  \
+      using U = typename UnsignedOf<T>::Type; \
+      (void)sizeof(U);                        \
+      return expression;                      \
+    }                                         \
   };
 // Wrapping, as unsigned numbers.
 LAMINA_FORMULA(IntegerAdd, static_cast<T>(static_cast<U>(a) + static_cast<U>(b)))
@@ -208,15 +209,23 @@ void plain_loop(int64_t n, const void* x, int64_t x_step, const void* y, int64_t
 constexpr BinaryKernel kNone = nullptr;
 
 /// Integer formula `I` for the integer types; kernels for bool and both floating types given.
-#define LAMINA_ROW(bool_kernel, I, single, twice)                                                     \
-  {bool_kernel, plain_loop<uint8_t, uint8_t, I>, plain_loop<int32_t, int32_t, I>, \
-   plain_loop<int64_t, int64_t, I>, single, twice}
-#define LAMINA_BITWISE(F)                                                                             \
-  {plain_loop<uint8_t, uint8_t, F>, plain_loop<uint8_t, uint8_t, F>, plain_loop<int32_t, int32_t, F>, \
-   plain_loop<int64_t, int64_t, F>, kNone, kNone}
+#define LAMINA_ROW(bool_kernel, I, single, twice) \
+  {bool_kernel,                                   \
+   plain_loop<uint8_t, uint8_t, I>,               \
+   plain_loop<int32_t, int32_t, I>,               \
+   plain_loop<int64_t, int64_t, I>,               \
+   single,                                        \
+   twice}
+#define LAMINA_BITWISE(F)           \
+  {plain_loop<uint8_t, uint8_t, F>, \
+   plain_loop<uint8_t, uint8_t, F>, \
+   plain_loop<int32_t, int32_t, F>, \
+   plain_loop<int64_t, int64_t, F>, \
+   kNone,                           \
+   kNone}
 #define LAMINA_COMPARISON(F)                                                                          \
   {plain_loop<uint8_t, uint8_t, F>, plain_loop<uint8_t, uint8_t, F>, plain_loop<int32_t, uint8_t, F>, \
-   plain_loop<int64_t, uint8_t, F>, plain_loop<float, uint8_t, F>, plain_loop<double, uint8_t, F>}
+   plain_loop<int64_t, uint8_t, F>, plain_loop<float, uint8_t, F>,   plain_loop<double, uint8_t, F>}
 #define LAMINA_FLOATING(kernel, F) {kNone, kNone, kNone, kNone, kernel<float, F>, kernel<double, F>}
 
 }  // namespace
@@ -242,9 +251,15 @@ const BinaryKernels binary_kernels = {{
     /* minimum */
     LAMINA_ROW((plain_loop<uint8_t, uint8_t, And>), IntegerMinimum, (short_formula<float, Minimum>),
                (short_formula<double, Minimum>)),
-    /* comparisons */ LAMINA_COMPARISON(Equal), LAMINA_COMPARISON(NotEqual), LAMINA_COMPARISON(Less),
-    LAMINA_COMPARISON(LessEqual), LAMINA_COMPARISON(Greater), LAMINA_COMPARISON(GreaterEqual),
-    /* bitwise */ LAMINA_BITWISE(And), LAMINA_BITWISE(Or), LAMINA_BITWISE(Xor),
+    /* comparisons */ LAMINA_COMPARISON(Equal),
+    LAMINA_COMPARISON(NotEqual),
+    LAMINA_COMPARISON(Less),
+    LAMINA_COMPARISON(LessEqual),
+    LAMINA_COMPARISON(Greater),
+    LAMINA_COMPARISON(GreaterEqual),
+    /* bitwise */ LAMINA_BITWISE(And),
+    LAMINA_BITWISE(Or),
+    LAMINA_BITWISE(Xor),
     /* shifts */ LAMINA_ROW(kNone, LeftShift, kNone, kNone),
     LAMINA_ROW(kNone, RightShift, kNone, kNone),
 }};

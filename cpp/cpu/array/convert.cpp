@@ -52,9 +52,9 @@ using Kernel = void (*)(std::int64_t, const void* const*, const std::int64_t*, v
 
 template <class From>
 Kernel to_type(TensorType to) {
-  constexpr Kernel table[kTensorTypes] = {convert_range<From, Bool>,         convert_range<From, std::uint8_t>,
-                                          convert_range<From, std::int32_t>, convert_range<From, std::int64_t>,
-                                          convert_range<From, float>,        convert_range<From, double>};
+  constexpr Kernel table[kTensorTypes] = {
+      convert_range<From, Bool>,         convert_range<From, std::uint8_t>, convert_range<From, std::int32_t>,
+      convert_range<From, std::int64_t>, convert_range<From, float>,        convert_range<From, double>};
   return table[static_cast<int>(to)];
 }
 
@@ -93,7 +93,9 @@ void array_convert(const ConvertArguments& a) {
   const std::size_t from = size_of(a.from), to = size_of(a.to);
   Kernel kernel = kernel_of(tensor_type(a.from), tensor_type(a.to));
   if (a.from == a.to) {
-    kernel = from == 1 ? copy_range<std::uint8_t> : from == 4 ? copy_range<std::uint32_t> : copy_range<std::uint64_t>;
+    kernel = from == 1   ? copy_range<std::uint8_t>
+             : from == 4 ? copy_range<std::uint32_t>
+                         : copy_range<std::uint64_t>;
   }
   if (a.from == a.to && loop.rank > 1 && loop.size > 0 && !loop.plain_inner()) {
     // Straight into the result, without a block in between.
@@ -147,9 +149,11 @@ void array_write(const WriteArguments& a) {
     case 1:
       return write_words(loop, static_cast<const std::uint8_t*>(a.x.data), static_cast<std::uint8_t*>(a.out));
     case 4:
-      return write_words(loop, static_cast<const std::uint32_t*>(a.x.data), static_cast<std::uint32_t*>(a.out));
+      return write_words(loop, static_cast<const std::uint32_t*>(a.x.data),
+                         static_cast<std::uint32_t*>(a.out));
     default:
-      return write_words(loop, static_cast<const std::uint64_t*>(a.x.data), static_cast<std::uint64_t*>(a.out));
+      return write_words(loop, static_cast<const std::uint64_t*>(a.x.data),
+                         static_cast<std::uint64_t*>(a.out));
   }
 }
 

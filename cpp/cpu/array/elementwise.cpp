@@ -57,7 +57,8 @@ UnaryKernel unary_kernel(UnaryKind kind, ElementType type) {
 
 /// About the nanoseconds of an element.
 double cost_of(UnaryKind kind, std::size_t bytes) {
-  return (kind <= UnaryKind::reciprocal || kind >= UnaryKind::floor ? 0.02 : 0.2) * static_cast<double>(bytes);
+  return (kind <= UnaryKind::reciprocal || kind >= UnaryKind::floor ? 0.02 : 0.2) *
+         static_cast<double>(bytes);
 }
 double cost_of(BinaryKind kind, std::size_t bytes) {
   switch (kind) {

@@ -67,7 +67,8 @@ template <class V, class Operation>
 class Counter {
  public:
   LAMINA_INLINE void push(V partial) {
-    for (unsigned long long n = count_; (n & 1) != 0; n >>= 1) partial = Operation::of(stack_[--depth_], partial);
+    for (unsigned long long n = count_; (n & 1) != 0; n >>= 1)
+      partial = Operation::of(stack_[--depth_], partial);
     stack_[depth_++] = partial;
     ++count_;
   }

@@ -213,8 +213,8 @@ void for_each_range(const Loop<N>& loop, const void* const (&data)[N], const std
   const int threads = pieces <= 1 ? 1 : threads::worthwhile((cost + 1.0) * static_cast<double>(size), pieces);
   if (threads <= 1) return piece(0, size);
   threads::parallel_for(
-      pieces,
-      [&](std::int64_t i) { piece(i * kPieceElements, std::min(size, (i + 1) * kPieceElements)); }, threads);
+      pieces, [&](std::int64_t i) { piece(i * kPieceElements, std::min(size, (i + 1) * kPieceElements)); },
+      threads);
 }
 
 }  // namespace lamina::cpu

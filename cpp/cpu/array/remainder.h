@@ -42,8 +42,7 @@ T exact_remainder(T x, T y) {
     }
     result = result < one ? result : (result - one) | (static_cast<U>(e) << bits);
   }
-  return numerics::builtin::bits<T>(
-      static_cast<U>(result | (numerics::builtin::bits<U>(x) & sign_bit)));
+  return numerics::builtin::bits<T>(static_cast<U>(result | (numerics::builtin::bits<U>(x) & sign_bit)));
 }
 
 /// The remainder with the divisor's sign, as Python and NumPy have it.

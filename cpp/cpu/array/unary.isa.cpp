@@ -148,12 +148,16 @@ void plain_loop(int64_t n, const void* from, void* to) {
 
 constexpr UnaryKernel kNone = nullptr;
 
-#define LAMINA_ROW(bool_kernel, I, F)                                                        \
-  {bool_kernel, plain_loop<uint8_t, uint8_t, I>, plain_loop<int32_t, int32_t, I>,           \
-   plain_loop<int64_t, int64_t, I>, vectors<float, F>, vectors<double, F>}
-#define LAMINA_PREDICATE(I, F)                                                               \
+#define LAMINA_ROW(bool_kernel, I, F) \
+  {bool_kernel,                       \
+   plain_loop<uint8_t, uint8_t, I>,   \
+   plain_loop<int32_t, int32_t, I>,   \
+   plain_loop<int64_t, int64_t, I>,   \
+   vectors<float, F>,                 \
+   vectors<double, F>}
+#define LAMINA_PREDICATE(I, F)                                                                        \
   {plain_loop<uint8_t, uint8_t, I>, plain_loop<uint8_t, uint8_t, I>, plain_loop<int32_t, uint8_t, I>, \
-   plain_loop<int64_t, uint8_t, I>, plain_loop<float, uint8_t, F>, plain_loop<double, uint8_t, F>}
+   plain_loop<int64_t, uint8_t, I>, plain_loop<float, uint8_t, F>,   plain_loop<double, uint8_t, F>}
 #define LAMINA_FLOATING(F) {kNone, kNone, kNone, kNone, vectors<float, F>, vectors<double, F>}
 #define LAMINA_ROUNDING(F) LAMINA_ROW((plain_loop<uint8_t, uint8_t, Identity>), Identity, F)
 

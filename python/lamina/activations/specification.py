@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from lamina._arrays import floating_array
 from lamina.config import floatx
 
 
+@lru_cache(maxsize=64)
 def plain(kind: str) -> _core.Activation:
     """A function without parameters."""
     return _core.Activation(kind, 0.0, float("inf"), 0.0)
@@ -89,6 +91,10 @@ def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Any:
         if _eager.is_eager(x):
             value = _eager.floating_or(x, floatx())
             rank = len(value.shape)
+            if rank == 0:
+                raise ValueError(
+                    f"{specification.kind}: `x` needs at least one axis. Received: shape ()"
+                )
             at = _checks.integer(specification.kind, "axis", axis, low=-rank, high=rank - 1)
             if at in (-1, rank - 1):
                 return apply(specification, value)

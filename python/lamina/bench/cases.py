@@ -17,6 +17,7 @@ SECTIONS = {
     "fit": "Training, one step as part of a shuffled epoch",
     "predict": "Prediction",
     "tape": "Gradients by a tape, of a chain of small functions",
+    "loop": "Training, one step of a loop by hand, on a tape",
     "start": "Starting",
 }
 
@@ -236,6 +237,21 @@ def _tape_cases() -> list[Case]:
     ]
 
 
+def _loop_cases() -> list[Case]:
+    return [
+        Case(
+            "loop",
+            name,
+            {"work": name},
+            flops=WORKS[name].step_flops(),
+            bytes=WORKS[name].step_bytes(),
+            working_set=WORKS[name].step_working_set(),
+            traffic="update",
+        )
+        for name in ("rl-policy", "mnist-mlp")
+    ]
+
+
 def _start_cases() -> list[Case]:
     return [
         Case("start", "import, beside numpy", {"what": "import"}, slow=True),
@@ -256,5 +272,6 @@ def all_cases() -> list[Case]:
         *_training_cases(),
         *_predict_cases(),
         *_tape_cases(),
+        *_loop_cases(),
         *_start_cases(),
     ]

@@ -115,9 +115,12 @@ class Layer:
         """The shape of an output sample; ValueError if the layer cannot take the input."""
         if self._native:
             return shape
+        if self._output is not None and self._input_shape == shape:
+            return self._output
         self._build_own(shape)
         if type(self).compute_output_shape is not Layer.compute_output_shape:
-            return tuple(self.compute_output_shape((None, *shape)))[1:]
+            after = tuple(self.compute_output_shape((None, *shape)))[1:]
+            return tuple(extent for extent in after if extent is not None)
         return custom.traced_shape(self, shape)
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
@@ -236,7 +239,8 @@ class Layer:
         """
         where = f"Layer '{self.name}'"
         _checks.require_default("add_weight", overwrite_with_gradient=overwrite_with_gradient)
-        extents = _checks.extents(where, "shape", () if shape is None else shape)
+        given = _checks.extents(where, "shape", () if shape is None else shape)
+        extents = tuple(extent for extent in given if extent is not None)
         if name is None:
             name = "variable" if not self._variables else f"variable_{len(self._variables)}"
         if name in self._variables:

@@ -139,7 +139,7 @@ class SparseCategoricalCrossentropy(FormulaLoss):
         self.axis = last_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each label: an array without the last axis of the predictions."""
         return label_losses(self.specification(), y_true, y_pred, self._dtype, self.ignore_class)
 
@@ -174,7 +174,7 @@ def binary_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The binary crossentropy of each row; arguments as for `BinaryCrossentropy`."""
     loss = BinaryCrossentropy(from_logits, label_smoothing, axis)
     return row_losses(loss.specification(), y_true, y_pred)
@@ -186,7 +186,7 @@ def categorical_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The crossentropy of each row; arguments as for `CategoricalCrossentropy`."""
     loss = CategoricalCrossentropy(from_logits, label_smoothing, axis)
     return row_losses(loss.specification(), y_true, y_pred)
@@ -198,6 +198,6 @@ def sparse_categorical_crossentropy(
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The crossentropy of each label; arguments as for `SparseCategoricalCrossentropy`."""
     return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)

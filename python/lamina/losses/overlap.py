@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import _checks
 from lamina._arrays import floating_array, real_array
-from lamina._typing import Array, Config
+from lamina._typing import Config
 from lamina.config import floatx
 from lamina.losses.loss import LOSSES, FormulaLoss, row_losses
 from lamina.losses.targets import align_values
@@ -30,7 +30,7 @@ class _Overlap(FormulaLoss):
             )
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, or with axis None of the whole batch: an array without axes."""
         if self.axis is not None:
             return row_losses(self.specification(), y_true, y_pred, self._dtype)
@@ -111,13 +111,13 @@ class Tversky(_Overlap):
         return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
 
-def dice(y_true: Any, y_pred: Any, axis: int | None = None) -> Array:
+def dice(y_true: Any, y_pred: Any, axis: int | None = None) -> Any:
     """The Dice loss: of the whole batch, or with axis -1 of each row."""
     return Dice(axis=axis).call(y_true, y_pred)
 
 
 def tversky(
     y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: int | None = None
-) -> Array:
+) -> Any:
     """The Tversky loss: of the whole batch, or with axis -1 of each row."""
     return Tversky(alpha, beta, axis=axis).call(y_true, y_pred)

@@ -35,6 +35,8 @@ def prediction_of(y_pred: Any, dtype: str | None, default: str) -> Any:
 def aligned(y_true: Any, shape: Shape, labels: bool) -> Any:
     """Targets as a tensor of the shape that they must have for predictions of `shape`."""
     target = _eager.tensor(y_true)
+    if tuple(target.shape) == (shape[:-1] if labels else shape):
+        return target
     # The rule for arrays, on an array that has the shape and takes no memory.
     stand_in = np.broadcast_to(np.False_, tuple(target.shape))
     wanted = (align_labels if labels else align_values)(stand_in, shape).shape

@@ -80,7 +80,7 @@ class Metric:
         label = name or f"variable_{len(self._own)}"
         variable = Variable(
             initializers.get(initializer),
-            _checks.extents(type(self).__name__, "shape", shape),
+            tuple(e for e in _checks.extents(type(self).__name__, "shape", shape) if e is not None),
             self._dtype if dtype is None else standardize_dtype(dtype),
             label,
             f"{self.name}/{label}",

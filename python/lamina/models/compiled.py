@@ -188,9 +188,7 @@ class Compiled:
         else:
             self.optimizer._build_for([variable for _, variable in weights])
 
-    def apply(
-        self, network: _core.Network, output: Shape, weights: list[tuple[int, Variable]]
-    ) -> None:
+    def apply(self, network: Any, output: Shape, weights: list[tuple[int, Variable]]) -> None:
         """Compiles a network; it is unchanged when this raises.
 
         Args:

@@ -256,7 +256,8 @@ class Inference(Steps):
 
     def predict_on_batch(self, x: Any) -> Array:
         """The model's answers, with nothing around the call; as `predict`."""
-        return self(x)
+        answers: Array = self(x)
+        return answers
 
     def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model's answers: the quickest way to predict a few rows.

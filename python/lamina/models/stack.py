@@ -318,12 +318,13 @@ class Stack(Nestable, Trainer):
         if around is not None:
             around._trainable_changed()
         elif self._network is not None:
-            if isinstance(self._network, _core.Network) or self._network.whole:
+            network: Any = self._network
+            if isinstance(network, _core.Network) or network.whole:
                 for index, leaf in enumerate(self._leaves()):
-                    self._network.set_trainable(index, leaf.trainable)
+                    network.set_trainable(index, leaf.trainable)
             else:
                 for place, variable in self._placed:
-                    self._network.set_trainable(place, variable.trainable)
+                    network.set_trainable(place, variable.trainable)
 
     # On the tape.
 
@@ -359,7 +360,7 @@ class Stack(Nestable, Trainer):
         found = list(self._call_losses)
         for leaf in self._leaves():
             found.extend(leaf._losses)
-        for variable in self.trainable_weights:
+        for variable in self.trainable_weights:  # type: ignore[attr-defined]
             if variable.regularizer is not None:
                 found.append(variable.regularizer(variable))
         return found
@@ -391,7 +392,7 @@ class Stack(Nestable, Trainer):
             self._clear_losses()
         if self._model_around() is not None:
             return self._through_layers(x, train)
-        network = self._plan()
+        network: Any = self._plan()
         if not isinstance(network, _core.Network):
             answer = network.answer(x, train)
             if network.whole and network.penalty is not None:
@@ -408,6 +409,10 @@ class Stack(Nestable, Trainer):
         answer, penalty, _ = own[1](x, train, step)
         self._call_losses = [] if penalty is None else [penalty]
         return answer
+
+    def _all_weights(self) -> list[Variable]:
+        weights: list[Variable] = self.weights  # type: ignore[attr-defined]
+        return weights
 
     def _through_layers(self, x: Any, training: bool) -> Any:
         """The answer of one layer after the other."""
@@ -437,7 +442,7 @@ class Stack(Nestable, Trainer):
                     layer._plan_into(network)
                 placed = list(enumerate(variables_of(network, leaves)))
             else:
-                placed = list(enumerate(held_by(network, self.weights)))
+                placed = list(enumerate(held_by(network, self._all_weights())))
             for place, variable in placed:  # each array is given up before there are gradients
                 network.set_parameter(place, variable.current())
                 _attach_rules(variable, network, place)

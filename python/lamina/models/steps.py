@@ -27,7 +27,7 @@ class Steps(Compilable):
     def _tape_network(self, what: str) -> TapeNetwork:
         from lamina.models.tape_network import TapeNetwork
 
-        network = self._plan()
+        network: Any = self._plan()
         if not isinstance(network, TapeNetwork):
             raise RuntimeError(
                 f"`{what}` is for models that run on the tape: subclass the model and override a "

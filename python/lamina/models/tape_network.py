@@ -305,6 +305,7 @@ class TapeNetwork:
     def _batch_loss(self, y: Any, y_pred: Any, weights: Any) -> tuple[Any, float, float, int]:
         """The loss as a tensor, its mean and its sum over the rows, and their number."""
         compiled = self.compiled
+        assert compiled.loss is not None
         if compiled.loss.is_native():
             return compiled.native_loss(y, y_pred, weights)
         loss = compiled.loss(y, y_pred, weights)
@@ -379,14 +380,16 @@ class TapeNetwork:
     def _test(self, x: Array, y: Any, weights: Any) -> None:
         model = self.model
         data = self._tensors(x, y, weights)
-        with _eager.unrecorded():
-            if model._has_own("test_step", "compute_loss", "compute_metrics"):
+        if model._has_own("test_step", "compute_loss", "compute_metrics"):
+            with _eager.unrecorded():
                 self._logs = _numbers(model.test_step(_packed(*data)))
-                return
-            tensor_x, target, sample_weight = data
+            return
+        tensor_x, target, sample_weight = data
+        with GradientTape():  # a crossentropy finds the logits, as in a plan
             y_pred = self.answer(tensor_x, False)
             _, _, total, rows = self._batch_loss(target, y_pred, sample_weight)
             _, value = self._extra()
+        with _eager.unrecorded():
             self.update_metrics(target, y_pred, sample_weight)
         value += self.home.penalty_value()
         self._total += total if value == 0.0 else total + value * rows

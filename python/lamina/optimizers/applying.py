@@ -169,7 +169,7 @@ def clipped(optimizer: Optimizer, gradients: list[Any]) -> list[Any]:
 def _norm(gradients: list[Any]) -> float:
     from lamina import ops
 
-    total = sum(_eager.number(ops.sum(ops.square(g))) for g in gradients)
+    total = sum((_eager.number(ops.sum(ops.square(g))) for g in gradients), 0.0)
     return float(np.sqrt(total))
 
 

@@ -283,7 +283,7 @@ class Optimizer:
         label = name or "variable"
         variable = Variable(
             initializers.get(initializer),
-            _checks.extents(type(self).__name__, "shape", shape),
+            tuple(e for e in _checks.extents(type(self).__name__, "shape", shape) if e is not None),
             standardize_dtype(dtype),
             label,
             f"{self.name}/{label}",
