@@ -38,13 +38,13 @@ def descend(rate: float, momentum: float, steps: int = 20) -> list[float]:
 
 
 def fit_line(momentum: float, by_hand: bool) -> Any:
-    """The weights of a linear model after one pass over the data."""
+    """The weights of a linear model after four passes over the data."""
     x = lamina.random.normal((512, 4), seed=1)
     y = x @ np.array([[1.0], [-2.0], [0.5], [3.0]], "float32")
     w = lamina.Variable(np.zeros((4, 1), "float32"))
     velocity = lamina.Variable(np.zeros((4, 1), "float32"), trainable=False)
     optimizer = lamina.optimizers.SGD(learning_rate=0.02, momentum=momentum)
-    for rows, targets in lamina.data.Dataset.from_arrays(x, y).batch(32):
+    for rows, targets in lamina.data.Dataset.from_arrays(x, y).batch(32).repeat(4):
         with lamina.GradientTape() as tape:
             loss = ops.mean((rows @ w - targets) ** 2)
         gradient = tape.gradient(loss, w)

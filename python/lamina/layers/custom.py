@@ -129,11 +129,11 @@ def traced_shape(layer: Layer, shape: Shape) -> Shape:
 
 def constructor_of(cls: type) -> frozenset[str]:
     """The names of a constructor's arguments; "*" and "**" for those that take any."""
-    kinds = {
+    kinds: dict[Any, str] = {
         inspect.Parameter.VAR_KEYWORD: "**",
         inspect.Parameter.VAR_POSITIONAL: "*",
     }
-    parameters = inspect.signature(cls.__init__).parameters.values()
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     return frozenset(kinds.get(p.kind, p.name) for p in parameters)
 
 

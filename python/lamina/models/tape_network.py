@@ -403,7 +403,7 @@ class TapeNetwork:
     def try_predict(self, x: Any) -> Array | None:
         """The plan's quick way, where there is one."""
         if self.whole and not self.model._has_own("predict_step"):
-            return self.home.try_predict(x)  # type: ignore[no-any-return]
+            return self.home.try_predict(x)
         return None
 
     def predict(self, x: Array, size: int, poll: Poll | None) -> Array:

@@ -110,7 +110,7 @@ def shorten(value: Any, length: int = 200) -> str:
 
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
-) -> Callable[[type[T]], type[T]]:
+) -> Callable[[T], T]:
     """Decorates a class or function of your own so that it can be saved and loaded.
 
     Args:
@@ -121,12 +121,12 @@ def register_keras_serializable(
         ValueError: If the class has no `get_config` method.
     """
 
-    def add(cls: type[T]) -> type[T]:
+    def add(cls: T) -> T:
         if isinstance(cls, type) and not hasattr(cls, "get_config"):
             raise ValueError(
-                f"A class needs a `get_config` method to be registered. Received: {cls.__name__}"
+                f"A class needs a `get_config` method to be registered. Received: {getattr(cls, '__name__', cls)}"
             )
-        _registered[f"{package}>{name if name is not None else cls.__name__}"] = cls
+        _registered[f"{package}>{name if name is not None else getattr(cls, '__name__', '')}"] = cls
         return cls
 
     return add
