@@ -122,11 +122,12 @@ def register_keras_serializable(
     """
 
     def add(cls: T) -> T:
+        own = str(getattr(cls, "__name__", cls))
         if isinstance(cls, type) and not hasattr(cls, "get_config"):
             raise ValueError(
-                f"A class needs a `get_config` method to be registered. Received: {getattr(cls, '__name__', cls)}"
+                f"A class needs a `get_config` method to be registered. Received: {own}"
             )
-        _registered[f"{package}>{name if name is not None else getattr(cls, '__name__', '')}"] = cls
+        _registered[f"{package}>{name if name is not None else own}"] = cls
         return cls
 
     return add
