@@ -1,5 +1,6 @@
 """Layers, losses, metrics, optimizers and steps of the user's own, in compile and fit."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +283,27 @@ def test_summary_says_what_drives(capsys: pytest.CaptureFixture[str]) -> None:
     model.compile("sgd", "mse", run_eagerly=True)
     model.summary()
     assert "Driver: tape (run_eagerly=True)" in capsys.readouterr().out
+
+
+class Subclassed(lamina.Sequential):
+    """With a step of its own."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        return super().train_step(data)
+
+
+def test_copies(tmp_path: Path) -> None:
+    model = Subclassed([lamina.Input((4,)), MyDense(2), layers.Dense(1)])
+    model.compile(OwnMomentum(0.01), own_mse, metrics=[Largest()])
+    model.fit(X, Y, epochs=1, verbose=0)
+    again = pickle.loads(pickle.dumps(model))
+    clone = lamina.models.clone_model(model)
+    assert type(again) is type(clone) is Subclassed
+    assert clone.count_params() == model.count_params()
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(lamina.FileFormatError, match="Subclassed"):
+        lamina.saving.load_model(tmp_path / "m.safetensors")
+    for each in (model, again):
+        each.fit(X, Y, epochs=1, verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()

@@ -307,7 +307,9 @@ class Sequential(Stack):
         export_model(self, model_file.path_of(filepath), format)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return model_file.restore, model_file.capture(self)
+        from lamina.saving.own_objects import own_objects
+
+        return model_file.restore, (*model_file.capture(self), own_objects(self))
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
