@@ -17,6 +17,7 @@ Variable::Variable(const Tensor& value, bool trainable, bool in_place)
 Variable::Variable() : Variable(ops::zeros(ElementType::float32, {0}), true) {}
 
 const Tensor& Variable::read() {
+  if (place_ != nullptr) place_->fetch();
   if (is_recording() && trainable_ && ops::is_floating(value_.type())) {
     for (Tape* tape : *detail::recording) {
       if (tape->watches_variables()) tape->watch(*this);
@@ -42,7 +43,9 @@ void Variable::assign(const Tensor& value) {
   }
   const Tensor converted = value.type() == value_.type() ? value : ops::cast(value, value_.type());
   if (in_place_) {
+    if (place_ != nullptr) place_->fetch();  // what comes later would overwrite the value
     ops::assign(value_, converted);
+    changed_in_place();
     return;
   }
   // Memory of somebody else may change, and a view keeps more alive than it shows.
@@ -52,12 +55,14 @@ void Variable::assign(const Tensor& value) {
 
 void Variable::hold(const Tensor& value) {
   in_place_ = false;
+  place_ = nullptr;
   point_to(value.contiguous() && value.storage().owned() ? value : ops::copy(value));
 }
 
-void Variable::move_to(const Tensor& place) {
-  point_to(place);
+void Variable::move_to(const Tensor& tensor, std::shared_ptr<Place> place) {
+  point_to(tensor);
   in_place_ = true;
+  place_ = std::move(place);
 }
 
 }  // namespace lamina::autograd

@@ -8,6 +8,16 @@
 
 namespace lamina::autograd {
 
+/// Memory that others have copies of, or something made of it: a network's parameter.
+class Place {
+ public:
+  virtual ~Place() = default;
+  /// Before the value is read: the newest of all copies comes here.
+  virtual void fetch() = 0;
+  /// The value was changed here.
+  virtual void changed() = 0;
+};
+
 /// Two kinds: a variable of its own takes a new value by pointing to it, so whoever holds the old
 /// value, a tape too, keeps it as it was. One that lies *in place*, in memory that others use
 /// (a network's parameters), is overwritten, and tapes that still need the old value say so.
@@ -23,6 +33,11 @@ class Variable : public std::enable_shared_from_this<Variable> {
   /// The value to compute with: watched by the tapes that record, if it is trainable.
   const Tensor& read();
   /// The same without being watched.
+  const Tensor& current() {
+    if (place_ != nullptr) place_->fetch();
+    return value_;
+  }
+  /// The tensor that stands for the variable, whose numbers may be old where others have copies of them.
   const Tensor& value() const { return value_; }
   /// The value at this moment, watched likewise, which no assignment changes.
   Tensor snapshot();
@@ -34,11 +49,16 @@ class Variable : public std::enable_shared_from_this<Variable> {
 
   /// Sets the value, converted to the variable's type. ValueError unless the shape is the same.
   void assign(const Tensor& value);
-  /// From now on the value lies in the memory of `place`, which holds it already.
-  void move_to(const Tensor& place);
+  /// From now on the value lies in the memory of `tensor`, which holds it already. `place`: who has to
+  /// be asked and told; null for nobody.
+  void move_to(const Tensor& tensor, std::shared_ptr<Place> place = nullptr);
   /// From now on the value is this one, in memory of the variable's own.
   void hold(const Tensor& value);
   bool in_place() const { return in_place_; }
+  /// The memory in which it lies was changed, not by assign().
+  void changed_in_place() const {
+    if (place_ != nullptr) place_->changed();
+  }
 
  protected:
   /// Makes `value` the value, with this variable's link.
@@ -47,6 +67,7 @@ class Variable : public std::enable_shared_from_this<Variable> {
   Tensor value_;
   Link link_;
   bool trainable_, in_place_;
+  std::shared_ptr<Place> place_;
 };
 
 }  // namespace lamina::autograd

@@ -137,16 +137,17 @@ void init_variable(py::module_& m) {
           "snapshot", [](Variable& v) { return v.snapshot(); },
           "The value as it is now, which no assignment changes.")
       .def(
-          "peek", [](Variable& v) { return v.value(); }, "The value, without being watched.")
+          "peek", [](Variable& v) { return v.current(); }, "The value, without being watched.")
       .def(
           "store", [](Variable& v, const Tensor& value) { v.assign(value); }, py::arg("value"),
           "Sets the value.")
       .def(
           "store_sum",
           [](Variable& v, const py::object& delta, bool negative) {
-            const Tensor term = to_operand(delta.ptr(), v.value());
+            const Tensor value = v.current();
+            const Tensor term = to_operand(delta.ptr(), value);
             const Tensor change = ops::cast(term, v.type());
-            v.assign(negative ? ops::subtract(v.value(), change) : ops::add(v.value(), change));
+            v.assign(negative ? ops::subtract(value, change) : ops::add(value, change));
           },
           py::arg("delta"), py::arg("negative"), "Adds to the value, or subtracts.")
       .def_property("trainable", &Variable::trainable, &Variable::set_trainable);

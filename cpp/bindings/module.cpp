@@ -59,5 +59,6 @@ PYBIND11_MODULE(_core, m) {
   init_layers(m);
   init_text(m);
   init_files(m);
+  init_eager(m);  // likewise
   init_bench(m);  // after init_network: it takes a Network
 }

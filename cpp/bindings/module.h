@@ -21,5 +21,6 @@ void init_layers(py::module_& m);
 void init_bench(py::module_& m);
 void init_text(py::module_& m);
 void init_tensor(py::module_& m);
+void init_eager(py::module_& m);  // after init_network and init_autograd
 
 }  // namespace lamina::bindings

@@ -36,7 +36,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
                   network.penalizes() ? &penalty : nullptr,
                   training ? optimizer_->loss_scale() : 1.0};
   const FloatEnvironment environment;
-  shared_.fetch(true);
+  shared().fetch(true);
   const std::int64_t columns = network.output_shape().back();
   const std::int64_t loss_rows = rows * positions();
 
@@ -110,13 +110,14 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     if (!update) return mean + penalty;
     optimizer_->prepare();
     {
-      const std::unique_lock lock(parameters_lock_);
+      const std::unique_lock lock(*parameters_lock_);
       network.commit(pass, activations_);  // a kernel that a layer replaced is what the step starts from
       take_step(pass, lowest);
       network.constrain();
+      network.changed();
       ++steps_seen_;
     }
-    shared_.changed();
+    shared().changed();
   } else if (network.penalizes()) {
     penalty += network.penalties(false);
   }
@@ -172,8 +173,9 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
           return loss;
         },
         [this](const std::function<void()>& change) {
-          const std::unique_lock lock(parameters_lock_);
+          const std::unique_lock lock(*parameters_lock_);
           change();
+          network.changed();
         },
         &network.trained_ranges());
   } catch (...) {
@@ -182,7 +184,7 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
     loss_count_ = count;
     throw;
   }
-  shared_.changed();
+  shared().changed();
   ++steps_seen_;
   ++monitor.batches;
   monitor.tick(true);
@@ -243,7 +245,7 @@ void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool 
 
 void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const {
   check_inputs(x, network.input_shape());
-  shared_.fetch(false);
+  shared().fetch(false);
   constexpr std::int64_t most_blocks = 16, most_bytes = std::int64_t{16} << 20;
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
   const std::int64_t block_bytes = network.rows_a_block() * element_count(network.input_shape()) * item;
@@ -258,7 +260,7 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
     const std::int64_t rows = std::min(block, x.rows - first);
     inputs->gather_inputs(x, first, rows);
     {
-      const std::shared_lock lock(parameters_lock_);
+      const std::shared_lock lock(*parameters_lock_);
       network.infer(inputs->x(), rows, static_cast<char*>(out) + first * outputs);
     }
     ++monitor.batches;
@@ -273,7 +275,7 @@ void Sequential::call_training(const ArrayView& x, void* out) {
   network.build();
   if (x.rows == 0) return;
   network.reserve(activations_, x.rows);
-  shared_.fetch(true);
+  shared().fetch(true);
   batch_.gather_inputs(x, 0, x.rows);
   // Steps from 2^39 on are calls: they never share random numbers with training.
   constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
@@ -284,11 +286,12 @@ void Sequential::call_training(const ArrayView& x, void* out) {
       out, answer,
       static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
   {
-    const std::unique_lock lock(parameters_lock_);
+    const std::unique_lock lock(*parameters_lock_);
     network.commit(pass, activations_);
+    network.changed();
     ++calls_seen_;
   }
-  shared_.changed();
+  shared().changed();
 }
 
 }  // namespace lamina::nn

@@ -14,9 +14,7 @@ namespace {
 
 constexpr double kEpsilon = 1e-7;
 
-bool is_sparse(const LossSpecification& loss) {
-  return loss.kind == LossKind::sparse_categorical_crossentropy;
-}
+bool is_sparse(const LossSpecification& loss) { return takes_labels(loss.kind); }
 
 Tensor mean_of_row(const Tensor& x) { return mean(x, ArrayShape{x.rank() - 1}, false); }
 Tensor sum_of_row(const Tensor& x) { return sum(x, ArrayShape{x.rank() - 1}, false); }
@@ -102,10 +100,17 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
   if (sparse) {
     const auto* label = target.data<std::int32_t>();
     for (std::int64_t i = 0; i < target.size(); ++i) {
-      if (label[i] < 0 || label[i] >= columns) {
-        throw ValueError(text("[", name, "] labels must lie in [0, ", columns, "). Received: ", label[i]));
+      if (label[i] < 0 || (labels_are_columns(loss.kind) && label[i] >= columns)) {
+        throw ValueError(
+            labels_are_columns(loss.kind)
+                ? text("[", name, "] labels must lie in [0, ", columns, "). Received: ", label[i])
+                : text("[", name, "] labels cannot be negative. Received: ", label[i]));
       }
     }
+  }
+  if (loss.alphas != nullptr && loss.classes != columns) {
+    throw ValueError(text("[", name, "] alpha must have one number for each of the ", columns,
+                          " classes. Received: ", loss.classes, " numbers"));
   }
   Tensor losses(prediction.type(), rows_shape, prediction.device()), gradient;
   if (would_record(prediction)) gradient = Tensor(prediction.type(), prediction.shape(), prediction.device());
@@ -130,6 +135,22 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
           return give_by_pieces(pass, {p}, [&](const std::vector<Tensor>& v) {
             return std::vector<Tensor>{pieces(loss, v[0], target)};
           });
+        }
+      }
+      if (loss.kind == LossKind::circle && dy.size() > 1) {
+        // Each row's loss depends on all rows: the kernel knows the gradient of their sum only.
+        const Tensor first = ops::contiguous(dy);
+        const auto uniform = [&first](const auto* values) {
+          for (std::int64_t i = 1; i < first.size(); ++i) {
+            if (values[i] != values[0]) return false;
+          }
+          return true;
+        };
+        if (!(first.type() == ElementType::float32 ? uniform(first.data<float>())
+                                                   : uniform(first.data<double>()))) {
+          throw StateError(
+              "[circle] rows whose losses count differently have no gradient here: use lamina.losses.Circle "
+              "with sample_weight");
         }
       }
       pass.give(0, expand_dims(dy, ArrayShape{-1}) * gradient);

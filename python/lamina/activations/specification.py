@@ -69,10 +69,14 @@ def shrink(kind: str, start: Any) -> _core.Activation:
 def apply(specification: _core.Activation, x: Any) -> Any:
     """The function of an array: float32 and float64 keep their type, others become floatx().
 
-    Of a tensor it is a tensor.
+    Of a tensor, and while a tape records, a tensor.
     """
-    if isinstance(x, _core.Tensor):
-        return _core.ops.activate(specification, x)
+    if type(x) is not np.ndarray or _core.is_recording():
+        from lamina import _eager
+
+        if _eager.is_eager(x):
+            value = _eager.floating_or(x, floatx())
+            return _core.activation(specification, value)
     array = floating_array(x, "x", None, floatx())
     if array.size == 0:
         return array.copy()
@@ -81,16 +85,20 @@ def apply(specification: _core.Activation, x: Any) -> Any:
 
 def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Any:
     """The same for softmax and log_softmax, along any axis."""
-    if isinstance(x, _core.Tensor):
-        if x.ndim == 0:
-            raise ValueError(
-                f"{specification.kind}: `x` needs at least one axis. Received: shape ()"
-            )
-        place = _checks.integer(specification.kind, "axis", axis, low=-x.ndim, high=x.ndim - 1)
-        if place in (-1, x.ndim - 1):
-            return _core.ops.activate(specification, x)
-        moved = _core.ops.activate(specification, _core.ops.swapaxes(x, place, -1))
-        return _core.ops.swapaxes(moved, place, -1)
+    if type(x) is not np.ndarray or _core.is_recording():
+        from lamina import _eager, ops
+
+        if _eager.is_eager(x):
+            value = _eager.floating_or(x, floatx())
+            rank = len(value.shape)
+            if rank == 0:
+                raise ValueError(
+                    f"{specification.kind}: `x` needs at least one axis. Received: shape ()"
+                )
+            at = _checks.integer(specification.kind, "axis", axis, low=-rank, high=rank - 1)
+            if at in (-1, rank - 1):
+                return apply(specification, value)
+            return ops.moveaxis(apply(specification, ops.moveaxis(value, at, -1)), -1, at)
     array = floating_array(x, "x", None, floatx())
     if array.ndim == 0:
         raise ValueError(f"{specification.kind}: `x` needs at least one axis. Received: shape ()")

@@ -25,6 +25,7 @@ SECTIONS = {
     "metrics": f"Each metric: an evaluation of {parts.ROWS} rows",
     "optimizers": f"Each optimizer: a step on {4 * parts.WIDTH * (parts.WIDTH + 1)} weights",
     "tape": "Gradients by a tape, of a chain of small functions",
+    "loop": "Training, one step of a loop by hand, on a tape",
     "start": "Starting",
 }
 
@@ -289,6 +290,21 @@ def _tape_cases() -> list[Case]:
     ]
 
 
+def _loop_cases() -> list[Case]:
+    return [
+        Case(
+            "loop",
+            name,
+            {"work": name},
+            flops=WORKS[name].step_flops(),
+            bytes=WORKS[name].step_bytes(),
+            working_set=WORKS[name].step_working_set(),
+            traffic="update",
+        )
+        for name in ("rl-policy", "mnist-mlp")
+    ]
+
+
 def _start_cases() -> list[Case]:
     return [
         Case("start", "import, beside numpy", {"what": "import"}, slow=True),
@@ -332,5 +348,6 @@ def all_cases() -> list[Case]:
         *_predict_cases(),
         *_part_cases(),
         *_tape_cases(),
+        *_loop_cases(),
         *_start_cases(),
     ]

@@ -67,6 +67,15 @@ class Compilable:
     def _is_small(self) -> bool:
         raise NotImplementedError
 
+    def _forget_network(self) -> None:
+        raise NotImplementedError
+
+    def _needs_tape(self, compiled: Compiled | None) -> bool:
+        raise NotImplementedError
+
+    def _trains_itself(self) -> bool:
+        raise NotImplementedError
+
     # Compiling.
 
     def compile(
@@ -94,7 +103,8 @@ class Compilable:
                 the form that fits the loss and the output, and so is "crossentropy". These ignore
                 weights.
             weighted_metrics: The same, but weighted by `sample_weight` or `class_weight`.
-            run_eagerly: Not supported yet: False only.
+            run_eagerly: Whether to run the steps on the tape, where Python can look at every
+                value, also of a model that could run as a plan; with the same bits.
             steps_per_execution: After how many batches callbacks with hooks for batches are
                 called. Without such callbacks an epoch is one call into the core anyway.
             jit_compile: Any of True, False and "auto": the kernels were compiled when lamina was
@@ -109,10 +119,7 @@ class Compilable:
             NotImplementedError: For what is not supported yet.
             TypeError: For objects of the wrong kind. The model is unchanged in all cases.
         """
-        _checks.require_default(
-            "compile",
-            run_eagerly=run_eagerly,
-        )
+        eagerly = _checks.boolean("compile", "run_eagerly", run_eagerly)
         steps = _checks.integer("compile", "steps_per_execution", steps_per_execution, low=1)
         if jit_compile not in (True, False, "auto"):
             raise ValueError(
@@ -124,6 +131,8 @@ class Compilable:
             optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
         )
         compiled.steps_per_execution = steps
+        compiled.run_eagerly = eagerly
+        compiled.own_steps = self._trains_itself()
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
         owner = new.owner() if new.owner is not None else None
@@ -133,7 +142,10 @@ class Compilable:
                 f"Received: optimizer '{new.name}'"
             )
         network = self._network
-        if network is not None and compiled.loss is not None:
+        if network is not None and self._needs_tape(compiled) != isinstance_of_tape(network):
+            self._forget_network()
+            network = None
+        if network is not None and compiled.reports:
             state = {v.path: v.numpy() for v in new.variables} if new is old else {}
             steps = new._iterations if new is old else 0
             trainable = trainable_of(self._placed)
@@ -142,7 +154,7 @@ class Compilable:
                 if variable.path in state:
                     variable.assign(state[variable.path])
             network.iterations = steps
-        elif network is None and compiled.loss is not None and self._is_small():
+        elif network is None and compiled.reports and self._is_small():
             before, self._compiled = self._compiled, compiled
             try:
                 self._plan()
@@ -206,6 +218,7 @@ class Compilable:
             loss_weights=config.get("loss_weights"),
             metrics=config["metrics"],
             weighted_metrics=config.get("weighted_metrics"),
+            run_eagerly=config.get("run_eagerly", False),
             steps_per_execution=config.get("steps_per_execution", 1),
             missing_targets=config.get("missing_targets", "error"),
         )
@@ -216,7 +229,7 @@ class Compilable:
                 f"You must call `compile()` before using the model: {method} needs a loss and an "
                 "optimizer."
             )
-        if self._compiled.loss is None and not self._compiled.late_loss:
+        if not self._compiled.reports and not self._compiled.late_loss:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return self._compiled
 
@@ -262,12 +275,12 @@ class Compilable:
         shapes: tuple[Shape, Shape] | None = None,
     ) -> tuple[Samples, Shape, Shape]:
         inputs, sample, output = self._inputs(x, prefix, shapes)
-        if not output:
+        if not output and not compiled.own_steps:
             raise ValueError(
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
-        if compiled.loss is None and y is not None:
+        if compiled.loss is None and compiled.late_loss and y is not None:
             self._settle_loss(compiled, y, output)
         samples = make_samples(
             inputs, y, sample_weight, class_weight, output, compiled.targets, prefix
@@ -294,3 +307,8 @@ class Compilable:
 def trainable_of(placed: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
     """Those that an optimizer can train: also frozen ones, which may be thawed later."""
     return [(place, variable) for place, variable in placed if not variable.is_state]
+
+
+def isinstance_of_tape(network: Any) -> bool:
+    """Whether a network runs its steps on the tape."""
+    return not isinstance(network, _core.Network)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina.bench.contenders.contender import Contender, Loop, Timed, load
+from lamina.bench.contenders.contender import STEP_BATCHES, Contender, Loop, Timed, load
 from lamina.bench.contenders.plain_numpy import operands
 from lamina.bench.contenders.tensor_calls import tensor_loop
-from lamina.bench.works import Data, Work
+from lamina.bench.works import WORKS, Data, Work, make_data
 
 torch = load("torch")
 
@@ -38,6 +38,9 @@ class TorchEager(Contender):
             return tensor_loop(parameters, torch, torch.from_numpy)
         if section == "tape":
             return Loop(self._chain(parameters["links"], parameters["n"]))
+        if section == "loop":  # its steps are loops by hand
+            work = WORKS[parameters["work"]]
+            return self.step(work, make_data(work, STEP_BATCHES))
         return None
 
     def _chain(self, links: int, n: int) -> Callable[[], Any]:
