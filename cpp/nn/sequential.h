@@ -97,7 +97,9 @@ class Sequential {
   void set_fuses_updates(bool on) { fuses_updates_ = on; }
   bool fuses_updates() const { return fuses_updates_; }
   /// Whether the last step left a parameter's gradient in the network.
-  bool stored_gradient(std::size_t parameter) const { return stored_all_ || parameter != not_stored_; }
+  bool stored_gradient(std::size_t parameter) const {
+    return !stored_none_ && (stored_all_ || parameter != not_stored_);
+  }
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
 
@@ -164,7 +166,7 @@ class Sequential {
   std::int64_t steps_seen_ = 0;
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
-  bool watch_ = false, fuses_updates_ = true, stored_all_ = true;
+  bool watch_ = false, fuses_updates_ = true, stored_all_ = true, stored_none_ = false;
   std::size_t not_stored_ = 0;
   std::uint64_t calls_seen_ = 0;  ///< of call_training
   Objective objective_;

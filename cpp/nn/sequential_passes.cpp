@@ -130,6 +130,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
 void Sequential::take_step(const Pass& pass, LowestBackward& lowest) {
   const std::vector<FlatRange>* const trained = &network.trained_ranges();
   stored_all_ = true;
+  stored_none_ = false;
   if (lowest.operation == nullptr) return optimizer_->step(network, trained);
   // Nothing reads the lowest kernel any more: its elements are updated while their gradients are near.
   const PlacedParameter& kernel = network.layout().parameters()[lowest.kernel];
