@@ -116,11 +116,20 @@ def _is_known(function: Any) -> bool:
 
 
 def specification(function: ActivationFunction) -> _core.Activation:
-    """What the core needs to compute a function that `get` returned."""
+    """What the core needs to compute a function that `get` returned.
+
+    Raises:
+        NotImplementedError: For a function of the user's own.
+    """
     own = getattr(function, "activation_specification", None)
     if own is not None:
         result: _core.Activation = own()
         return result
+    if not _is_known(function):
+        raise NotImplementedError(
+            "Activation functions of your own are for layers that stand in a model themselves, not "
+            f"inside of Residual or SpectralNormalization. Received: activation={function!r}"
+        )
     name = _NAMES[function]
     if name == "leaky_relu":
         return spec.leaky_relu(name, 0.2)
