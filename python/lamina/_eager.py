@@ -125,7 +125,7 @@ def orthogonal_penalty(x: Any, factor: float, rows: bool) -> Tensor:
     if count < 2 or length < 1:
         return ops.sum(vectors) * 0.0
     squares = ops.sum(ops.square(vectors), axis=1, keepdims=True)
-    unit = vectors * ops.rsqrt(ops.maximum(squares, 1e-12))
+    unit = vectors * ops.rsqrt(ops.maximum(squares, 1e-24))
     products = ops.matmul(unit, ops.transpose(unit))
     others = 1.0 - np.eye(count, dtype=str(value.dtype))
     return ops.sum(ops.absolute(products * _core.convert(others))) * (
