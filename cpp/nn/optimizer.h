@@ -30,13 +30,15 @@ class Optimizer {
   /// `done`: a parameter that separate() was asked for, and that stays as it is.
   void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr,
             const PlacedParameter* done = nullptr);
+  /// Whether each element's update needs no other element's gradient.
+  bool separable() const;
   /// One parameter's part of the coming step, for whoever has its gradients before anybody else.
   struct Separate {
     UpdateArguments update;  ///< but for the gradients
     UpdateTreatment treatment;
   };
-  /// Fills in the part of `parameter`, the first of all that are trained. False where the rule
-  /// needs more than each element's own gradient.
+  /// Fills in the part of `parameter`. False unless the optimizer is separable() and the parameter the
+  /// first of all that are trained.
   bool separate(const Network& network, const std::vector<FlatRange>* trainable,
                 const PlacedParameter& parameter, Separate& part);
   /// By what the gradient of the loss is to be multiplied: step() divides by it.

@@ -15,16 +15,17 @@ double root(double x) { return sqrt(numerics::Lane<double>::splat(x)).value; }
 
 }  // namespace
 
+bool Optimizer::separable() const {
+  // Nadam's product and the first average of schedule-free steps are made in apply().
+  return whole_rule() && settings_.kind != OptimizerKind::nadam &&
+         settings_.kind != OptimizerKind::schedule_free && !clips_norms() && loss_scale() == 1.0 &&
+         settings_.dynamic_scale == 0.0 && settings_.gradient_accumulation_steps == 1;
+}
+
 bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* trainable,
                          const PlacedParameter& parameter, Separate& part) {
-  // Nadam's product and the first average of schedule-free steps are made in apply().
-  if (!whole_rule() || settings_.kind == OptimizerKind::nadam ||
-      settings_.kind == OptimizerKind::schedule_free || clips_norms() || loss_scale() != 1.0 ||
-      settings_.dynamic_scale != 0.0 || settings_.gradient_accumulation_steps > 1) {
-    return false;
-  }
   const std::vector<Piece>& all = pieces(network, trainable);
-  if (all.empty() || all.front().first != parameter.offset) return false;
+  if (!separable() || all.empty() || all.front().first != parameter.offset) return false;
   Piece piece = all.front();
   piece.count = parameter.count;
   part.treatment = plain_treatment();

@@ -96,7 +96,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
 
   if (training) {
     LowestBackward lowest;
-    const bool fuses = update && fuses_updates_ && !network.penalizes();
+    const bool fuses = update && fuses_updates_ && !network.penalizes() && optimizer_->separable();
     if (plan_.operations > 0) {
       const Below ending = network.ending_of(plan_.operations - 1, activations_);
       if (!plan_.without_ending && ending.activation.kind != ActivationKind::linear) {

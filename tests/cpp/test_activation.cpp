@@ -598,7 +598,7 @@ void test_names() {
   for (const std::string& name : loss_names()) CHECK(name_of(loss_from_name(name)) == name);
   for (const std::string& name : metric_names()) CHECK(name_of(metric_from_name(name)) == name);
   for (const std::string& name : optimizer_names()) CHECK(name_of(optimizer_from_name(name)) == name);
-  CHECK(activation_names().size() == 30 && loss_names().size() == 20);
+  CHECK(activation_names().size() == 30 && loss_names().size() == 22);
   CHECK(slot_count(OptimizerKind::sgd) == 0 && slot_count(OptimizerKind::adam) == 2);
   CHECK_THROWS(activation_from_name(""), ValueError);
   CHECK_THROWS(loss_from_name(std::string(100000, 'x')), ValueError);

@@ -134,7 +134,7 @@ GemmArguments arguments(Reduction reduction, std::int64_t m, std::int64_t n, std
   return g;
 }
 
-constexpr std::int64_t chunk_of(Reduction reduction) { return reduction == Reduction::depth ? 512 : 64; }
+constexpr std::int64_t chunk_of(Reduction reduction) { return reduction == Reduction::depth ? 512 : 128; }
 
 /// Every size up to 33, every form. C has a gap behind each row that must stay as it was.
 template <class T>
@@ -254,7 +254,7 @@ void test_size(Form form, Reduction reduction, std::int64_t m, std::int64_t n, s
 
 template <class T>
 void test_chunks(bool thorough) {
-  for (std::int64_t k : {63,  64,  65,  127,  128,  129,  191,  193,  320,  449,
+  for (std::int64_t k : {63,  64,  65,  127,  128,  129,  255,  257,  383,  385, 449,
                          511, 512, 513, 1023, 1024, 1025, 1537, 2049, 2561, 3585}) {
     for (Form form : {kNN, kTN, kNT, kTT, kStrided}) {
       for (Reduction reduction : {Reduction::rows, Reduction::depth}) {
@@ -392,7 +392,7 @@ void test_special_values() {
           for (std::int64_t j = 0; j < n; ++j) {
             equal &= same_bits(c[i * n + j],
                                oracle<T>(
-                                   k, 64, [&](std::int64_t l) { return a[i * la.row + l * la.column]; },
+                                   k, 128, [&](std::int64_t l) { return a[i * la.row + l * la.column]; },
                                    [&](std::int64_t l) { return b[l * lb.row + j * lb.column]; }));
           }
         }

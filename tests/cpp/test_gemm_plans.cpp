@@ -138,7 +138,7 @@ struct Problem {
     g.a = a.data(), g.a_row = a_down ? 1 : k, g.a_column = a_down ? m : 1;
     g.b = b.data(), g.b_row = b_down ? 1 : n, g.b_column = b_down ? k : 1;
     g.c = c.data(), g.c_row = n;
-    const std::int64_t chunk = reduction == Reduction::rows ? 64 : 512;
+    const std::int64_t chunk = reduction == Reduction::rows ? 128 : 512;
     const std::vector<T> ones(static_cast<std::size_t>(k), T(1));
     for (std::int64_t j = 0; j < n; ++j) {
       const T* const column = b.data() + j * g.b_column;

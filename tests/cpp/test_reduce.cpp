@@ -36,7 +36,7 @@ std::vector<T> column_sums_reference(std::int64_t rows, std::int64_t columns, co
   for (std::int64_t j = 0; j < columns; ++j) {
     std::vector<T> partials;
     for (std::int64_t i = 0; i < rows; ++i) {
-      if (i % 64 == 0) partials.push_back(T(0));
+      if (i % 128 == 0) partials.push_back(T(0));
       partials.back() = partials.back() + x[static_cast<std::size_t>(i * columns + j)];
     }
     out.push_back(tree(partials));
@@ -92,7 +92,8 @@ void check_all() {
     check_size(rows, columns, random.numbers<T>(rows * columns), all_thread_counts);
   };
   for (std::int64_t columns = 0; columns <= 130; ++columns) {
-    for (const std::int64_t rows : {0, 1, 2, 3, 4, 7, 63, 64, 65, 129, 321}) check(rows, columns, false);
+    for (const std::int64_t rows : {0, 1, 2, 3, 4, 7, 63, 64, 65, 127, 128, 129, 257, 641})
+      check(rows, columns, false);
   }
   for (std::int64_t rows = 0; rows <= 130; ++rows) {
     for (const std::int64_t columns : {1, 5, 17}) check(rows, columns, false);
