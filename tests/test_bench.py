@@ -43,7 +43,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
         *("--quick", "--seconds", "0.002", "--rounds", "2", "--threads", "1", "--compare", "numpy"),
         *(
             "--filter",
-            "64x64x4|tanh|crossentropy 256|adam mnist|data|more-layers|/rl-policy|build"
+            "64x64x4|tanh|crossentropy 256|adam mnist|data|more-layers|add 4$|/rl-policy|build"
             "|Dense alone|Circle|mse alone|s/SGD",
             "--json",
             str(file),

@@ -165,6 +165,23 @@ def test_models_that_share_layers(device: str, second: str) -> None:
 
 
 @on_gpu
+def test_a_kernel_that_the_cpu_updates_within_its_gradients_product(device: str) -> None:
+    def result(name: str) -> list[np.ndarray]:
+        lamina.utils.set_random_seed(3)
+        shape = lamina.Input((784,)), lamina.layers.Dense(301, "relu"), lamina.layers.Dense(3)
+        model = lamina.Sequential(list(shape))
+        model.compile(lamina.optimizers.AdamW(0.01), "mse", device=name)
+        generator = np.random.default_rng(0)
+        x, y = generator.normal(size=(200, 784)), generator.normal(size=(200, 3))
+        model.train_on_batch(x, y)
+        model.fit(x, y, batch_size=130, verbose=0)
+        assert (model._plan().get_gradient(0) is None) == (name == "cpu")
+        return [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
+
+    assert all(same(a, b) for a, b in zip(result("cpu"), result(device), strict=True))
+
+
+@on_gpu
 def test_a_scope_chooses_and_compile_overrules(device: str) -> None:
     with lamina.device(device) as scope:
         assert scope.name == device
@@ -190,6 +207,65 @@ def test_moving_keeps_weights_and_the_optimizers_state(device: str) -> None:
         model.fit(x, y, batch_size=30, epochs=1, verbose=0, shuffle=False)
     assert all(same(a, b) for a, b in zip(stays.get_weights(), moves.get_weights(), strict=True))
     assert int(moves.optimizer.iterations) == 6
+
+
+@on_gpu
+def test_variables_on_the_device_are_tensors(device: str) -> None:
+    x, y = data()
+    model = model_of()
+    kernel = model.layers[0].kernel
+    before = np.asarray(kernel + 0.0)  # as a tensor already before it moves
+    model.compile("sgd", "sparse_categorical_crossentropy", device=device)
+    assert same(kernel + 0.0, before)
+    model.fit(x, y, batch_size=30, verbose=0)
+    trained = kernel.numpy()
+    assert not same(trained, before)
+    with lamina.GradientTape() as tape:
+        loss = lamina.ops.sum(kernel * kernel)
+    assert same(tape.gradient(loss, kernel), trained + trained)
+    kernel.assign_add(np.ones_like(trained))
+    assert same(model.get_weights()[0], trained + 1)
+    model.compile("sgd", "sparse_categorical_crossentropy", device="cpu")
+    assert same(kernel + 0.0, trained + 1)
+
+
+@on_gpu
+def test_gradients_from_a_tape_are_applied_on_the_device(device: str) -> None:
+    def result(name: str) -> list[np.ndarray]:
+        x, _ = data()
+        model = model_of()
+        model.compile("sgd", "mse", device=name)
+        optimizer = lamina.optimizers.AdamW(0.01, global_clipnorm=1.0)
+        for _ in range(3):
+            with lamina.GradientTape() as tape:
+                layers = model.layers  # one by one they are on the tape, which is on the CPU
+                loss = lamina.ops.sum(lamina.ops.square(layers[1](layers[0](x))))
+            variables = model.trainable_variables
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return [*model.get_weights(), model.predict(x, verbose=0)]
+
+    assert all(same(a, b) for a, b in zip(result("cpu"), result(device), strict=True))
+
+
+@on_gpu
+def test_what_only_the_cpu_computes_says_so(device: str) -> None:
+    x, y = data()
+    model = model_of()
+    model.compile("sgd", "sparse_categorical_crossentropy", device=device)
+    answer = model(lamina.convert_to_tensor(x))
+    assert same(answer, model.predict(x, verbose=0))
+    with lamina.GradientTape(), pytest.raises(RuntimeError, match=f"'{device}'.*tapes"):
+        model(x)
+    before = model.get_weights()
+    for options in (
+        {"loss": lambda y, p: lamina.ops.mean((y - p) ** 2)},
+        {"loss": "mse", "run_eagerly": True},
+    ):
+        with pytest.raises(NotImplementedError, match=f"on the tape.*device='{device}'"):
+            model.compile("sgd", **options)
+    assert model.device == device
+    assert all(same(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    model.train_on_batch(x, y)
 
 
 @on_gpu

@@ -261,11 +261,3 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     lamina.config.show()
     text = capsys.readouterr().out
     assert "instruction set" in text and lamina.__version__ in text
-
-
-@pytest.mark.parametrize("argument", [{"run_eagerly": True}])
-def test_compile_refuses_what_it_would_ignore(argument: dict[str, object]) -> None:
-    model = lamina.Sequential([lamina.Input((4,)), lamina.layers.Dense(1)])
-    with pytest.raises(NotImplementedError, match=next(iter(argument))):
-        model.compile("sgd", "mse", **argument)
-    assert not model.compiled

@@ -6,6 +6,7 @@ Run it after a change to cpp/bindings and an install; tests/test_stubs.py fails 
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,42 @@ def generate() -> str:
         if done.returncode != 0:
             raise RuntimeError(f"pybind11-stubgen failed:\n{done.stdout}{done.stderr}")
         text = (Path(folder) / "lamina" / "_core.pyi").read_text(encoding="utf-8")
+    # Functions that Python sets as methods of a type of the core: their first argument is self.
+    text = re.sub(r"(class Tensor:.*?)(?=\nclass )", _with_methods, text, count=1, flags=re.S)
     lines = []
     for line in text.splitlines():
         # The version is CMake's to say; a release should not make the stubs stale.
         lines.append("__version__: str" if line.startswith("__version__") else line.rstrip())
     return HEADER + "\n".join(lines).strip() + "\n"
+
+
+# What Tensor.__dict__ has without a signature.
+ATTRIBUTES = {
+    **dict.fromkeys(("shape", "strides"), "tuple[int, ...]"),
+    **dict.fromkeys(("ndim", "size", "itemsize", "nbytes", "_version"), "int"),
+    **dict.fromkeys(("T", "mT"), "Tensor"),
+    "dtype": "typing.Any",
+    "device": "str",
+    "is_contiguous": "bool",
+}
+
+
+def _with_methods(match: re.Match[str]) -> str:
+    text = re.sub(
+        r"    @staticmethod\n    def (\w+)\(\w+: typing\.Any", r"    def \1(self", match[1]
+    )
+    text = re.sub(r"(?m)^    def (__\w+__)\(self, (?:value|key)(?:, mod[^)]*)?\):", _operator, text)
+    text = text.replace(
+        "ClassVar[None] = None", "ClassVar[None] = None  # type: ignore[assignment]"
+    )
+    for name, kind in ATTRIBUTES.items():
+        text += f"\n    @property\n    def {name}(self) -> {kind}: ..."
+    return text
+
+
+def _operator(match: re.Match[str]) -> str:
+    result = "typing.Any" if match[1] in ("__eq__", "__ne__", "__contains__") else "Tensor"
+    return f"    def {match[1]}(self, value: typing.Any) -> {result}:"
 
 
 def main() -> None:

@@ -48,6 +48,8 @@ ElementType element_type(const py::dtype& dtype, const std::string& name) {
 
 }  // namespace
 
+ElementType array_element_type(const py::array& array) { return element_type(array.dtype(), "tensor"); }
+
 ArrayView view_rows(const py::array& array, const std::string& name) {
   ArrayView view;
   view.type = element_type(array.dtype(), name);

@@ -17,6 +17,9 @@ namespace py = pybind11;
 /// be gathered, ValueError for a zero-dimensional array; `name` is what messages call it.
 ArrayView view_rows(const py::array& array, const std::string& name);
 
+/// What the array holds; TypeError for what lamina cannot read (complex, objects, foreign byte order).
+ElementType array_element_type(const py::array& array);
+
 /// A new C-ordered array.
 py::array make_array(DType dtype, const Shape& shape);
 /// The same with shape (rows, *row_shape).

@@ -142,7 +142,7 @@ void init_layers(py::module_& m) {
       py::arg("high"), py::arg("rate"), py::arg("epsilon"), "A copy for which the constraint holds.");
 }
 
-void bind_layers(py::class_<Sequential>& network) {
+void bind_layers(NetworkClass& network) {
   network
       .def(
           "add_dense",

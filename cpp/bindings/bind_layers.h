@@ -1,11 +1,16 @@
 // The calls that build a network, layer by layer.
 #pragma once
 
+#include <memory>
+
 #include "bindings/module.h"
 #include "nn/sequential.h"
 
 namespace lamina::bindings {
 
-void bind_layers(py::class_<nn::Sequential>& network);
+/// Shared: calls on a tape keep a network alive.
+using NetworkClass = py::class_<nn::Sequential, std::shared_ptr<nn::Sequential>>;
+
+void bind_layers(NetworkClass& network);
 
 }  // namespace lamina::bindings

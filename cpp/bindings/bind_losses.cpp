@@ -156,7 +156,10 @@ void init_losses(py::module_& m) {
            py::arg("ignore_class") = std::nullopt, py::arg("exponent") = 0.5, py::arg("margin") = 0.4,
            py::arg("remove_diagonal") = true, py::arg("alphas") = std::vector<double>())
       .def_property_readonly("kind",
-                             [](const LossSpecification& loss) { return std::string(name_of(loss.kind)); });
+                             [](const LossSpecification& loss) { return std::string(name_of(loss.kind)); })
+      .def_property_readonly(
+          "takes_labels", [](const LossSpecification& loss) { return takes_labels(loss.kind); },
+          "Whether targets are one integer for each row.");
 
   m.def("loss_values", &loss_values, py::arg("loss"), py::arg("target"), py::arg("prediction"),
         "The loss of each row: an array shaped like the prediction without its last axis.");

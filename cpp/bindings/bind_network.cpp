@@ -141,13 +141,12 @@ void init_network(py::module_& m) {
       .def_readonly("trained", &nn::PlacedParameter::trained)
       .def_property_readonly("shape", [](const nn::PlacedParameter& p) { return to_tuple(p.shape); });
 
-  py::class_<Sequential> network(m, "Network",
-                                 "A stack of layers with its parameters, planned for training.");
+  NetworkClass network(m, "Network", "A stack of layers with its parameters, planned for training.");
   bind_layers(network);
   network
       .def(py::init([](const Shape& input_shape, const std::string& dtype, const std::string& on,
                        std::uint64_t seed) {
-             return std::make_unique<Sequential>(input_shape, dtype_from_name(dtype), device(on), seed);
+             return std::make_shared<Sequential>(input_shape, dtype_from_name(dtype), device(on), seed);
            }),
            py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
            py::arg("seed") = 0)
@@ -155,6 +154,8 @@ void init_network(py::module_& m) {
           "output_shape",
           [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
           py::arg("layer") = -1)
+      .def_property_readonly("device",
+                             [](const Sequential& s) { return std::string(s.network.device().name()); })
       .def("parameters", [](const Sequential& s) { return s.network.layout().parameters(); })
       .def(
           "get_parameter",
@@ -206,6 +207,17 @@ void init_network(py::module_& m) {
           },
           py::arg("loss"), py::arg("optimizer"), py::arg("metrics"), py::arg("reduction") = "mean",
           py::arg("loss_weight") = 1.0, py::arg("skip_missing") = false)
+      .def(
+          "add_parameter",
+          [](Sequential& s, const std::string& name, const Shape& shape, bool trained) {
+            s.network.add_parameter({name, shape, trained});
+          },
+          py::arg("name"), py::arg("shape"), py::arg("trained") = true,
+          "A parameter that is no layer's of the plan, as a layer of its own.")
+      .def("build_in", &Sequential::build_in, py::arg("other"),
+           "Shares the parameters of another network that has the same ones.")
+      .def("set_optimizer", &Sequential::set_optimizer, py::arg("optimizer"),
+           "An optimizer without a loss, for gradients that come from a tape.")
       .def(
           "metric_variables",
           [](Sequential& s, std::size_t i) {

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.h"
+#include "bindings/bind_layers.h"
 #include "bindings/module.h"
 #include "core/error.h"
 #include "device/names.h"
@@ -142,7 +143,7 @@ void init_settings(py::module_& m) {
 void init_optimizer(py::module_& m) { init_settings(m); }
 
 void init_optimizer_state(py::module_& m) {
-  py::class_<Sequential> network(py::object(m.attr("Network")));
+  NetworkClass network(py::object(m.attr("Network")));
   network
       .def_property(
           "learning_rate", [](Sequential& s) { return s.optimizer().learning_rate(); },

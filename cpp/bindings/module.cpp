@@ -48,6 +48,8 @@ PYBIND11_MODULE(_core, m) {
   init_exceptions(m);
   init_config(m);
   init_random(m);
+  init_tensor(m);
+  init_autograd(m);
   init_functions(m);
   init_losses(m);
   init_metrics(m);
@@ -57,5 +59,6 @@ PYBIND11_MODULE(_core, m) {
   init_layers(m);
   init_text(m);
   init_files(m);
+  init_eager(m);  // likewise
   init_bench(m);  // after init_network: it takes a Network
 }

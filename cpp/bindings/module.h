@@ -8,6 +8,7 @@ namespace lamina::bindings {
 namespace py = pybind11;
 
 void init_config(py::module_& m);
+void init_autograd(py::module_& m);  // after init_tensor
 void init_random(py::module_& m);
 void init_functions(py::module_& m);
 void init_losses(py::module_& m);
@@ -19,5 +20,7 @@ void init_files(py::module_& m);
 void init_layers(py::module_& m);
 void init_bench(py::module_& m);
 void init_text(py::module_& m);
+void init_tensor(py::module_& m);
+void init_eager(py::module_& m);  // after init_network and init_autograd
 
 }  // namespace lamina::bindings

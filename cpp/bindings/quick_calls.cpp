@@ -4,6 +4,7 @@
 #include <exception>
 #include <optional>
 
+#include "autograd/tapes.h"
 #include "bindings/arrays.h"
 #include "nn/sequential.h"
 
@@ -132,6 +133,7 @@ PyObject* try_predict(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   }
   const Sequential* const model = network_of(self);
   if (model == nullptr || !model->network.built() || !is_array(arguments[0])) return none();
+  if (autograd::is_recording()) return none();  // a tape wants tensors
   const auto* const proxy = py::detail::array_proxy(arguments[0]);
   const double work = proxy->nd < 1 ? 0.0 : model->network.work() * static_cast<double>(proxy->dimensions[0]);
   return guarded(work, [&](Monitor& monitor) {

@@ -33,6 +33,9 @@ enum class ElementType : std::uint8_t {
 
 constexpr std::size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
 std::size_t size_of(ElementType type);
+constexpr ElementType element_type(DType dtype) {
+  return dtype == DType::float32 ? ElementType::float32 : ElementType::float64;
+}
 std::string_view name_of(DType dtype);
 std::string_view name_of(ElementType type);
 /// "float32" or "float64"; anything else is a ValueError that lists both.

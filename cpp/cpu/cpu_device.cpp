@@ -7,6 +7,7 @@
 #include "core/float_environment.h"
 #include "core/threads.h"
 #include "cpu/activation/activation.h"
+#include "cpu/array/array.h"
 #include "cpu/dispatch.h"
 #include "cpu/elementwise/elementwise.h"
 #include "cpu/flat/flat.h"
@@ -164,6 +165,39 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::blend_moving(dtype, n, momentum, current, moving);
   }
+  void unary(const UnaryArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_unary(arguments);
+  }
+  void binary(const BinaryArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_binary(arguments);
+  }
+  void select(const SelectArguments& arguments) override { array_select(arguments); }
+  void convert(const ConvertArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_convert(arguments);
+  }
+  void write(const WriteArguments& arguments) override { array_write(arguments); }
+  void fold(const FoldArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_fold(arguments);
+  }
+  void scan(const ScanArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_scan(arguments);
+  }
+  void order(const OrderArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_order(arguments);
+  }
+  void take(const TakeArguments& arguments) override { array_take(arguments); }
+  void put(const PutArguments& arguments) override {
+    const FloatEnvironment environment;
+    array_put(arguments);
+  }
+  bool has(UnaryKind kind, ElementType type) const override { return has_unary(kind, type); }
+  bool has(BinaryKind kind, ElementType type) const override { return has_binary(kind, type); }
   void random(const RandomArguments& arguments) override {
     const FloatEnvironment environment;
     cpu::random(arguments);

@@ -9,7 +9,9 @@
 #define LAMINA_DECLARE_TABLES(isa)                         \
   namespace isa {                                          \
   extern const ActivationKernels activation_kernels;       \
+  extern const BinaryKernels binary_kernels;               \
   extern const FlatKernels flat_kernels;                   \
+  extern const FoldKernels fold_kernels;                   \
   extern const GatherKernels gather_kernels;               \
   extern const GemmKernels gemm_kernels;                   \
   extern const LossKernels loss_kernels;                   \
@@ -20,11 +22,14 @@
   extern const PeakKernels peak_kernels;                   \
   extern const RandomKernels random_kernels;               \
   extern const ReduceKernels reduce_kernels;               \
+  extern const UnaryKernels unary_kernels;                 \
   }
 #define LAMINA_TABLE_ROW(isa)   \
   {#isa,                        \
    &isa::activation_kernels,    \
+   &isa::binary_kernels,        \
    &isa::flat_kernels,          \
+   &isa::fold_kernels,          \
    &isa::gather_kernels,        \
    &isa::gemm_kernels,          \
    &isa::loss_kernels,          \
@@ -34,7 +39,8 @@
    &isa::rules_kernels,         \
    &isa::peak_kernels,          \
    &isa::random_kernels,        \
-   &isa::reduce_kernels},
+   &isa::reduce_kernels,        \
+   &isa::unary_kernels},
 
 namespace lamina::cpu {
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/activation/kernels.h"
+#include "cpu/array/kernels.h"
 #include "cpu/flat/kernels.h"
 #include "cpu/gather/kernels.h"
 #include "cpu/gemm/kernels.h"
@@ -23,7 +24,9 @@ namespace lamina::cpu {
 struct KernelTable {
   const char* isa;
   const ActivationKernels* activation;
+  const BinaryKernels* binary;
   const FlatKernels* flat;
+  const FoldKernels* fold;
   const GatherKernels* gather;
   const GemmKernels* gemm;
   const LossKernels* loss;
@@ -34,6 +37,7 @@ struct KernelTable {
   const PeakKernels* peak;
   const RandomKernels* random;
   const ReduceKernels* reduce;
+  const UnaryKernels* unary;
 };
 
 /// The table in use: the best that this machine runs, or what LAMINA_ISA in the

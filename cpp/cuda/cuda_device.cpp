@@ -111,6 +111,20 @@ class CudaDevice final : public Device {
   void scatter_rows(const TableArguments& a) override { cuda::scatter_rows(a); }
   double penalty(const PenaltyArguments& a) override { return cuda::penalty(a); }
   void constrain(const ConstraintArguments& a) override { cuda::constrain(a); }
+  // Tensors: what holds a model's parameters is all that lies here.
+  void unary(const UnaryArguments&) override { refuse("unary"); }
+  void binary(const BinaryArguments&) override { refuse("binary"); }
+  void select(const SelectArguments&) override { refuse("select"); }
+  void convert(const ConvertArguments&) override { refuse("convert"); }
+  void write(const WriteArguments&) override { refuse("write"); }
+  void fold(const FoldArguments&) override { refuse("fold"); }
+  void scan(const ScanArguments&) override { refuse("scan"); }
+  void order(const OrderArguments&) override { refuse("order"); }
+  void take(const TakeArguments&) override { refuse("take"); }
+  void put(const PutArguments&) override { refuse("put"); }
+  bool has(UnaryKind, ElementType) const override { return false; }
+  bool has(BinaryKind, ElementType) const override { return false; }
+
   void random(const RandomArguments& a) override { cuda::random(a, recorded_step()); }
   void dropout(const DropoutArguments& a) override { cuda::dropout(a, recorded_step()); }
 
@@ -143,6 +157,10 @@ class CudaDevice final : public Device {
   }
 
  private:
+  [[noreturn]] static void refuse(const char* call) {
+    throw StateError(
+        text("[", call, "] '", runtime::name(), "' computes whole models; tensors are computed on the CPU"));
+  }
   static const std::uint64_t* recorded_step() {
     const RecordedNumbers* recorded = recorded_numbers();
     return recorded == nullptr ? nullptr : recorded->step;

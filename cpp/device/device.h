@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "device/arguments.h"
+#include "device/array.h"
 #include "device/layer_arguments.h"
 #include "device/recording.h"
 
@@ -94,6 +95,21 @@ class Device {
   /// l1 * sum |w| + l2 * sum w^2, times scale; adds its gradient where one is given.
   virtual double penalty(const PenaltyArguments&) = 0;
   virtual void constrain(const ConstraintArguments&) = 0;
+
+  // Arrays: operands are strided and broadcast, results row-major.
+  virtual void unary(const UnaryArguments&) = 0;
+  virtual void binary(const BinaryArguments&) = 0;
+  virtual void select(const SelectArguments&) = 0;
+  virtual void convert(const ConvertArguments&) = 0;
+  virtual void write(const WriteArguments&) = 0;
+  virtual void fold(const FoldArguments&) = 0;
+  virtual void scan(const ScanArguments&) = 0;
+  virtual void order(const OrderArguments&) = 0;
+  virtual void take(const TakeArguments&) = 0;
+  virtual void put(const PutArguments&) = 0;
+  /// Whether the function is defined for elements of the type.
+  virtual bool has(UnaryKind, ElementType) const = 0;
+  virtual bool has(BinaryKind, ElementType) const = 0;
 
   // Random numbers.
   virtual void random(const RandomArguments&) = 0;

@@ -101,6 +101,8 @@ class Layer {
   /// any more.
   virtual void commit(const Pass&, const ParameterPointers&, const void*) const {}
   virtual bool commits() const { return false; }
+  /// Whether commit() changes parameters that are trained, too.
+  virtual bool commits_weights() const { return false; }
 
   /// The place of the user's layer that this is part of.
   std::int64_t index() const { return index_; }

@@ -7,9 +7,26 @@
 #include "nn/activation_layer.h"
 #include "nn/dense.h"
 #include "nn/dropout.h"
+#include "nn/parameter_holder.h"
 #include "nn/spectral_normalization.h"
 
 namespace lamina::nn {
+
+namespace {
+
+/// Uninitialised memory of the device, as a tensor.
+Tensor memory_of(Device& device, ElementType type, std::int64_t elements) {
+  const ArrayShape shape{elements};
+  if (device.is_host()) return Tensor(type, shape, &device);
+  const std::size_t bytes = static_cast<std::size_t>(elements) * size_of(type);
+  auto memory = std::make_unique<Device::Memory>(device.make(bytes));
+  const auto release = [](void* kept) noexcept { delete static_cast<Device::Memory*>(kept); };
+  Storage* const storage = Storage::borrow(memory->get(), bytes, &device, true, release, memory.get());
+  static_cast<void>(memory.release());  // the storage's from here on
+  return Tensor(type, shape, row_major_strides(shape), 0, storage);
+}
+
+}  // namespace
 
 namespace {
 
@@ -119,11 +136,42 @@ void Network::build() {
   if (!open_.empty()) throw StateError("[Residual] end_residual() is missing");
   layout_.place();
   trained_ranges_ = layout_.trained_ranges();
-  Device::Memory values = device_.make(flat_bytes());
-  device_.fill_zero(values.get(), flat_bytes());
-  value_pointers_ = layout_.pointers(values.get(), dtype_, operations_.size());
+  Tensor values = memory_of(device_, element_type(dtype_), layout_.elements());
+  device_.fill_zero(values.raw(), flat_bytes());
+  take_values(std::move(values));
+}
+
+void Network::take_values(Tensor values) {
+  value_pointers_ = layout_.pointers(values.raw(), dtype_, operations_.size());
   values_ = std::move(values);
   built_ = true;
+}
+
+void Network::build_in(const Network& other) {
+  require_unbuilt();
+  const auto& mine = layout_.parameters();
+  const auto& others = other.layout().parameters();
+  bool same =
+      other.built() && mine.size() == others.size() && dtype_ == other.dtype() && &device_ == &other.device_;
+  layout_.place();
+  for (std::size_t i = 0; same && i < mine.size(); ++i) {
+    same = mine[i].shape == others[i].shape && mine[i].offset == others[i].offset;
+  }
+  if (!same) throw ValueError("[Network] only networks with the same parameters can share them");
+  trained_ranges_ = layout_.trained_ranges();
+  take_values(other.values_);
+}
+
+Tensor Network::parameter(std::size_t i) const {
+  const PlacedParameter& p = layout_.parameters().at(i);
+  const ArrayShape shape(p.shape);
+  return values_.view(shape, row_major_strides(shape), p.offset);
+}
+
+void Network::add_parameter(const Parameter& parameter) {
+  require_unbuilt();
+  append(std::make_unique<ParameterHolder>(current_, parameter));
+  end_layer();
 }
 
 void Network::build_gradients() {
@@ -306,8 +354,9 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
   constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
   std::shared_ptr<const KernelBlocks> kernel_blocks;
   if (device_.is_host() && (rows <= few_rows || rows >= many_rows) && flat_bytes() > near_bytes) {
-    kernel_blocks = kernel_blocks_.find(version_.load(std::memory_order_relaxed), device_, dtype_,
-                                        operations_, value_pointers_);
+    kernel_blocks =
+        kernel_blocks_.find(version_.load(std::memory_order_relaxed) + values_.storage().version(), device_,
+                            dtype_, operations_, value_pointers_);
   }
 
   const auto run_block = [&](std::int64_t i, int thread) {

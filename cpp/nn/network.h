@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/tensor.h"
 #include "nn/kernel_blocks.h"
 #include "nn/layer.h"
 #include "nn/monitor.h"
@@ -77,6 +78,8 @@ class Network {
   void normalize_next_kernel(std::int64_t power_iterations);
   /// A penalty on the output of the layer added last: (l1 sum |y| + l2 sum y^2) / batch.
   void add_activity_penalty(double l1, double l2);
+  /// A parameter that is no operation's, as a layer of its own: for the tape to compute with.
+  void add_parameter(const Parameter& parameter);
   // y = body(x) + shortcut(x); layers are added between the calls, an empty shortcut is x itself.
   void begin_residual();
   void begin_shortcut();
@@ -90,6 +93,8 @@ class Network {
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
+  /// build() in the memory of another network with the same parameters, which changes with it.
+  void build_in(const Network& other);
   /// The same for their gradients, which only training needs.
   void build_gradients();
 
@@ -120,9 +125,15 @@ class Network {
   /// Whoever asks may change them: copies of parameters are made anew after it.
   void* values() const {
     version_.fetch_add(1, std::memory_order_relaxed);
-    return values_.get();
+    return values_.raw();
   }
-  void* gradients() const { return gradients_.get(); }
+  /// The parameters were changed: tapes that need the old ones will say so.
+  void changed() const { values_.storage().changed(); }
+  /// A view of one parameter; writing to it needs changed().
+  Tensor parameter(std::size_t i) const;
+  void* gradients() const { return given_gradients_ != nullptr ? given_gradients_ : gradients_.get(); }
+  /// Until the next call, gradients() are these, laid out like the parameters; null for the own ones.
+  void give_gradients(void* flat) const { given_gradients_ = flat; }
   std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
 
   const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
@@ -169,6 +180,7 @@ class Network {
   void activate(const Activation&);
   /// Group normalization over the last axis, as part of a layer.
   void normalize_groups(std::int64_t groups, double epsilon, bool center, bool scale);
+  void take_values(Tensor values);
   std::size_t checked_parameter(std::int64_t parameter) const;
   std::int64_t widest_output() const;
   /// The place of an operation's first parameter, if its gradient is better not stored.
@@ -191,7 +203,9 @@ class Network {
   double work_ = 0.0;
   bool built_ = false;
   ParameterLayout layout_;
-  Device::Memory values_, gradients_;
+  Tensor values_;  ///< flat
+  Device::Memory gradients_;
+  mutable void* given_gradients_ = nullptr;
   PlacedPointers value_pointers_, gradient_pointers_;
 
   mutable std::atomic<std::uint64_t> version_{1};

@@ -65,6 +65,13 @@ bool Residual::commits() const {
   return any(body_) || any(shortcut_);
 }
 
+bool Residual::commits_weights() const {
+  const auto any = [](const Operations& chain) {
+    return std::any_of(chain.begin(), chain.end(), [](const auto& o) { return o->commits_weights(); });
+  };
+  return any(body_) || any(shortcut_);
+}
+
 bool Residual::trains() const {
   const auto any = [](const Operations& chain) {
     return std::any_of(chain.begin(), chain.end(), [](const auto& o) { return o->trains(); });

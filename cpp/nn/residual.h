@@ -20,6 +20,7 @@ class Residual final : public Layer {
   std::int64_t workspace(std::int64_t batch) const override;
   bool penalizes() const override;
   bool commits() const override;
+  bool commits_weights() const override;
   void commit(const Pass&, const ParameterPointers&, const void* workspace) const override;
   void set_trainable(std::int64_t index, bool trainable) override;
   bool trains() const override;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/float_environment.h"
 #include "device/names.h"
 #include "nn/activation_layer.h"
 #include "nn/exclusive.h"
@@ -83,7 +84,7 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   std::vector<double> sums(state), pending(state);
   Objective copy = objective;
 
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   plan_ = plan_loss(copy.loss);
   objective_ = std::move(copy);
   target_form_ = takes_labels(objective_.loss.kind) ? TargetForm::labels : TargetForm::values;
@@ -92,6 +93,65 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   pending_state_ = std::move(pending);
   metric_offsets_ = std::move(offsets);
   loss_total_ = loss_count_ = 0.0;
+}
+
+void Sequential::set_optimizer(const OptimizerSettings& settings) {
+  const Exclusive exclusive(busy_);
+  network.build_gradients();
+  auto optimizer = std::make_unique<Optimizer>(settings, network);
+  const std::unique_lock lock(*parameters_lock_);
+  optimizer_ = std::move(optimizer);
+}
+
+void Sequential::build_in(std::shared_ptr<Sequential> other) {
+  network.build_in(other->network);
+  parameters_lock_ = other->parameters_lock_;
+  source_ = std::move(other);
+}
+
+double Sequential::apply_gradients(const std::vector<Gradient>& gradients, bool together, bool penalties) {
+  const Exclusive exclusive(busy_);
+  const FloatEnvironment environment;
+  Optimizer& all = optimizer();
+  if (all.lbfgs() != nullptr) {
+    throw StateError("[apply_gradients] L-BFGS takes no gradients from elsewhere: it asks for them itself");
+  }
+  network.build_gradients();
+  shared().fetch(true);
+  const auto& parameters = network.layout().parameters();
+  const std::size_t item = size_of(network.dtype());
+  given_ranges_.clear();
+  void* flat = nullptr;
+  for (const Gradient& gradient : gradients) {
+    const PlacedParameter& p = parameters.at(gradient.parameter);
+    if (!p.trained || p.frozen) continue;
+    const auto offset = static_cast<std::size_t>(p.offset) * item;
+    auto* const data = static_cast<char*>(const_cast<void*>(gradient.data));
+    if (together && network.device().is_host()) {
+      flat = data - offset;
+    } else {
+      network.device().copy_from_host(static_cast<char*>(network.gradients()) + offset, data,
+                                      static_cast<std::size_t>(p.count) * item);
+    }
+    given_ranges_.push_back({p.offset, p.count});
+  }
+  stored_all_ = true;
+  stored_none_ = flat != nullptr;
+  network.give_gradients(flat);
+  struct Back {
+    const Network& network;
+    ~Back() { network.give_gradients(nullptr); }
+  } const back{network};
+  const double penalty = penalties ? network.penalties(true, all.loss_scale()) : 0.0;
+  all.prepare();
+  {
+    const std::unique_lock lock(*parameters_lock_);
+    all.step(network, &given_ranges_);
+    network.constrain();
+    network.changed();
+  }
+  shared().changed();
+  return penalty;
 }
 
 Optimizer& Sequential::optimizer() {
@@ -114,7 +174,7 @@ void Sequential::check(const Samples& samples) const {
 
 void Sequential::set_trainable(std::int64_t layer, bool trainable) {
   const Exclusive exclusive(busy_);
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   network.set_trainable(layer, trainable);
 }
 
@@ -150,7 +210,7 @@ void Sequential::set_metric_state(const std::vector<double>& state) {
 void Sequential::read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count) const {
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
-  const std::shared_lock lock(parameters_lock_);
+  const std::shared_lock lock(*parameters_lock_);
   network.device().copy_to_host(to_host,
                                 static_cast<const char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                 static_cast<std::size_t>(count < 0 ? p.count : count) * item);
@@ -159,33 +219,36 @@ void Sequential::read(const void* flat, std::size_t parameter, void* to_host, st
 void Sequential::write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count) {
   const PlacedParameter& p = network.layout().parameters().at(parameter);
   const std::size_t item = size_of(network.dtype());
-  const std::unique_lock lock(parameters_lock_);
+  const std::unique_lock lock(*parameters_lock_);
   network.values();  // a prediction may have copied the old ones since `flat` was asked for
   network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
                                   from_host, static_cast<std::size_t>(count < 0 ? p.count : count) * item);
+  network.changed();
 }
 
 void Sequential::swap_average() {
   const Exclusive exclusive(busy_);
   Optimizer& all = optimizer();
-  shared_.fetch(true);
+  shared().fetch(true);
   {
-    const std::unique_lock lock(parameters_lock_);
+    const std::unique_lock lock(*parameters_lock_);
     all.swap_average(network);
+    network.changed();
   }
-  shared_.changed();
+  shared().changed();
 }
 
 void Sequential::adopt_average() {
   const Exclusive exclusive(busy_);
   Optimizer& all = optimizer();
   if (!all.settings().use_ema) return;
-  shared_.fetch(true);
+  shared().fetch(true);
   {
-    const std::unique_lock lock(parameters_lock_);
+    const std::unique_lock lock(*parameters_lock_);
     all.adopt_average(network);
+    network.changed();
   }
-  shared_.changed();
+  shared().changed();
 }
 
 void Sequential::set_steps_seen(std::int64_t n) {

@@ -47,6 +47,21 @@ class Sequential {
   /// StateError before compile().
   Optimizer& optimizer();
 
+  /// An optimizer without a loss, for gradients that come from a tape. The network is unchanged when it
+  /// throws.
+  void set_optimizer(const OptimizerSettings& settings);
+  /// The gradient of one parameter, dense, in the network's dtype, in host memory.
+  struct Gradient {
+    std::size_t parameter;
+    const void* data;
+  };
+  /// One step of the optimizer for those parameters, frozen ones left out. They may all lie in one
+  /// memory laid out like the parameters, which is then used where it lies. With `penalties`, what the
+  /// penalties add is added to them (there, then). Returns the penalties' value.
+  double apply_gradients(const std::vector<Gradient>& gradients, bool together, bool penalties);
+  /// Shares the memory of another network's parameters, and the lock on them.
+  void build_in(std::shared_ptr<Sequential> other);
+
   // Training and evaluation. All arrays are checked before anything changes; metric sums go
   // on until reset_metrics(). An exception (also from the monitor) leaves the model as after
   // its last whole step. A second training while one runs is a StateError.
@@ -82,7 +97,9 @@ class Sequential {
   void set_fuses_updates(bool on) { fuses_updates_ = on; }
   bool fuses_updates() const { return fuses_updates_; }
   /// Whether the last step left a parameter's gradient in the network.
-  bool stored_gradient(std::size_t parameter) const { return stored_all_ || parameter != not_stored_; }
+  bool stored_gradient(std::size_t parameter) const {
+    return !stored_none_ && (stored_all_ || parameter != not_stored_);
+  }
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
 
@@ -103,7 +120,7 @@ class Sequential {
   void write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count = -1);
 
   /// The parameters that other networks have too.
-  SharedParameters& shared() { return shared_; }
+  SharedParameters& shared() const { return source_ != nullptr ? source_->shared() : shared_; }
   std::size_t parameter_bytes(std::size_t parameter) const {
     return static_cast<std::size_t>(network.layout().parameters().at(parameter).count) *
            size_of(network.dtype());
@@ -157,7 +174,7 @@ class Sequential {
   std::int64_t steps_seen_ = 0;
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
-  bool watch_ = false, fuses_updates_ = true, stored_all_ = true;
+  bool watch_ = false, fuses_updates_ = true, stored_all_ = true, stored_none_ = false;
   std::size_t not_stored_ = 0;
   bool recording_ = false;        ///< step() is being recorded
   std::uint64_t calls_seen_ = 0;  ///< of call_training
@@ -165,14 +182,17 @@ class Sequential {
   TargetForm target_form_ = TargetForm::values;
   LossPlan plan_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::vector<FlatRange> given_ranges_;  ///< of the parameters that got gradients
   Activations activations_;
   Batch batch_;
   double loss_total_ = 0.0, loss_count_ = 0.0;        ///< the mean loss is their quotient
   std::vector<double> metric_state_, pending_state_;  ///< all metrics', one after the other
   std::vector<std::size_t> metric_offsets_;
-  mutable std::shared_mutex parameters_lock_;  ///< held to change or read parameters, never for a whole step
+  /// Held to change or read parameters, never for a whole step.
+  std::shared_ptr<std::shared_mutex> parameters_lock_ = std::make_shared<std::shared_mutex>();
   mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
   std::atomic<bool> busy_{false};                    ///< a training or evaluation is running
+  std::shared_ptr<Sequential> source_;               ///< in whose memory the parameters lie; null: its own
   mutable SharedParameters shared_;                  ///< last: it goes first, and reads the parameters
 };
 

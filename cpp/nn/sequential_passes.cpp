@@ -36,7 +36,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
                   network.penalizes() ? &penalty : nullptr,
                   training ? optimizer_->loss_scale() : 1.0};
   const FloatEnvironment environment;
-  shared_.fetch(true);
+  shared().fetch(true);
   const std::int64_t columns = network.output_shape().back();
   const std::int64_t loss_rows = rows * positions();
 
@@ -110,13 +110,14 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     if (!update) return mean + penalty;
     optimizer_->prepare();
     {
-      const std::unique_lock lock(parameters_lock_);
+      const std::unique_lock lock(*parameters_lock_);
       network.commit(pass, activations_);  // a kernel that a layer replaced is what the step starts from
       take_step(pass, lowest);
       network.constrain();
+      network.changed();
       ++steps_seen_;
     }
-    shared_.changed();
+    shared().changed();
   } else if (network.penalizes()) {
     penalty += network.penalties(false);
   }
@@ -129,6 +130,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
 void Sequential::take_step(const Pass& pass, LowestBackward& lowest) {
   const std::vector<FlatRange>* const trained = &network.trained_ranges();
   stored_all_ = true;
+  stored_none_ = false;
   if (lowest.operation == nullptr) return optimizer_->step(network, trained);
   // Nothing reads the lowest kernel any more: its elements are updated while their gradients are near.
   const PlacedParameter& kernel = network.layout().parameters()[lowest.kernel];
@@ -172,8 +174,9 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
           return loss;
         },
         [this](const std::function<void()>& change) {
-          const std::unique_lock lock(parameters_lock_);
+          const std::unique_lock lock(*parameters_lock_);
           change();
+          network.changed();
         },
         &network.trained_ranges());
   } catch (...) {
@@ -182,7 +185,7 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
     loss_count_ = count;
     throw;
   }
-  shared_.changed();
+  shared().changed();
   ++steps_seen_;
   ++monitor.batches;
   monitor.tick(true);
@@ -194,7 +197,7 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
   Device& device = network.device();
   const std::int64_t steps = samples.x.rows / batch_size;
   if (device.is_host() || steps < least_steps || watch_ || network.penalizes() || !plain_mean()) return 0;
-  if (shared_.any()) return 0;  // each step fetches what other networks have changed
+  if (shared().any()) return 0;  // each step fetches what other networks have changed
   const std::vector<double> rates = optimizer_->rates_ahead(steps);
   if (rates.empty() || !batch_.reside(samples, target_form_, positions(), order)) return 0;
 
@@ -238,15 +241,16 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
     recorded->read(&loss_total_, metric_state_.data());
     loss_count_ += static_cast<double>(runs * batch_size * positions());
     batch_.leave();
-    shared_.changed();
+    shared().changed();
   };
   try {
-    constexpr std::int64_t ahead = 64;        // how far the host may run ahead: Ctrl-C waits for as many
-    while (runs < steps && !shared_.any()) {  // another thread may give others a share meanwhile
+    constexpr std::int64_t ahead = 64;         // how far the host may run ahead: Ctrl-C waits for as many
+    while (runs < steps && !shared().any()) {  // another thread may give others a share meanwhile
       {
-        const std::unique_lock lock(parameters_lock_);
+        const std::unique_lock lock(*parameters_lock_);
         network.values();  // copies of them are out of date
         recorded->run();
+        network.changed();
       }
       ++runs;
       ++steps_seen_;
@@ -320,7 +324,7 @@ void Sequential::evaluate(const Samples& samples, std::int64_t batch_size, bool 
 
 void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const {
   check_inputs(x, network.input_shape());
-  shared_.fetch(false);
+  shared().fetch(false);
   constexpr std::int64_t most_blocks = 16, most_bytes = std::int64_t{16} << 20;
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
   const std::int64_t block_bytes = network.rows_a_block() * element_count(network.input_shape()) * item;
@@ -342,7 +346,7 @@ void Sequential::predict(const ArrayView& x, void* out, Monitor& monitor) const 
     inputs->gather_inputs(x, first, rows);
     char* const to = static_cast<char*>(out) + first * outputs;
     {
-      const std::shared_lock lock(parameters_lock_);
+      const std::shared_lock lock(*parameters_lock_);
       network.infer(inputs->x(), rows, answers != nullptr ? answers.get() : to);
       if (answers != nullptr) {
         device.copy_to_host(to, answers.get(), static_cast<std::size_t>(rows * outputs));
@@ -360,7 +364,7 @@ void Sequential::call_training(const ArrayView& x, void* out) {
   network.build();
   if (x.rows == 0) return;
   network.reserve(activations_, x.rows);
-  shared_.fetch(true);
+  shared().fetch(true);
   batch_.gather_inputs(x, 0, x.rows);
   // Steps from 2^39 on are calls: they never share random numbers with training.
   constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
@@ -371,11 +375,12 @@ void Sequential::call_training(const ArrayView& x, void* out) {
       out, answer,
       static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
   {
-    const std::unique_lock lock(parameters_lock_);
+    const std::unique_lock lock(*parameters_lock_);
     network.commit(pass, activations_);
+    network.changed();
     ++calls_seen_;
   }
-  shared_.changed();
+  shared().changed();
 }
 
 }  // namespace lamina::nn

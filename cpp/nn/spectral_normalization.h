@@ -25,6 +25,7 @@ class SpectralNormalization final : public Layer {
   void backward(const Pass&, const BackwardArguments&) const override;
   std::int64_t workspace(std::int64_t batch) const override;
   bool commits() const override { return true; }
+  bool commits_weights() const override { return true; }
   void commit(const Pass&, const ParameterPointers&, const void* workspace) const override;
   void set_trainable(std::int64_t index, bool trainable) override;
 

@@ -5,7 +5,10 @@
 
 #include "numerics/elementary_error.h"
 #include "numerics/elementary_exp.h"
+#include "numerics/elementary_hyperbolic.h"
+#include "numerics/elementary_inverse.h"
 #include "numerics/elementary_log.h"
+#include "numerics/elementary_log_bases.h"
 #include "numerics/elementary_logistic.h"
 #include "numerics/elementary_power.h"
 #include "numerics/elementary_trigonometric.h"

@@ -15,6 +15,7 @@ Example:
 
 from lamina import (
     activations,
+    autograd,
     backend,
     callbacks,
     config,
@@ -25,6 +26,7 @@ from lamina import (
     losses,
     metrics,
     models,
+    ops,
     optimizers,
     random,
     regularizers,
@@ -33,17 +35,28 @@ from lamina import (
 )
 from lamina._core import __version__, get_num_threads, numerics_version, set_num_threads
 from lamina._device import device
+from lamina.autograd import (
+    GradientTape,
+    UnconnectedGradients,
+    Variable,
+    custom_gradient,
+    grad,
+    stop_gradient,
+    value_and_grad,
+)
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
 from lamina.metrics import Metric
 from lamina.models import Sequential
+from lamina.ops import convert_to_tensor
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
-from lamina.variable import Variable
+from lamina.tensor import Tensor
 
 __all__ = [
     "FileFormatError",
+    "GradientTape",
     "Initializer",
     "Input",
     "InputLayer",
@@ -52,26 +65,35 @@ __all__ = [
     "Metric",
     "Optimizer",
     "Sequential",
+    "Tensor",
+    "UnconnectedGradients",
     "Variable",
     "__version__",
     "activations",
+    "autograd",
     "backend",
     "callbacks",
     "config",
     "constraints",
+    "convert_to_tensor",
+    "custom_gradient",
     "data",
     "device",
     "get_num_threads",
+    "grad",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "models",
     "numerics_version",
+    "ops",
     "optimizers",
     "random",
     "regularizers",
     "saving",
     "set_num_threads",
+    "stop_gradient",
     "utils",
+    "value_and_grad",
 ]

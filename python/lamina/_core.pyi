@@ -7,12 +7,497 @@ import collections.abc
 import numpy
 import numpy.typing
 import os
+import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'memory_stats', 'metric_values', 'numerics_version', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'require_device', 'save_safetensors', 'set_memory_limit', 'set_num_threads', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
     """
+class Tensor:
+    """
+    An array that cannot be changed: typed, strided, differentiable. Made by lamina.convert_to_tensor and the functions of lamina.ops.
+    """
+    __hash__: typing.ClassVar[None] = None  # type: ignore[assignment]
+    def all(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
+        """
+        Whether every element is not 0.
+        """
+    def any(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
+        """
+        Whether an element is not 0.
+        """
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """
+        The first position of the largest, int64; NaN counts as the largest.
+        """
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """
+        The first position of the smallest, int64; NaN counts as the smallest.
+        """
+    def argsort(self, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
+        """
+        The order that sorts along an axis, int64. Always stable; NaN counts as the largest.
+        """
+    def clip(self, x_min: typing.Any = None, x_max: typing.Any = None) -> Tensor:
+        """
+        x, but not below `x_min` nor above `x_max` (None: no limit).
+        """
+    def copy(self) -> Tensor:
+        """
+        A tensor with memory of its own.
+        """
+    def cumprod(self, axis: int | None = None, dtype: typing.Any = None) -> Tensor:
+        """
+        Running products along an axis (None: of all elements in row-major order).
+        """
+    def cumsum(self, axis: int | None = None, dtype: typing.Any = None) -> Tensor:
+        """
+        Running sums along an axis (None: of all elements in row-major order).
+        """
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """
+        The elements of a diagonal of two axes, along a new last axis.
+        """
+    def dot(self, x2: typing.Any) -> Tensor:
+        """
+        NumPy's dot: a product with a number, else sums over two axes.
+
+            These are the last of x1 and the one before the last of x2 (its only one, if it has one); the
+            other axes stand side by side.
+
+        """
+    def flatten(self) -> Tensor:
+        """
+        The elements of x, in row-major order, along one axis.
+        """
+    def max(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
+        """
+        The largest; NaN where there is one.
+
+            Args:
+                x: Numbers; without elements only where `initial` is given.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                initial: The smallest result.
+
+        """
+    def mean(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
+        """
+        The sum divided by the number of elements.
+        """
+    def min(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
+        """
+        The smallest; NaN where there is one. Arguments as for `max`.
+        """
+    def nonzero(self) -> tuple[Tensor, ...]:
+        """
+        The positions of the elements that are not 0: one int64 tensor for each axis.
+        """
+    def prod(self, axis: typing.Any = None, keepdims: bool = False, dtype: typing.Any = None) -> Tensor:
+        """
+        The product; integers and bool in int64.
+        """
+    def ravel(self) -> Tensor:
+        """
+        The elements of x, in row-major order, along one axis.
+        """
+    def repeat(self, repeats: typing.Any, axis: int | None = None) -> Tensor:
+        """
+        Each element so many times (None: of all elements in row-major order).
+
+            Args:
+                x: Numbers.
+                repeats: An integer, or one for each entry along the axis.
+                axis: Where.
+
+        """
+    def round(self, decimals: int = 0) -> Tensor:
+        """
+        The nearest number with so many decimals, ties to the even one, in x's type.
+
+            Args:
+                x: Numbers.
+                decimals: How many; negative ones count to the left of the point.
+
+        """
+    def sort(self, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
+        """
+        The elements in order along an axis; NaN last (with `descending` first).
+        """
+    def squeeze(self, axis: typing.Any = None) -> Tensor:
+        """
+        Without axes of extent 1: those given, or all.
+        """
+    def std(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+        """
+        The square root of `var`.
+        """
+    def sum(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None) -> Tensor:
+        """
+        The sum; integers and bool in int64.
+
+            Args:
+                x: Numbers.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                dtype: The type to which `x` is converted first.
+
+        """
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """
+        Two axes exchanged.
+        """
+    def take(self, indices: typing.Any, axis: int | None = None) -> Tensor:
+        """
+        The entries at `indices` along an axis (None: of all elements in row-major order).
+
+            Args:
+                x: Numbers.
+                indices: Integers of any shape; negative ones count from the end.
+                axis: Where.
+
+            Raises:
+                IndexError: For a position outside of the axis.
+
+        """
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """
+        The sum of a diagonal.
+        """
+    def var(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+        """
+        The mean square of x - mean(x); divided by the number of elements less `correction`.
+        """
+    def __abs__(self):
+        """
+        abs(self)
+        """
+    def __add__(self, value: typing.Any) -> Tensor:
+        """
+        Return self+value.
+        """
+    def __and__(self, value: typing.Any) -> Tensor:
+        """
+        Return self&value.
+        """
+    def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> numpy.ndarray:
+        """
+        The elements as a NumPy array.
+        """
+    def __array_namespace__(self, *, api_version: str | None = None) -> typing.Any:
+        ...
+    def __bool__(self):
+        """
+        True if self else False
+        """
+    def __contains__(self, value: typing.Any) -> bool:
+        ...
+    def __copy__(self) -> Tensor:
+        """
+        Another handle to the same elements.
+        """
+    def __deepcopy__(self, memo: dict[int, typing.Any]) -> Tensor:
+        ...
+    def __delitem__(self, value: typing.Any) -> Tensor:
+        """
+        Delete self[key].
+        """
+    def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any:
+        """
+        The memory as a DLPack capsule.
+        """
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """
+        The device's kind and number in DLPack's terms.
+        """
+    def __eq__(self, value: typing.Any) -> typing.Any:
+        """
+        Return self==value.
+        """
+    def __float__(self):
+        """
+        float(self)
+        """
+    def __floordiv__(self, value: typing.Any) -> Tensor:
+        """
+        Return self//value.
+        """
+    def __format__(self, specification: str) -> str:
+        ...
+    def __ge__(self, value: typing.Any) -> Tensor:
+        """
+        Return self>=value.
+        """
+    def __getitem__(self, value: typing.Any) -> Tensor:
+        """
+        Return self[key].
+        """
+    def __gt__(self, value: typing.Any) -> Tensor:
+        """
+        Return self>value.
+        """
+    def __index__(self):
+        """
+        Return self converted to an integer, if self is suitable for use as an index into a list.
+        """
+    def __int__(self):
+        """
+        int(self)
+        """
+    def __invert__(self):
+        """
+        ~self
+        """
+    def __iter__(self) -> typing.Iterator[Tensor]:
+        ...
+    def __le__(self, value: typing.Any) -> Tensor:
+        """
+        Return self<=value.
+        """
+    def __len__(self):
+        """
+        Return len(self).
+        """
+    def __lshift__(self, value: typing.Any) -> Tensor:
+        """
+        Return self<<value.
+        """
+    def __lt__(self, value: typing.Any) -> Tensor:
+        """
+        Return self<value.
+        """
+    def __matmul__(self, value: typing.Any) -> Tensor:
+        """
+        Return self@value.
+        """
+    def __mod__(self, value: typing.Any) -> Tensor:
+        """
+        Return self%value.
+        """
+    def __mul__(self, value: typing.Any) -> Tensor:
+        """
+        Return self*value.
+        """
+    def __ne__(self, value: typing.Any) -> typing.Any:
+        """
+        Return self!=value.
+        """
+    def __neg__(self):
+        """
+        -self
+        """
+    def __or__(self, value: typing.Any) -> Tensor:
+        """
+        Return self|value.
+        """
+    def __pos__(self):
+        """
+        +self
+        """
+    def __pow__(self, value: typing.Any) -> Tensor:
+        """
+        Return pow(self, value, mod).
+        """
+    def __radd__(self, value: typing.Any) -> Tensor:
+        """
+        Return value+self.
+        """
+    def __rand__(self, value: typing.Any) -> Tensor:
+        """
+        Return value&self.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]:
+        ...
+    def __repr__(self) -> str:
+        ...
+    def __rfloordiv__(self, value: typing.Any) -> Tensor:
+        """
+        Return value//self.
+        """
+    def __rlshift__(self, value: typing.Any) -> Tensor:
+        """
+        Return value<<self.
+        """
+    def __rmatmul__(self, value: typing.Any) -> Tensor:
+        """
+        Return value@self.
+        """
+    def __rmod__(self, value: typing.Any) -> Tensor:
+        """
+        Return value%self.
+        """
+    def __rmul__(self, value: typing.Any) -> Tensor:
+        """
+        Return value*self.
+        """
+    def __ror__(self, value: typing.Any) -> Tensor:
+        """
+        Return value|self.
+        """
+    def __rpow__(self, value: typing.Any) -> Tensor:
+        """
+        Return pow(value, self, mod).
+        """
+    def __rrshift__(self, value: typing.Any) -> Tensor:
+        """
+        Return value>>self.
+        """
+    def __rshift__(self, value: typing.Any) -> Tensor:
+        """
+        Return self>>value.
+        """
+    def __rsub__(self, value: typing.Any) -> Tensor:
+        """
+        Return value-self.
+        """
+    def __rtruediv__(self, value: typing.Any) -> Tensor:
+        """
+        Return value/self.
+        """
+    def __rxor__(self, value: typing.Any) -> Tensor:
+        """
+        Return value^self.
+        """
+    def __setitem__(self, key, value):
+        """
+        Set self[key] to value.
+        """
+    def __str__(self) -> str:
+        ...
+    def __sub__(self, value: typing.Any) -> Tensor:
+        """
+        Return self-value.
+        """
+    def __truediv__(self, value: typing.Any) -> Tensor:
+        """
+        Return self/value.
+        """
+    def __xor__(self, value: typing.Any) -> Tensor:
+        """
+        Return self^value.
+        """
+    def astype(self, dtype: typing.Any, copy: bool = False) -> Tensor:
+        """
+        The tensor as another type.
+        """
+    def item(self) -> typing.Any:
+        """
+        The only element, as a Python number.
+        """
+    def numpy(self) -> numpy.ndarray:
+        """
+        The elements as a NumPy array, without a copy; it cannot be written to unless the memory came from outside.
+        """
+    def reshape(self, *shape: typing.Any) -> Tensor:
+        """
+        The elements in another shape, given as one tuple or as integers.
+        """
+    def to_device(self, device: typing.Any, *, stream: typing.Any = None) -> Tensor:
+        """
+        The tensor itself: there is one device, "cpu".
+        """
+    def tolist(self) -> typing.Any:
+        """
+        Nested lists of Python numbers.
+        """
+    def transpose(self, *axes: typing.Any) -> Tensor:
+        """
+        The axes in another order, given as one tuple or as integers; by default reversed.
+        """
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def strides(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def _version(self) -> int: ...
+    @property
+    def T(self) -> Tensor: ...
+    @property
+    def mT(self) -> Tensor: ...
+    @property
+    def dtype(self) -> typing.Any: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def is_contiguous(self) -> bool: ...
+class Variable:
+    """
+    A value that training changes.
+    """
+    trainable: bool
+    @typing.overload
+    def __init__(self, value: Tensor, trainable: bool) -> None:
+        ...
+    @typing.overload
+    def __init__(self) -> None:
+        """
+        One whose value comes later.
+        """
+    def __lamina_tensor__(self) -> Tensor:
+        """
+        The value, watched where a tape records.
+        """
+    def hold(self, value: typing.Any) -> None:
+        """
+        From now on the value is this one, in memory of the variable's own.
+        """
+    def move_to(self, place: typing.Any) -> None:
+        """
+        From now on the value lies in the memory of this tensor.
+        """
+    def peek(self) -> Tensor:
+        """
+        The value, without being watched.
+        """
+    def snapshot(self) -> Tensor:
+        """
+        The value as it is now, which no assignment changes.
+        """
+    def store(self, value: Tensor) -> None:
+        """
+        Sets the value.
+        """
+    def store_sum(self, delta: typing.Any, negative: bool) -> None:
+        """
+        Adds to the value, or subtracts.
+        """
+class Tape:
+    """
+    Records differentiable calls.
+    """
+    def __init__(self, persistent: bool, watch_variables: bool) -> None:
+        ...
+    def batch_jacobian(self, target: typing.Any, source: typing.Any, zero: bool) -> typing.Any:
+        ...
+    def gradient(self, targets: list, seeds: list, sources: list, zero: bool) -> list:
+        ...
+    def jacobian(self, target: typing.Any, sources: list, zero: bool) -> list:
+        ...
+    def reset(self) -> None:
+        ...
+    def start(self) -> None:
+        ...
+    def stop(self) -> None:
+        ...
+    def watch(self, value: typing.Any) -> None:
+        ...
+    def watched_variables(self) -> list[Variable]:
+        ...
+    @property
+    def persistent(self) -> bool:
+        ...
+    @property
+    def recording(self) -> bool:
+        ...
 class Activation:
     """
     An activation function and its parameters.
@@ -40,6 +525,11 @@ class Loss:
     @property
     def kind(self) -> str:
         ...
+    @property
+    def takes_labels(self) -> bool:
+        """
+        Whether targets are one integer for each row.
+        """
 class Metric:
     """
     A metric and its settings.
@@ -255,6 +745,10 @@ class Network:
         ...
     def add_orthogonal_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex, rows: bool) -> None:
         ...
+    def add_parameter(self, name: str, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], trained: bool = True) -> None:
+        """
+        A parameter that is no layer's of the plan, as a layer of its own.
+        """
     def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def add_permute(self, order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
@@ -275,16 +769,28 @@ class Network:
         """
         The parameters become their moving averages, if there are any.
         """
+    def apply_gradients(self, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], gradients: list, penalties: bool = False, variables: collections.abc.Sequence[Variable] = []) -> float:
+        """
+        One step of the optimizer; returns the value of the penalties that were asked for.
+        """
     def begin_residual(self) -> None:
         ...
     def begin_shortcut(self) -> None:
         ...
+    def build_in(self, other: Network) -> None:
+        """
+        Shares the parameters of another network that has the same ones.
+        """
     def call_training(self, x: numpy.ndarray) -> numpy.ndarray:
         """
         The answer as in training; moving averages move.
         """
     def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric], reduction: str = 'mean', loss_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, skip_missing: bool = False) -> None:
         ...
+    def constrain(self) -> None:
+        """
+        The constraints on parameters hold again.
+        """
     def end_residual(self) -> None:
         ...
     def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
@@ -303,6 +809,10 @@ class Network:
         ...
     def get_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
+    def lend_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, variable: Variable) -> None:
+        """
+        From now on the variable's value is this parameter.
+        """
     def metric_state(self) -> list[float]:
         ...
     def metric_values(self) -> list[float]:
@@ -319,14 +829,26 @@ class Network:
         """
     def output_shape(self, layer: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple:
         ...
+    def parameter_tensor(self, i: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+        """
+        A view of a parameter.
+        """
     def parameters(self) -> list[ParameterInfo]:
         ...
+    def penalty_value(self) -> float:
+        """
+        What the penalties on parameters add to the loss.
+        """
     def predict(self, x: numpy.ndarray, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any) -> numpy.ndarray:
         ...
     def reset_metrics(self) -> None:
         ...
     def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
+    def set_optimizer(self, optimizer: Optimizer) -> None:
+        """
+        An optimizer without a loss, for gradients that come from a tape.
+        """
     def set_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
@@ -388,6 +910,9 @@ class Network:
         Whether L-BFGS found nothing left to do.
         """
     @property
+    def device(self) -> str:
+        ...
+    @property
     def epochs_seen(self) -> int:
         """
         How many epochs were trained: chooses the next shuffle.
@@ -420,6 +945,11 @@ class Network:
     def learning_rate(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
+    def loss_scale(self) -> float:
+        """
+        By what the gradient of the loss is to be multiplied.
+        """
+    @property
     def seed(self) -> int:
         ...
     @property
@@ -443,6 +973,26 @@ class Network:
     @watch.setter
     def watch(self, arg1: bool) -> None:
         ...
+class Layers:
+    """
+    A plan's layers, or a single one, as one call on the tape.
+    """
+    def __call__(self, x: typing.Any, training: bool, step: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+        """
+        The answer, what penalties on outputs add to the loss (a tensor or None), and the same as a number.
+        """
+    def __init__(self, network: Network, variables: collections.abc.Sequence[Variable]) -> None:
+        ...
+class Unrecorded:
+    """
+    Keeps tapes from recording.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+    def __init__(self) -> None:
+        ...
 def activate(activation: Activation, x: numpy.ndarray) -> numpy.ndarray:
     """
     The activation of a float32 or float64 array.
@@ -451,6 +1001,10 @@ def activate_backward(activation: Activation, saved: numpy.ndarray, dy: numpy.nd
     """
     The gradient with respect to the input, from the saved output or input (see derivative_from).
     """
+def activation(function: Activation, x: typing.Any) -> typing.Any:
+    """
+    An activation of a tensor.
+    """
 def available_devices() -> list[str]:
     """
     The devices that can be computed on here.
@@ -458,6 +1012,10 @@ def available_devices() -> list[str]:
 def available_isas() -> list[str]:
     """
     The instruction sets that can run here, slowest first.
+    """
+def batch_loss(loss: Loss, reduction: str, weight: typing.SupportsFloat | typing.SupportsIndex, target: typing.Any, prediction: typing.Any, weights: typing.Any) -> tuple:
+    """
+    The loss of a batch as a tensor, in double, what it adds to the sum of an epoch, and for how many rows.
     """
 def bench_activation(activation: Activation, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, backward: bool = False, dtype: str = 'float32', rounds: typing.SupportsInt | typing.SupportsIndex = 5, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> list[float]:
     """
@@ -511,6 +1069,8 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
     A copy for which the constraint holds.
     """
+def convert(value: typing.Any) -> Tensor:
+    ...
 def cuda_name() -> str:
     """
     What this build's CUDA device is called.
@@ -527,6 +1087,8 @@ def derivative_from(activation: Activation) -> str:
     """
     Whether the derivative is computed from the 'output' or the 'input'.
     """
+def differentiable(value: typing.Any) -> Tensor:
+    ...
 def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
@@ -555,9 +1117,17 @@ def hash_strings(strings: list, key: tuple[typing.SupportsInt | typing.SupportsI
     """
     FarmHash's 64-bit fingerprint of each str (as UTF-8) or bytes; with a key SipHash-2-4.
     """
+def is_recording() -> bool:
+    """
+    Whether a tape records in this thread.
+    """
 def isa() -> str:
     """
     The instruction set in use.
+    """
+def live_nodes() -> int:
+    """
+    How many recorded calls and watched values there are.
     """
 def load_safetensors(path: os.PathLike | str | bytes) -> tuple:
     """
@@ -570,6 +1140,10 @@ def loss_gradient(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) 
 def loss_values(loss: Loss, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The loss of each row: an array shaped like the prediction without its last axis.
+    """
+def mark_changed(tensor: Tensor) -> None:
+    """
+    Tells tapes that the tensor's memory was changed in place.
     """
 def memory_stats(device: str) -> dict[str, int]:
     """
@@ -611,6 +1185,8 @@ def random_uniform(shape: collections.abc.Sequence[typing.SupportsInt | typing.S
     """
     Uniform numbers in [low, high).
     """
+def record_custom(name: str, outputs: list, inputs: list, rule: typing.Any) -> list:
+    ...
 def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
@@ -619,9 +1195,21 @@ def require_device(name: str) -> None:
     """
     Raises what device(name) would: a RuntimeError that says what is missing.
     """
+def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing.Any:
+    """
+    The loss of each row, as a tensor.
+    """
 def save_safetensors(path: os.PathLike | str | bytes, tensors: dict, metadata: collections.abc.Mapping[str, str]) -> None:
     """
     Replace the file at path, in one step, by a safetensors file of these arrays.
+    """
+def set_default_float(dtype: str) -> None:
+    """
+    Sets the type that functions of real numbers give for integers.
+    """
+def set_dtype_object(name: str, object: typing.Any) -> None:
+    """
+    Sets what Tensor.dtype gives for a type.
     """
 def set_memory_limit(device: str, bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
@@ -631,9 +1219,12 @@ def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Set how many threads one call may use, the caller included.
     """
+def stop_gradient(value: typing.Any) -> Tensor:
+    ...
 def stream_id(purpose: str, index: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The stream of random numbers for a purpose ('initializer', 'dropout', 'shuffle', 'user', ...).
     """
 __version__: str
 numerics_version: int = 1
+ops: types.SimpleNamespace

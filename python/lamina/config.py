@@ -123,6 +123,7 @@ def set_floatx(value: str) -> None:
     """
     global _floatx
     _floatx = standardize_dtype(value)
+    _core.set_default_float(_floatx)
 
 
 def epsilon() -> float:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lamina import _core
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
-
-if TYPE_CHECKING:
-    from lamina import _core
+from lamina.autograd.variable import Variable as FreeVariable
 
 #: Held while a variable moves: two models that share it may be planned in two threads.
 _MOVING = threading.RLock()
@@ -27,12 +26,13 @@ class _Home(NamedTuple):
     model: weakref.ref[Any]
 
 
-class Variable:
-    """A named array that is assigned to, not replaced.
+class Variable(FreeVariable):
+    """A variable of a layer or optimizer: `lamina.Variable` with a place in a model.
 
-    A layer's variable holds its own value until the layer's model plans its network; from
-    then on the value lives in the network and this object reads and writes it there. The
-    variable of a layer that several models share is one value in all of their networks.
+    It holds its own value until its model plans its network; from then on the value lies in the
+    network's memory, and this object reads and writes it there. The variable of a layer that
+    several models share is one value in all of their networks. Functions and operators of tensors
+    take it as a tensor, which a tape follows.
 
     Args:
         initializer: Gives the first value: called with (shape, dtype) when it is first needed.
@@ -64,9 +64,10 @@ class Variable:
         regularizer: Any = None,
         constraint: Any = None,
     ) -> None:
+        _core.Variable.__init__(self)  # the first value comes when it is needed
         self.name = name
         self.path = path if path is not None else name
-        self.shape = tuple(shape)
+        self._shape = tuple(shape)
         self.trainable = trainable
         #: Whether it is state that a layer keeps, which no optimizer ever trains.
         self.is_state = not trainable
@@ -80,6 +81,13 @@ class Variable:
         self._homes: list[_Home] = []  # of a layer's variable; all of them have one value
         self._read: Callable[[], Array] | None = None
         self._write: Callable[[Array], None] | None = None
+        #: Whether the tensor below is the value, here or in a network.
+        self._held = False
+
+    @property
+    def shape(self) -> Shape:
+        """The extents."""
+        return self._shape
 
     @property
     def dtype(self) -> str:
@@ -89,13 +97,13 @@ class Variable:
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.shape)
+        return len(self._shape)
 
     @property
     def size(self) -> int:
         """The number of elements."""
         count = 1
-        for extent in self.shape:
+        for extent in self._shape:
             count *= extent
         return count
 
@@ -103,8 +111,10 @@ class Variable:
         """A copy of the value."""
         if self._homes or self._read is not None:
             return np.asarray(self.current())
+        if self._held:
+            return np.array(_core.Variable.peek(self))
         if self._value is None:
-            self._value = self.checked(self._initializer(self.shape, self._dtype), copy=True)
+            self._value = self.checked(self._initializer(self._shape, self._dtype), copy=True)
         return self._value.copy()
 
     def current(self) -> Array:
@@ -112,22 +122,56 @@ class Variable:
         if self._homes:
             home = self._homes[-1]
             return home.network.get_parameter(home.place)
-        if self._read is None and self._value is not None:
-            return self._value
         if self._read is not None:
             return self._read()
-        return self.checked(self._initializer(self.shape, self._dtype))
+        if self._held:
+            return np.asarray(_core.Variable.peek(self))
+        if self._value is not None:
+            return self._value
+        return self.checked(self._initializer(self._shape, self._dtype))
+
+    # As a tensor.
+
+    def handle(self) -> Variable:
+        """The same object, with a tensor that is its value."""
+        if not self._held:
+            if self._homes:
+                home = self._homes[-1]
+                home.network.lend_parameter(home.place, self)
+            else:
+                _core.Variable.hold(self, _core.convert(self.numpy()))
+                if self._read is None:
+                    self._value = None
+            self._held = self._read is None
+        return self
+
+    def __lamina_tensor__(self) -> Any:
+        return _core.Variable.__lamina_tensor__(self.handle())
+
+    def peek(self) -> Any:
+        """The value as a tensor, without being watched."""
+        return _core.Variable.peek(self.handle())
+
+    def snapshot(self) -> Any:
+        """The value as a tensor, which no assignment changes."""
+        return _core.Variable.snapshot(self.handle())
 
     @property
-    def value(self) -> Array:
-        """A copy of the value, as `numpy()` gives."""
-        return self.numpy()
+    def value(self) -> Any:
+        """The value as a tensor, which a tape follows."""
+        return self.__lamina_tensor__()
+
+    def read_value(self) -> Any:
+        """The same as `value`."""
+        return self.value
+
+    # Setting it.
 
     def assign(self, value: Any) -> Variable:
         """Sets the value.
 
         Args:
-            value: An array of this variable's shape; converted to its dtype.
+            value: An array or tensor of this variable's shape; converted to its dtype.
 
         Returns:
             The variable itself.
@@ -143,26 +187,42 @@ class Variable:
             home.network.set_parameter(home.place, array)
         elif self._write is not None:
             self._write(array)
+        elif self._held:
+            self.store(_core.convert(array))
         else:
             self._value = array
         if changed and self.on_change is not None:
             self.on_change()
         return self
 
+    def assign_add(self, value: Any) -> Variable:
+        """Adds to the value; as `assign`."""
+        return self.assign(self.peek() + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtracts from the value; as `assign`."""
+        return self.assign(self.peek() - value)
+
     def checked(self, value: Any, copy: bool = False) -> Array:
         """`value` as an array that can be assigned."""
         array = real_array(value, self.path)
-        if array.shape != self.shape:
+        if array.shape != self._shape:
             raise ValueError(
                 f"The shape of the target variable and the shape of the value must match: "
-                f"'{self.path}' has shape {self.shape}. Received: value.shape={array.shape}"
+                f"'{self.path}' has shape {self._shape}. Received: value.shape={array.shape}"
             )
         return array.astype(self._dtype, order="C", copy=copy)
 
     def attach(self, read: Callable[[], Array], write: Callable[[Array], None]) -> None:
-        """From now on the value lives elsewhere."""
+        """From now on the value lives elsewhere: that of an optimizer's state.
+
+        Args:
+            read: Gives a copy of the value.
+            write: Sets it.
+        """
         self._read, self._write = read, write
         self._value = None
+        self._held = False
 
     def settle(self, network: _core.Network, place: int, model: Any) -> None:
         """From now on the value lives in a model's network, too.
@@ -179,6 +239,7 @@ class Variable:
                 network.share_parameter(place, others[-1].network, others[-1].place)
             self._homes = [*others, _Home(network, place, weakref.ref(model))]
             self._value = None
+            self._move_tensor()
 
     def leave(self, model: Any) -> None:
         """The model does without this variable; the value is taken back if nobody else has it."""
@@ -187,18 +248,34 @@ class Variable:
             self._homes = [home for home in self._homes if home.model() not in (None, model)]
             if value is not None and not self._homes:
                 self._value = np.array(value)
+            if value is not None:
+                self._move_tensor()
+
+    def _move_tensor(self) -> None:
+        """The value lies elsewhere: so does the tensor, which calls on tapes may know already."""
+        if self._held:
+            self._held = False
+            self.handle()
+
+    def networks(self) -> list[_core.Network]:
+        """The networks that it lies in, the youngest first."""
+        return [home.network for home in reversed(self._homes)]
+
+    def place_in(self, network: Any) -> int | None:
+        """Which parameter of a network it is; None if it does not lie there."""
+        for home in self._homes:
+            if home.network is network:
+                return home.place
+        return None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         value = self.numpy()
         return value if dtype is None else value.astype(dtype)
 
     def __len__(self) -> int:
-        if not self.shape:
+        if not self._shape:
             raise TypeError("len() of a variable without axes")
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.numpy()[index]
+        return self._shape[0]
 
     def __float__(self) -> float:
         return float(self.numpy())
@@ -207,4 +284,4 @@ class Variable:
         return int(self.numpy())
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self._dtype}>"
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}>"

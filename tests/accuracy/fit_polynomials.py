@@ -284,6 +284,20 @@ def fits() -> list[Fit]:
                 dtype,
             )
         )
+    # atan(r) = r + r z P(z), z = r^2, |r| <= tan(pi / 8).
+    eighth = mp.tan(mp.pi / 8) ** 2 * mpf("1.0001")
+    for dtype, degree in (("f", 4), ("d", 10)):
+        out.append(
+            Fit(
+                f"atan_{dtype}",
+                lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+                lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z)),
+                eighth * mpf("1e-9"),
+                eighth,
+                degree,
+                dtype,
+            )
+        )
     return out
 
 

@@ -35,7 +35,7 @@ from lamina.activations.functions import (
     tanh_shrink,
     threshold,
 )
-from lamina.activations.resolve import deserialize, get, serialize
+from lamina.activations.resolve import deserialize, get, is_native, serialize
 
 __all__ = [
     "celu",
@@ -51,6 +51,7 @@ __all__ = [
     "hard_silu",
     "hard_swish",
     "hard_tanh",
+    "is_native",
     "leaky_relu",
     "linear",
     "log_sigmoid",

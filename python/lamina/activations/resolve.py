@@ -60,12 +60,11 @@ def get(identifier: Any) -> ActivationFunction:
     """The activation function that `identifier` names.
 
     Args:
-        identifier: None (linear), a name, one of this module's functions, or an activation
-            layer such as `LeakyReLU(0.1)`.
+        identifier: None (linear), a name, one of this module's functions, an activation layer
+            such as `LeakyReLU(0.1)`, or a function of your own with functions of `lamina.ops`.
 
     Raises:
         ValueError: For an unknown name.
-        NotImplementedError: For a function of the caller's own.
         TypeError: For anything else.
 
     Example:
@@ -76,6 +75,11 @@ def get(identifier: Any) -> ActivationFunction:
         return functions.linear
     if isinstance(identifier, str):
         if identifier not in _FUNCTIONS:
+            from lamina.saving.serialization import custom_object
+
+            own = custom_object(identifier)
+            if callable(own):
+                return own() if isinstance(own, type) else own  # type: ignore[no-any-return]
             raise unknown_name("activation", identifier, _FUNCTIONS)
         identifier = _FUNCTIONS[identifier]
     if isinstance(identifier, dict):
@@ -91,25 +95,41 @@ def get(identifier: Any) -> ActivationFunction:
             "Received: activation=glu"
         )
     if callable(identifier):
-        if identifier in _NAMES or hasattr(identifier, "activation_specification"):
-            function: ActivationFunction = identifier
-            return function
-        raise NotImplementedError(
-            "Activation functions of your own are not supported yet: use one of "
-            f"{', '.join(sorted(_FUNCTIONS))}. Received: activation={identifier!r}"
-        )
+        function: ActivationFunction = identifier
+        return function
     raise TypeError(
         "An activation is a name, a function of lamina.activations or None. "
         f"Received: activation={identifier!r}"
     )
 
 
+def is_native(function: Any) -> bool:
+    """Whether the core computes it: None, or what is not the user's own."""
+    return function is None or _is_known(function) or hasattr(function, "activation_specification")
+
+
+def _is_known(function: Any) -> bool:
+    try:
+        return function in _NAMES
+    except TypeError:  # an object that cannot be hashed
+        return False
+
+
 def specification(function: ActivationFunction) -> _core.Activation:
-    """What the core needs to compute a function that `get` returned."""
+    """What the core needs to compute a function that `get` returned.
+
+    Raises:
+        NotImplementedError: For a function of the user's own.
+    """
     own = getattr(function, "activation_specification", None)
     if own is not None:
         result: _core.Activation = own()
         return result
+    if not _is_known(function):
+        raise NotImplementedError(
+            "Activation functions of your own are for layers that stand in a model themselves, not "
+            f"inside of Residual or SpectralNormalization. Received: activation={function!r}"
+        )
     name = _NAMES[function]
     if name == "leaky_relu":
         return spec.leaky_relu(name, 0.2)
@@ -126,9 +146,12 @@ def specification(function: ActivationFunction) -> _core.Activation:
 
 def serialize(activation: ActivationFunction) -> Any:
     """The name of an activation function, or the configuration of an activation layer."""
-    if activation in _NAMES:
+    if _is_known(activation):
         return _NAMES[activation]
-    from lamina.saving.serialization import serialize_keras_object
+    from lamina.saving.serialization import serialize_function, serialize_keras_object
+
+    if not hasattr(activation, "get_config"):
+        return serialize_function(activation)
 
     return serialize_keras_object(activation)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from lamina import _checks, _core
 from lamina._arrays import floating_array
-from lamina._typing import Array
 from lamina.config import floatx
 
 
+@lru_cache(maxsize=64)
 def plain(kind: str) -> _core.Activation:
     """A function without parameters."""
     return _core.Activation(kind, 0.0, float("inf"), 0.0)
@@ -65,16 +66,39 @@ def shrink(kind: str, start: Any) -> _core.Activation:
     )
 
 
-def apply(specification: _core.Activation, x: Any) -> Array:
-    """The function of an array: float32 and float64 keep their type, others become floatx()."""
+def apply(specification: _core.Activation, x: Any) -> Any:
+    """The function of an array: float32 and float64 keep their type, others become floatx().
+
+    Of a tensor, and while a tape records, a tensor.
+    """
+    if type(x) is not np.ndarray or _core.is_recording():
+        from lamina import _eager
+
+        if _eager.is_eager(x):
+            value = _eager.floating_or(x, floatx())
+            return _core.activation(specification, value)
     array = floating_array(x, "x", None, floatx())
     if array.size == 0:
         return array.copy()
     return np.asarray(_core.activate(specification, array))
 
 
-def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Array:
+def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Any:
     """The same for softmax and log_softmax, along any axis."""
+    if type(x) is not np.ndarray or _core.is_recording():
+        from lamina import _eager, ops
+
+        if _eager.is_eager(x):
+            value = _eager.floating_or(x, floatx())
+            rank = len(value.shape)
+            if rank == 0:
+                raise ValueError(
+                    f"{specification.kind}: `x` needs at least one axis. Received: shape ()"
+                )
+            at = _checks.integer(specification.kind, "axis", axis, low=-rank, high=rank - 1)
+            if at in (-1, rank - 1):
+                return apply(specification, value)
+            return ops.moveaxis(apply(specification, ops.moveaxis(value, at, -1)), -1, at)
     array = floating_array(x, "x", None, floatx())
     if array.ndim == 0:
         raise ValueError(f"{specification.kind}: `x` needs at least one axis. Received: shape ()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ SECTIONS = {
     "optimizer": "Optimizers",
     "data": "Dropout and batches",
     more_layers.SECTION: more_layers.TITLE,
+    "tensor": "Tensors (from Python, each call by itself)",
     "step": "Training, one step on a batch in memory",
     "fit": "Training, one step as part of a shuffled epoch",
     "predict": "Prediction",
@@ -22,6 +24,8 @@ SECTIONS = {
     "losses": f"Each loss: a step on {parts.ROWS} rows",
     "metrics": f"Each metric: an evaluation of {parts.ROWS} rows",
     "optimizers": f"Each optimizer: a step on {4 * parts.WIDTH * (parts.WIDTH + 1)} weights",
+    "tape": "Gradients by a tape, of a chain of small functions",
+    "loop": "Training, one step of a loop by hand, on a tape",
     "start": "Starting",
 }
 
@@ -216,6 +220,33 @@ def _more_layer_cases() -> list[Case]:
     ]
 
 
+def _tensor_cases() -> list[Case]:
+    many = 10_000_000
+    cases = []
+    for label, what, shapes, result, slow in (
+        ("add 4", "add", [(4,), (4,)], 4, False),
+        ("add 10^7", "add", [(many,), (many,)], many, True),
+        ("a * b + c 10^7", "chain", [(many,)] * 3, many, False),
+        ("matrix + row 8192x1024", "add", [(8192, 1024), (1024,)], 8192 * 1024, False),
+        ("exp 10^7", "exp", [(many,)], many, True),
+        ("sum 10^7", "sum", [(many,)], 1, False),
+        ("matmul 4x4", "matmul", [(4, 4), (4, 4)], 16, False),
+    ):
+        moved = 4.0 * (sum(math.prod(shape) for shape in shapes) + result)
+        cases.append(
+            Case(
+                "tensor",
+                label,
+                {"what": what, "shapes": shapes},
+                bytes=moved,
+                working_set=moved,
+                traffic="read" if what == "sum" else "update",
+                slow=slow,
+            )
+        )
+    return cases
+
+
 def _training_cases() -> list[Case]:
     return [
         Case(
@@ -250,6 +281,28 @@ def _predict_cases() -> list[Case]:
                 )
             )
     return cases
+
+
+def _tape_cases() -> list[Case]:
+    return [
+        Case("tape", f"{links} links of 3 functions on {n}", {"links": links, "n": n}, slow=slow)
+        for links, n, slow in ((10, 16, False), (10, 100000, True))
+    ]
+
+
+def _loop_cases() -> list[Case]:
+    return [
+        Case(
+            "loop",
+            name,
+            {"work": name},
+            flops=WORKS[name].step_flops(),
+            bytes=WORKS[name].step_bytes(),
+            working_set=WORKS[name].step_working_set(),
+            traffic="update",
+        )
+        for name in ("rl-policy", "mnist-mlp")
+    ]
 
 
 def _start_cases() -> list[Case]:
@@ -290,8 +343,11 @@ def all_cases() -> list[Case]:
         *_optimizer_cases(),
         *_data_cases(),
         *_more_layer_cases(),
+        *_tensor_cases(),
         *_training_cases(),
         *_predict_cases(),
         *_part_cases(),
+        *_tape_cases(),
+        *_loop_cases(),
         *_start_cases(),
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import _checks, _core
 from lamina._arrays import floating_array
-from lamina._typing import Array, Config, Shape
+from lamina._typing import Config, Shape
 from lamina.config import floatx
 from lamina.saving.serialization import Family
 
@@ -34,7 +34,11 @@ class Specification(TypedDict):
 
 
 class Constraint:
-    """The base of all constraints; only lamina's own can be trained with yet."""
+    """The base of all constraints, also of those of your own.
+
+    One of your own defines `__call__(self, w)` with functions of `lamina.ops`: what the weight
+    becomes after each step. A model with it runs on the tape.
+    """
 
     def specification(self, shape: Shape) -> Specification:
         """What the core needs to apply it to a weight of this shape.
@@ -45,12 +49,22 @@ class Constraint:
                 follow each other.
         """
         raise NotImplementedError(
-            "Constraints of your own are not supported yet: use those of lamina.constraints. "
-            f"Received: {type(self).__name__}"
+            f"Constraint {type(self).__name__} must define `__call__(self, w)`."
         )
 
-    def __call__(self, w: Any) -> Array:
-        """A copy of an array for which the constraint holds."""
+    def is_native(self) -> bool:
+        """Whether the core applies it."""
+        cls = type(self)
+        own = cls.__call__ is not Constraint.__call__
+        return not own and cls.specification is not Constraint.specification
+
+    def __call__(self, w: Any) -> Any:
+        """A copy of an array for which the constraint holds; a tensor of a tensor or variable."""
+        if type(w) is not np.ndarray:
+            from lamina import _eager
+
+            if _eager.is_eager(w):
+                return _eager.tensor(self(np.asarray(w)))
         array = floating_array(w, "w", None, floatx())
         if array.size == 0:
             return array.copy()

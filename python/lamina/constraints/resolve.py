@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lamina.constraints.constraint import CONSTRAINTS, Constraint
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.saving.serialization import (
+    custom_object,
+    custom_object_scope,
+    is_function,
+    serialize_function,
+    serialize_keras_object,
+)
+
+
+class FunctionConstraint(Constraint):
+    """A function of a weight as a constraint."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, w: Any) -> Any:
+        """What the function gives."""
+        return self.function(w)
 
 
 def get(identifier: Any) -> Constraint | None:
     """The constraint that `identifier` names; None for None.
 
     Args:
-        identifier: A name such as "non_neg", a configuration, a constraint or its class.
+        identifier: A name such as "non_neg", a configuration, a constraint or its class, or a
+            function of a weight.
 
     Raises:
         ValueError: For unknown names and malformed configurations.
-        NotImplementedError: For functions and classes of the caller's own.
         TypeError: For anything else.
     """
     if identifier is None:
         return None
+    if isinstance(identifier, str) and is_function(custom_object(identifier)):
+        identifier = custom_object(identifier)
     if isinstance(identifier, str):
         identifier = CONSTRAINTS.create({"class_name": identifier})
     elif isinstance(identifier, dict):
@@ -28,14 +48,12 @@ def get(identifier: Any) -> Constraint | None:
     elif isinstance(identifier, type):
         identifier = identifier()
     if isinstance(identifier, Constraint):
-        if type(identifier).specification is Constraint.specification:
-            identifier.specification(())  # raises: a class of the caller's own
+        cls = type(identifier)
+        if cls.__call__ is Constraint.__call__ and cls.specification is Constraint.specification:
+            identifier.specification(())  # raises: a class that defines neither
         return identifier
     if callable(identifier):
-        raise NotImplementedError(
-            "Constraints of your own are not supported yet: use those of lamina.constraints. "
-            f"Received: constraint={identifier!r}"
-        )
+        return FunctionConstraint(identifier)
     raise TypeError(
         "A constraint is a name, an object of lamina.constraints or None. "
         f"Received: constraint={identifier!r}"
@@ -44,6 +62,8 @@ def get(identifier: Any) -> Constraint | None:
 
 def serialize(constraint: Constraint | None) -> Any:
     """A constraint as plain data."""
+    if isinstance(constraint, FunctionConstraint):
+        return serialize_function(constraint.function)
     return serialize_keras_object(constraint)
 
 

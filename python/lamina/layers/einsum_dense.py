@@ -210,20 +210,20 @@ class EinsumDense(Layer):
             tuple(i for i, label in enumerate(kernel) if label in y),
         )
 
-    def _added_to(self, network: _core.Network, plan: _Plan) -> None:
+    def _added_to(self, network: _core.Network, plan: _Plan, activation: Any) -> None:
         network.add_einsum_dense(
             plan.input,
             plan.kernel,
             plan.output,
             list(plan.kernel_shape),
             list(plan.bias_shape or ()),
-            specification(self.activation),
+            specification(activation),
         )
 
     def _shape_after(self, shape: Shape) -> Shape:
         plan = self._plan(shape)
         trial = _core.Network(shape, self._dtype, "cpu", 0)  # raises for what is no product
-        self._added_to(trial, plan)
+        self._added_to(trial, plan, activations.linear)
         return plan.output_shape
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
@@ -254,7 +254,7 @@ class EinsumDense(Layer):
 
     def _append_to(self, network: _core.Network) -> None:
         assert self._input_shape is not None
-        self._added_to(network, self._plan(self._input_shape))
+        self._added_to(network, self._plan(self._input_shape), self.activation)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

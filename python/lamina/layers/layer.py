@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from lamina import _checks, _core, regularizers
+import numpy as np
+
+from lamina import _checks, _core, activations, constraints, initializers, regularizers
 from lamina._arrays import real_array
+from lamina._lazy import LazyModule
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
+from lamina.layers import _calls
 from lamina.layers.owned import Owned
 from lamina.saving.serialization import Family
 from lamina.variable import Variable
+
+if TYPE_CHECKING:
+    from lamina.layers import custom, tape
+else:
+    custom, tape = LazyModule("lamina.layers.custom"), LazyModule("lamina.layers.tape")
 
 LAYERS = Family("layer", "layers")
 
@@ -36,7 +45,11 @@ class LayerOptions(PlainOptions, total=False):
 
 
 class Layer(Owned):
-    """The base of all layers.
+    """The base of all layers, also of layers of your own.
+
+    One of your own defines `call(self, inputs)` or `call(self, inputs, training=False)` with
+    functions of `lamina.ops` or other layers, and where it has weights `build(self,
+    input_shape)`, which makes them with `add_weight`. A model with such a layer runs on the tape.
 
     Args:
         name: Its name, unique within a model; by default from its class.
@@ -47,7 +60,24 @@ class Layer(Owned):
         input_shape: For the first layer of a model: the shape of a sample (better: `Input`).
         input_dim: The same for samples of one axis.
         batch_input_shape: The same with the batch in front.
+
+    Example:
+        >>> class Scale(lamina.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+        ...     def call(self, inputs):
+        ...         return inputs * self.factor
+        >>> Scale()(np.ones((1, 2)))
+        array([[1., 1.]], dtype=float32)
     """
+
+    #: Whether the core computes it; otherwise `call` does.
+    _native = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        plans = cls._append_to is not Layer._append_to or cls._plan_into is not Layer._plan_into
+        cls._native = plans and cls.call is Layer.call
 
     def __init__(
         self,
@@ -64,7 +94,7 @@ class Layer(Owned):
         self._dtype = standardize_dtype(dtype)
         self._trainable = _checks.boolean(where, "trainable", trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        if self.activity_regularizer is not None:
+        if self.activity_regularizer is not None and self.activity_regularizer.is_native():
             self.activity_regularizer.factors()  # raises for those of weights only
         self._calls = 0
         self._prefix = ""
@@ -73,6 +103,8 @@ class Layer(Owned):
         self._variables: dict[str, Variable] = {}
         self._owner = None
         self._first_input: Any = None
+        self._losses: list[Any] = []
+        self._on_tape: Any = None
         if batch_input_shape is not None:
             input_shape = tuple(batch_input_shape)[1:]
         if input_dim is not None:
@@ -87,7 +119,15 @@ class Layer(Owned):
 
     def _shape_after(self, shape: Shape) -> Shape:
         """The shape of an output sample; ValueError if the layer cannot take the input."""
-        return shape
+        if self._native:
+            return shape
+        if self._output is not None and self._input_shape == shape:
+            return self._output
+        self._build_own(shape)
+        if type(self).compute_output_shape is not Layer.compute_output_shape:
+            after = tuple(self.compute_output_shape((None, *shape)))[1:]
+            return tuple(extent for extent in after if extent is not None)
+        return custom.traced_shape(self, shape)
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
         """The variables for samples of `shape`."""
@@ -96,8 +136,8 @@ class Layer(Owned):
     def _append_to(self, network: _core.Network) -> None:
         """Adds this layer to a network's plan."""
         raise NotImplementedError(
-            "Layers of your own are not supported yet: only those of lamina.layers can be "
-            f"computed. Received: layer '{self.name}' of class {type(self).__name__}"
+            f"Layer '{self.name}' ({type(self).__name__}) must define `call(self, inputs)`: "
+            "only layers of lamina.layers are part of a plan."
         )
 
     # How layers become a plan.
@@ -110,13 +150,41 @@ class Layer(Owned):
 
     def _leaves(self) -> list[Layer]:
         """The layers that it puts into a plan, in their order there."""
-        return [self]
+        if self._native:
+            return [self]
+        return [self, *(leaf for layer in self._inner() for leaf in layer._leaves())]
+
+    def _inner(self) -> list[Any]:
+        """The layers that a layer of the user's own holds."""
+        found: list[Any] = []
+        for layer in custom.layers_in(self):
+            if not any(layer is other for other in found):
+                found.append(layer)
+        return found
+
+    def _is_planned(self) -> bool:
+        """Whether the core can run it as part of a plan."""
+        rules = all(
+            (v.regularizer is None or v.regularizer.is_native())
+            and (v.constraint is None or v.constraint.is_native())
+            for v in self._variables.values()
+        )
+        activity = self.activity_regularizer
+        return (
+            self._native
+            and rules
+            and (activity is None or activity.is_native())
+            and activations.is_native(getattr(self, "activation", None))
+        )
 
     def _set_prefix(self, prefix: str) -> None:
         """Tells the layer the names of the models and layers that it is in."""
         self._prefix = prefix
         for variable in self._variables.values():
             variable.path = f"{prefix}{self.name}/{variable.name}"
+        if not self._native:
+            for layer in self._inner():
+                layer._set_prefix(f"{prefix}{self.name}/")
 
     def _weight(
         self,
@@ -128,7 +196,7 @@ class Layer(Owned):
         trainable: bool = True,
     ) -> Variable:
         """A variable of this layer."""
-        if constraint is not None:
+        if constraint is not None and constraint.is_native():
             constraint.specification(shape)  # raises if it does not fit
         if regularizer is not None:
             regularizer._check(shape, name)
@@ -144,6 +212,105 @@ class Layer(Owned):
         )
         variable.trainable = trainable and self._trainable
         return variable
+
+    # For layers of the user's own.
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Makes a variable of this layer; for `build` or the constructor.
+
+        Args:
+            shape: Its shape; () by default.
+            initializer: See `lamina.initializers`; "glorot_uniform" by default.
+            dtype: By default the layer's.
+            trainable: Whether an optimizer trains it; others are state, such as a counter.
+            autocast: Accepted for compatibility: a layer computes in one type.
+            regularizer: A penalty on it that the loss contains.
+            constraint: What holds for it after each step.
+            aggregation: Accepted for compatibility.
+            overwrite_with_gradient: Not supported: False only.
+            name: Its name within the layer, without another of that name.
+
+        Raises:
+            ValueError: If the layer has a variable of that name already.
+        """
+        where = f"Layer '{self.name}'"
+        _checks.require_default("add_weight", overwrite_with_gradient=overwrite_with_gradient)
+        given = _checks.extents(where, "shape", () if shape is None else shape)
+        extents = tuple(extent for extent in given if extent is not None)
+        if name is None:
+            name = "variable" if not self._variables else f"variable_{len(self._variables)}"
+        if name in self._variables:
+            raise ValueError(f"{where} has a variable of that name. Received: name={name!r}")
+        if initializer is None:
+            initializer = "glorot_uniform"
+        if not self._building:
+            self._plan_changed()
+        variable = self._weight(
+            name,
+            extents,
+            initializers.get(initializer),
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+            _checks.boolean(where, "trainable", trainable),
+        )
+        if dtype is not None and standardize_dtype(dtype) != self._dtype:
+            raise ValueError(
+                f"{where} computes in {self._dtype}, and its variables must be of that type. "
+                f"Received: dtype={dtype!r}"
+            )
+        self._variables[name] = variable
+        return variable
+
+    def add_loss(self, loss: Any) -> None:
+        """Adds a number to the loss of the step; for `call`.
+
+        Args:
+            loss: A tensor without axes, or a list of them.
+        """
+        from lamina import _eager
+
+        for part in loss if isinstance(loss, (list, tuple)) else [loss]:
+            self._losses.append(_eager.tensor(part))
+
+    def _clear_losses(self) -> None:
+        self._losses = []
+        for layer in self._inner() if not self._native else []:
+            layer._clear_losses()
+
+    @property
+    def losses(self) -> list[Any]:
+        """What the last call adds to the loss, and the penalties on weights, as tensors.
+
+        Frozen weights have no penalties.
+        """
+        found = []
+        for leaf in self._leaves():
+            found.extend(leaf._losses)
+        for leaf in self._leaves():
+            for variable in leaf._variables.values():
+                if variable.regularizer is not None and variable.trainable:
+                    found.append(variable.regularizer(variable))
+        return found
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The answer for a batch of tensors: what a layer of your own defines."""
+        if self._native:
+            return self(inputs, training=training)
+        raise NotImplementedError(
+            f"Layer '{self.name}' ({type(self).__name__}) must define `call(self, inputs)`."
+        )
 
     # What users see.
 
@@ -166,6 +333,9 @@ class Layer(Owned):
         self._trainable = not frozen
         for variable in self._variables.values():
             variable.trainable = not (frozen or variable.is_state)
+        if not self._native:
+            for layer in self._inner():
+                layer._freeze(frozen)
 
     def _plan_changed(self) -> None:
         """The plan of the model that it is in does not fit any more."""
@@ -181,6 +351,10 @@ class Layer(Owned):
         """Whether its input shape is known."""
         return self._input_shape is not None
 
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Accepted for compatibility: a layer is built when its input shape is known."""
+
     def build(self, input_shape: Any) -> None:
         """Fixes the shape of the input, and with it of the weights.
 
@@ -191,12 +365,45 @@ class Layer(Owned):
             ValueError: If the layer cannot take such an input, or was built for another.
         """
         where = f"Layer '{self.name}'"
+        if self._building:  # `super().build(input_shape)` in a layer of the user's own
+            return
         full = _checks.extents(where, "input_shape", input_shape, batch=True)
         if not full:
             raise ValueError(f"{where}: `input_shape` needs a batch axis. Received: ()")
         self._build(tuple(extent for extent in full[1:] if extent is not None))
 
+    #: Whether `build` of the user's own runs.
+    _building = False
+
+    def _build_own(self, shape: Shape) -> None:
+        """Calls the `build` of a layer of the user's own."""
+        if self._input_shape is not None:
+            return
+        self._input_shape = shape
+        self._building = True
+        try:
+            if type(self).build is not Layer.build:
+                self.build((None, *shape))
+            self._set_prefix(self._prefix)
+            if not self._trainable:
+                self._freeze(True)
+        except BaseException:
+            self._input_shape = None
+            raise
+        finally:
+            self._building = False
+
+    def _build_from(self, inputs: Any) -> None:
+        """Builds a layer of the user's own for what it is called with."""
+        shape = custom.shape_of(inputs)
+        self._build_own(() if shape is None else shape)
+
     def _build(self, shape: Shape) -> None:
+        if not self._native:
+            self._build_own(shape)
+            if self._output is None:
+                self._output = self._shape_after(shape)
+            return
         if self._input_shape is not None:
             if self._input_shape != shape and (self._variables or self._living_owners()):
                 raise ValueError(
@@ -212,6 +419,10 @@ class Layer(Owned):
     def _unbuild(self) -> None:
         self._input_shape = self._output = None
         self._variables = {}
+        self._on_tape = None
+        if not self._native:
+            for layer in self._inner():
+                layer._unbuild()
 
     def compute_output_shape(self, input_shape: Any) -> BatchShape:
         """The output's shape for an input's, both with the batch in front."""
@@ -234,8 +445,10 @@ class Layer(Owned):
 
     @property
     def weights(self) -> list[Variable]:
-        """Its variables, kernel before bias."""
-        return list(self._variables.values())
+        """Its variables, kernel before bias; then those of the layers inside."""
+        if self._native:
+            return list(self._variables.values())
+        return [v for leaf in self._leaves() for v in leaf._variables.values()]
 
     @property
     def variables(self) -> list[Variable]:
@@ -267,15 +480,6 @@ class Layer(Owned):
         """Its name, with those of the models that it is in."""
         return f"{self._prefix}{self.name}"
 
-    @property
-    def losses(self) -> list[float]:
-        """What penalties on its weights add to the loss; none of frozen weights."""
-        return [
-            float(variable.regularizer(variable.numpy()))
-            for variable in self.weights
-            if variable.regularizer is not None and variable.trainable
-        ]
-
     def get_weights(self) -> list[Array]:
         """Copies of the weights, kernel before bias."""
         return [variable.numpy() for variable in self.weights]
@@ -304,22 +508,43 @@ class Layer(Owned):
             )
         return sum(variable.size for variable in self.weights)
 
-    def __call__(self, inputs: Any, training: bool | None = False) -> Array:
+    def __call__(
+        self, inputs: Any, *args: Any, training: bool | None = None, **options: Any
+    ) -> Any:
         """The layer's answer for a batch, on its own.
 
         Args:
-            inputs: An array with one row for each sample.
+            inputs: An array or tensor with one row for each sample; a layer of your own may take
+                several in a list or dictionary.
+            *args: Further arguments of a `call` of your own.
             training: Whether to act as in training: dropout drops, and BatchNormalization takes
-                the batch's statistics and moves its averages.
+                the batch's statistics and moves its averages. None: as the layer around does.
+            **options: Further arguments of a `call` of your own.
 
         Returns:
-            A NumPy array of the layer's dtype.
+            An array of the layer's dtype; a tensor for tensors, and while a tape records.
         """
+        if not self._native:
+            return custom.run(self, inputs, args, {**options, "training": training})
+        if args:
+            (training,) = args
+        if options:
+            raise TypeError(
+                f"Layer '{self.name}' takes inputs and `training`. Received: {sorted(options)}"
+            )
+        training = _calls.training_of(training)
         if isinstance(inputs, Layer):
             raise NotImplementedError(
                 "Models as graphs of layers (`Dense(3)(Input(...))`) are not supported yet: "
                 f"use `lamina.Sequential`. Received: layer '{self.name}' called on a layer"
             )
+        if type(inputs) is not np.ndarray or _core.is_recording():
+            from lamina import _eager
+
+            if _eager.is_eager(inputs):
+                return tape.call_layer(self, inputs, training)
+        if not self._is_planned():
+            return custom.arrays_of(tape.call_layer(self, inputs, training))
         x = real_array(inputs, "inputs")
         if x.ndim == 0:
             raise ValueError(f"Layer '{self.name}' needs a batch axis. Received: shape ()")
@@ -346,9 +571,22 @@ class Layer(Owned):
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
         config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
+        self._require_own_config()
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
+
+    def _require_own_config(self) -> None:
+        """NotImplementedError for a layer with arguments of its own that nobody wrote down."""
+        cls = type(self)
+        if self._native or cls.get_config is not Layer.get_config:
+            return
+        known = {"self", "name", "dtype", "trainable", "activity_regularizer", "**", "*"}
+        if not custom.constructor_of(cls) <= known | {"input_shape", "input_dim"}:
+            raise NotImplementedError(
+                f"Layer '{self.name}' ({cls.__name__}) has arguments of its own, so it must define "
+                "`get_config(self)` to be saved or copied."
+            )
 
     @classmethod
     def from_config(cls: type[Self], config: Config) -> Self:

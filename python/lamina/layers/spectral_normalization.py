@@ -103,6 +103,9 @@ class SpectralNormalization(Layer):
         )
         return [inner[0], u, *inner[1:]]  # in the order of Keras
 
+    def _is_planned(self) -> bool:
+        return super()._is_planned() and self.layer._is_planned()
+
     def _unbuild(self) -> None:
         super()._unbuild()
         self.layer._unbuild()

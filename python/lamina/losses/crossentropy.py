@@ -145,7 +145,7 @@ class SparseCategoricalCrossentropy(FormulaLoss):
         self.axis = checked_axis(where, axis)
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each label: an array without the last axis of the predictions."""
         if self.axis != -1:  # labels do not have that axis, or as one of extent 1
             y_true, y_pred = along(self.axis, y_true, y_pred)
@@ -182,7 +182,7 @@ def binary_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The binary crossentropy of each row; arguments as for `BinaryCrossentropy`."""
     loss = BinaryCrossentropy(from_logits, label_smoothing, axis)
     return loss.call(y_true, y_pred)
@@ -194,7 +194,7 @@ def categorical_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The crossentropy of each row; arguments as for `CategoricalCrossentropy`."""
     loss = CategoricalCrossentropy(from_logits, label_smoothing, axis)
     return loss.call(y_true, y_pred)
@@ -206,6 +206,6 @@ def sparse_categorical_crossentropy(
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The crossentropy of each label; arguments as for `SparseCategoricalCrossentropy`."""
     return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)

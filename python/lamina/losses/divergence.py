@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import _core
-from lamina._typing import Array
 from lamina.losses.loss import LOSSES, FormulaLoss, row_losses
 
 
@@ -47,11 +46,11 @@ class Poisson(FormulaLoss):
         super().__init__(name, reduction, dtype)
 
 
-def kl_divergence(y_true: Any, y_pred: Any) -> Array:
+def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     """The Kullback-Leibler divergence of each row."""
     return row_losses(_core.Loss("kl_divergence"), y_true, y_pred)
 
 
-def poisson(y_true: Any, y_pred: Any) -> Array:
+def poisson(y_true: Any, y_pred: Any) -> Any:
     """The Poisson loss of each row."""
     return row_losses(_core.Loss("poisson"), y_true, y_pred)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import _checks
-from lamina._typing import Array, Config
+from lamina._typing import Config
 from lamina.losses.crossentropy import DenseCrossentropy
 from lamina.losses.loss import LOSSES
 
@@ -132,7 +132,7 @@ def binary_focal_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The binary focal crossentropy of each row; arguments as for the class."""
     loss = BinaryFocalCrossentropy(
         apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis
@@ -148,7 +148,7 @@ def categorical_focal_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Array:
+) -> Any:
     """The categorical focal crossentropy of each row; arguments as for the class."""
     loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
     return loss.call(y_true, y_pred)

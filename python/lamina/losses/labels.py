@@ -15,7 +15,7 @@ from lamina.losses.loss import LOSSES, FormulaLoss, label_losses
 class _LabelLoss(FormulaLoss):
     """What both share."""
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each label: an array without the last axis of the predictions."""
         return label_losses(
             self.specification(), y_true, y_pred, self._dtype, columns=self.labels_are_columns()
@@ -138,7 +138,7 @@ class Circle(_LabelLoss):
         return {**super().get_config(), **self.settings()}
 
 
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Array:
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
     """The generalized cross entropy of each label; see `CategoricalGeneralizedCrossEntropy`."""
     return CategoricalGeneralizedCrossEntropy(q).call(y_true, y_pred)
 
@@ -151,7 +151,7 @@ def circle(
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,
-) -> Array:
+) -> Any:
     """The circle loss of each row; see `Circle`.
 
     Args:

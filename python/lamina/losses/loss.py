@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from lamina import _checks, _core
 from lamina._arrays import floating_array, real_array
 from lamina._checks import unknown_name
+from lamina._lazy import LazyModule
 from lamina._names import auto_name
 from lamina._reduce import exact_sum, weights_like
 from lamina._typing import Array, Config, Shape
 from lamina.config import floatx, standardize_dtype
 from lamina.losses.targets import align_labels, align_values
 from lamina.saving.serialization import Family
+
+if TYPE_CHECKING:
+    from lamina.losses import tape
+else:
+    tape = LazyModule("lamina.losses.tape")
 
 LOSSES = Family("loss", "losses")
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
@@ -23,7 +29,10 @@ Self = TypeVar("Self", bound="Loss")
 
 
 class Loss:
-    """The base of all losses.
+    """The base of all losses, also of losses of your own.
+
+    One of your own defines `call(self, y_true, y_pred)` with functions of `lamina.ops`: a tensor
+    with a value for each row. A model that is trained with it runs on the tape.
 
     Args:
         name: What messages call it.
@@ -50,7 +59,7 @@ class Loss:
         """The type that calls are computed in."""
         return self._dtype if self._dtype is not None else floatx()
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row: an array without the last axis of the predictions."""
         return row_losses(
             self.specification(), *along(getattr(self, "axis", -1), y_true, y_pred), self._dtype
@@ -70,6 +79,22 @@ class Loss:
                 f"Received: axis={axis} for predictions of shape {(None, *output)}"
             )
 
+    def is_native(self) -> bool:
+        """Whether the core computes it, rather than a `call` of the user's own."""
+        return LOSSES.owns(type(self))
+
+    def on_tape(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, weight: float = 1.0
+    ) -> tuple[Any, float, float, int]:
+        """The loss of tensors by a formula of the core.
+
+        Returns:
+            The loss times `weight` as a tensor, the same in double, what a batch adds to the sum
+            over an epoch, and for how many rows.
+        """
+        y_true, y_pred = along(getattr(self, "axis", -1), y_true, y_pred)
+        return tape.batch_loss(self, y_true, y_pred, sample_weight, weight, floatx())
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
 
@@ -79,11 +104,19 @@ class Loss:
             sample_weight: None, or one weight for each sample or row.
 
         Returns:
-            A number, or with reduction "none" an array.
+            A number, or with reduction "none" an array. A tensor for tensors, and while a tape
+            records.
 
         Raises:
             ValueError: If shapes do not fit, or labels are out of range.
         """
+        if not self.is_native():
+            answer = tape.own_loss(self, y_true, y_pred, sample_weight, floatx())
+            return answer if wants_tensor(y_true, y_pred) else np.asarray(answer)[()]
+        if wants_tensor(y_true, y_pred):
+            if self.reduction not in (None, "none"):
+                return self.on_tape(y_true, y_pred, sample_weight)[0]
+            return tape.reduced(self.call(y_true, y_pred), sample_weight, None)
         values = np.asarray(self.call(y_true, y_pred))
         counted = self.counted(y_true, values)
         weights = None
@@ -109,8 +142,7 @@ class Loss:
     def specification(self) -> _core.Loss:
         """What the core needs to compute it; NotImplementedError for losses of your own."""
         raise NotImplementedError(
-            "Losses of your own cannot train a model yet: use one of lamina.losses. "
-            f"Received: {type(self).__name__}"
+            f"Loss '{self.name}' ({type(self).__name__}) must define `call(self, y_true, y_pred)`."
         )
 
     def labels_are_columns(self) -> bool:
@@ -148,6 +180,15 @@ class FormulaLoss(Loss):
         return _core.Loss(self._kind, **self.settings())
 
 
+def wants_tensor(y_true: Any, y_pred: Any) -> bool:
+    """Whether the answer is a tensor: for tensors, and while a tape records."""
+    if type(y_pred) is np.ndarray and type(y_true) is np.ndarray and not _core.is_recording():
+        return False
+    from lamina import _eager
+
+    return _eager.is_eager(y_pred) or _eager.is_tensor(y_true)
+
+
 def last_axis(where: str, axis: Any) -> int:
     """-1; NotImplementedError for any other axis."""
     if _checks.integer(where, "axis", axis, low=-(2**31)) != -1:
@@ -171,6 +212,8 @@ def along(axis: int | None, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """
     if axis is None or axis == -1:
         return y_true, y_pred
+    if wants_tensor(y_true, y_pred):
+        return tape.along(axis, y_true, y_pred)
     prediction = np.asarray(y_pred)
     return (
         turned(real_array(y_true, "y_true"), axis, prediction.ndim),
@@ -187,8 +230,10 @@ def turned(array: Array, axis: int, ndim: int) -> Array:
 
 def row_losses(
     specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
-) -> Array:
+) -> Any:
     """The loss of each row of targets that look like the predictions."""
+    if wants_tensor(y_true, y_pred):
+        return tape.row_values(specification, y_true, y_pred, dtype, floatx())
     prediction = floating_array(y_pred, "y_pred", dtype, floatx())
     target = align_values(real_array(y_true, "y_true"), prediction.shape)
     return np.asarray(_core.loss_values(specification, target, prediction))
@@ -201,11 +246,13 @@ def label_losses(
     dtype: str | None = None,
     ignore_class: int | None = None,
     columns: bool = True,
-) -> Array:
+) -> Any:
     """The loss of each row of integer labels; +0 where the label is the ignored class.
 
     Without `columns` labels are any integers from 0 on.
     """
+    if wants_tensor(y_true, y_pred):
+        return tape.row_values(specification, y_true, y_pred, dtype, floatx())
     prediction = floating_array(y_pred, "y_pred", dtype, floatx())
     if prediction.ndim == 0:
         raise ValueError("`y_pred` needs an axis of classes. Received: y_pred.shape=()")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import _core
-from lamina._typing import Array
 from lamina.losses.loss import LOSSES, FormulaLoss, row_losses
 
 
@@ -70,16 +69,16 @@ class CategoricalHinge(FormulaLoss):
         super().__init__(name, reduction, dtype)
 
 
-def hinge(y_true: Any, y_pred: Any) -> Array:
+def hinge(y_true: Any, y_pred: Any) -> Any:
     """The hinge loss of each row."""
     return row_losses(_core.Loss("hinge"), y_true, y_pred)
 
 
-def squared_hinge(y_true: Any, y_pred: Any) -> Array:
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
     """The squared hinge loss of each row."""
     return row_losses(_core.Loss("squared_hinge"), y_true, y_pred)
 
 
-def categorical_hinge(y_true: Any, y_pred: Any) -> Array:
+def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     """The categorical hinge loss of each row."""
     return row_losses(_core.Loss("categorical_hinge"), y_true, y_pred)

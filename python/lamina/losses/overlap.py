@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina import _checks, _core
 from lamina._arrays import floating_array, real_array
-from lamina._typing import Array, Config, Shape
+from lamina._lazy import LazyModule
+from lamina._typing import Config, Shape
 from lamina.config import floatx
-from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis, row_losses
+from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis, row_losses, wants_tensor
 from lamina.losses.targets import align_values
+
+if TYPE_CHECKING:
+    from lamina.losses import tape
+else:
+    tape = LazyModule("lamina.losses.tape")
 
 
 class _Overlap(FormulaLoss):
@@ -26,11 +32,30 @@ class _Overlap(FormulaLoss):
         else:
             self.axis = None if axis is None else checked_axis(where, axis)
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, or with axis None of the whole batch: an array without axes."""
-        prediction = floating_array(y_pred, "y_pred", self._dtype, floatx())
-        target = align_values(real_array(y_true, "y_true"), prediction.shape)
-        ndim = prediction.ndim
+        if wants_tensor(y_true, y_pred):
+            prediction = tape.prediction_of(y_pred, self._dtype, floatx())
+            target = tape.aligned(y_true, tuple(prediction.shape), False)
+            axes, order, shape = self._split(tuple(prediction.shape))
+            targets, predictions = (
+                tape.as_rows(value, order, len(axes)) for value in (target, prediction)
+            )
+        else:
+            prediction = floating_array(y_pred, "y_pred", self._dtype, floatx())
+            target = align_values(real_array(y_true, "y_true"), prediction.shape)
+            _, order, shape = self._split(prediction.shape)
+            targets, predictions = [
+                np.ascontiguousarray(array.transpose(order)).reshape(int(np.prod(shape)), -1)
+                for array in (target, prediction)
+            ]
+        return row_losses(_core.Loss(self._kind, **self._numbers()), targets, predictions).reshape(
+            shape
+        )
+
+    def _split(self, shape: Shape) -> tuple[tuple[int, ...], list[int], Shape]:
+        """The axes that are summed over, all axes with those as the last, the others' extents."""
+        ndim = len(shape)
         if self.axis is None:
             axes = tuple(range(ndim))
         else:
@@ -41,15 +66,22 @@ class _Overlap(FormulaLoss):
                     f"Received: axis={self.axis}"
                 )
         kept = [one for one in range(ndim) if one not in axes]
-        shape = tuple(prediction.shape[one] for one in kept)
-        order = [*kept, *axes]
-        targets, predictions = [
-            np.ascontiguousarray(array.transpose(order)).reshape(int(np.prod(shape)), -1)
-            for array in (target, prediction)
-        ]
-        return row_losses(_core.Loss(self._kind, **self._numbers()), targets, predictions).reshape(
-            shape
-        )
+        return axes, [int(one) for one in (*kept, *axes)], tuple(shape[one] for one in kept)
+
+    def on_tape(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, weight: float = 1.0
+    ) -> tuple[Any, float, float, int]:
+        """The loss of tensors by a formula of the core; see `Loss.on_tape`."""
+        if self.axis is None or self.axis == -1:
+            return super().on_tape(y_true, y_pred, sample_weight, weight)
+        from lamina import _eager
+
+        values = self.call(_eager.tensor(y_true), y_pred)
+        loss = tape.reduced(values, sample_weight, self.reduction)
+        if weight != 1.0:
+            loss = loss * weight
+        number, rows = _eager.number(loss), max(int(np.prod(tuple(values.shape))), 1)
+        return loss, number, number * rows, rows
 
     def _numbers(self) -> Config:
         return {}
@@ -133,13 +165,13 @@ class Tversky(_Overlap):
         return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
 
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Array:
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     """The Dice loss: of the whole batch, or with axis -1 of each row."""
     return Dice(axis=axis).call(y_true, y_pred)
 
 
 def tversky(
     y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None
-) -> Array:
+) -> Any:
     """The Tversky loss: of the whole batch, or with axis -1 of each row."""
     return Tversky(alpha, beta, axis=axis).call(y_true, y_pred)

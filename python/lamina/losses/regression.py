@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import _checks, _core
-from lamina._typing import Array, Config
+from lamina._typing import Config
 from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis, row_losses
 
 
@@ -216,41 +216,41 @@ class CosineSimilarity(FormulaLoss):
         return {**super().get_config(), "axis": self.axis}
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """The mean squared error of each row."""
     return row_losses(_core.Loss("mean_squared_error"), y_true, y_pred)
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """The mean absolute error of each row."""
     return row_losses(_core.Loss("mean_absolute_error"), y_true, y_pred)
 
 
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Array:
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
     """The mean absolute percentage error of each row."""
     return row_losses(_core.Loss("mean_absolute_percentage_error"), y_true, y_pred)
 
 
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Array:
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     """The mean squared logarithmic error of each row."""
     return row_losses(_core.Loss("mean_squared_logarithmic_error"), y_true, y_pred)
 
 
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """The Huber loss of each row; `delta` is where the parabola ends."""
     return row_losses(Huber(delta).specification(), y_true, y_pred)
 
 
-def log_cosh(y_true: Any, y_pred: Any) -> Array:
+def log_cosh(y_true: Any, y_pred: Any) -> Any:
     """The mean of log(cosh(error)) of each row."""
     return row_losses(_core.Loss("log_cosh"), y_true, y_pred)
 
 
-def quantile(y_true: Any, y_pred: Any, quantile: float = 0.5) -> Array:
+def quantile(y_true: Any, y_pred: Any, quantile: float = 0.5) -> Any:
     """The pinball loss of each row; see `Quantile`."""
     return row_losses(Quantile(quantile).specification(), y_true, y_pred)
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """Minus the cosine of the angle between the rows of targets and predictions."""
     return CosineSimilarity(axis).call(y_true, y_pred)

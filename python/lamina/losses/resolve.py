@@ -6,7 +6,12 @@ from typing import Any
 
 from lamina.losses import crossentropy, divergence, focal, labels, margin, overlap, regression
 from lamina.losses.loss import LOSSES, Loss
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.saving.serialization import (
+    custom_object,
+    custom_object_scope,
+    serialize_function,
+    serialize_keras_object,
+)
 
 _FUNCTIONS = {
     function: function.__name__
@@ -40,11 +45,11 @@ def get(identifier: Any) -> Loss:
     """The loss that `identifier` names.
 
     Args:
-        identifier: A name, a configuration, a loss or its class, or a function of this module.
+        identifier: A name, a configuration, a loss or its class, or a function: of this module, or
+            of your own, of (y_true, y_pred), with functions of `lamina.ops`.
 
     Raises:
         ValueError: For an unknown name.
-        NotImplementedError: For a function of the caller's own.
         TypeError: For anything else.
 
     Example:
@@ -56,6 +61,9 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if isinstance(identifier, str):
+        own = custom_object(identifier)
+        if own is not None and not isinstance(own, type):
+            return get(own)
         identifier = {"class_name": identifier}
     if isinstance(identifier, dict):
         loss = LOSSES.create(identifier)
@@ -65,10 +73,9 @@ def get(identifier: Any) -> Loss:
     if callable(identifier):
         if identifier in _FUNCTIONS:
             return get(_FUNCTIONS[identifier])
-        raise NotImplementedError(
-            "Loss functions of your own cannot train a model yet: use one of lamina.losses. "
-            f"Received: {identifier!r}"
-        )
+        from lamina.losses.tape import LossFunctionWrapper
+
+        return LossFunctionWrapper(identifier)
     raise TypeError(
         f"A loss is a name, an object or a function of lamina.losses. Received: {identifier!r}"
     )
@@ -76,6 +83,8 @@ def get(identifier: Any) -> Loss:
 
 def serialize(loss: Loss) -> Any:
     """A loss as plain data."""
+    if hasattr(loss, "fn") and not loss.is_native():
+        return serialize_function(loss.fn) if plain_wrapper(loss) else serialize_keras_object(loss)
     return serialize_keras_object(loss)
 
 
@@ -83,3 +92,8 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Loss
     """The loss of what `serialize` returned."""
     with custom_object_scope(custom_objects):
         return get(name)
+
+
+def plain_wrapper(loss: Any) -> bool:
+    """Whether a loss is nothing but a function's name."""
+    return not loss._fn_kwargs and loss.reduction == "sum_over_batch_size"

@@ -18,12 +18,14 @@ class TargetRule(NamedTuple):
         ignore_class: A label that needs to be no class.
         missing: NaN, which counts nowhere.
         columns: Labels are columns of the predictions; else any integers from 0 on.
+        free: Anything with one row for each sample, for a loss of the user's own.
     """
 
     labels: bool
     ignore_class: int | None = None
     missing: bool = False
     columns: bool = True
+    free: bool = False
 
 
 def align_values(y: Array, shape: Shape, name: str = "y_true") -> Array:

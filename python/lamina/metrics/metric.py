@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from lamina import _core
 from lamina._names import auto_name, snake_case
 from lamina._typing import Array, Config
@@ -28,7 +30,11 @@ def register(*aliases: str) -> Callable[[Class], Class]:
 
 
 class Metric:
-    """The base of all metrics.
+    """The base of all metrics, also of metrics of your own.
+
+    One of your own makes its state with `add_weight` in its constructor and defines
+    `update_state(self, y_true, y_pred, sample_weight=None)` and `result(self)`. A model that
+    reports it runs on the tape.
 
     `update_state` adds a batch, `result` tells, `reset_state` starts again. In a compiled model
     the core keeps the state, and `result` and `variables` read it there: after `fit` or
@@ -45,6 +51,57 @@ class Metric:
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._dtype = floatx() if dtype is None else standardize_dtype(dtype)
+        self._own: list[Any] = []
+
+    def is_native(self) -> bool:
+        """Whether the core can compute it in a model."""
+        return METRICS.owns(type(self)) and type(self).specification is not Metric.specification
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Any:
+        """A variable of the state of a metric of your own; `reset_state` makes it zero.
+
+        Args:
+            shape: Its shape.
+            initializer: Its first value.
+            dtype: By default the metric's.
+            aggregation: Accepted for compatibility.
+            name: Its name.
+        """
+        from lamina import _checks, initializers
+        from lamina.variable import Variable
+
+        label = name or f"variable_{len(self._own)}"
+        variable = Variable(
+            initializers.get(initializer),
+            tuple(e for e in _checks.extents(type(self).__name__, "shape", shape) if e is not None),
+            self._dtype if dtype is None else standardize_dtype(dtype),
+            label,
+            f"{self.name}/{label}",
+            False,
+        )
+        self._own.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Any:
+        """The same as `add_variable`."""
+        return self.add_variable(shape, initializer or "zeros", dtype, name=name)
+
+    def _set_numbers(self, numbers: list[float]) -> None:
+        """Goes on from the numbers of all variables."""
+        at = 0
+        for variable in self._own:
+            part = np.asarray(numbers[at : at + variable.size])
+            variable.assign(part.reshape(variable.shape))
+            at += variable.size
 
     @property
     def dtype(self) -> str:
@@ -54,7 +111,7 @@ class Metric:
     @property
     def variables(self) -> list[Any]:
         """The state."""
-        return []
+        return list(self._own)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Adds a batch."""
@@ -69,10 +126,9 @@ class Metric:
         )
 
     def reset_state(self) -> None:
-        """Forgets all batches."""
-        raise NotImplementedError(
-            f"Metrics must implement `reset_state`. Received: {type(self).__name__}"
-        )
+        """Forgets all batches: every variable of a metric of your own becomes zero."""
+        for variable in self._own:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""

@@ -120,6 +120,26 @@ class MeanMetricWrapper(_Accumulator):
         self._fn = fn
         self._fn_kwargs = kwargs
 
+    def _set_numbers(self, numbers: list[float]) -> None:
+        self.total, self.count = numbers
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data: a function of your own by its name."""
+        if type(self) is not MeanMetricWrapper:
+            return super().get_config()
+        from lamina.saving.serialization import serialize_function
+
+        return {**super().get_config(), "fn": serialize_function(self._fn), **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        """The metric that `get_config` described; its function must be known by its name."""
+        if cls is MeanMetricWrapper:
+            from lamina.saving.serialization import deserialize_function
+
+            config = {**config, "fn": deserialize_function(config.get("fn"))}
+        return cls(**config)
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch of targets and predictions, weighted by `sample_weight`."""
         values = np.asarray(self._fn(y_true, y_pred, **self._fn_kwargs))

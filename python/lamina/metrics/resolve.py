@@ -14,7 +14,14 @@ from lamina.metrics.accuracy import (
     SparseCategoricalAccuracy,
 )
 from lamina.metrics.metric import METRICS, Metric
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.metrics.reduction import MeanMetricWrapper
+from lamina.saving.serialization import (
+    custom_object,
+    custom_object_scope,
+    is_function,
+    serialize_function,
+    serialize_keras_object,
+)
 
 #: The names whose meaning depends on the shapes of targets and predictions.
 ACCURACY_NAMES = ("accuracy", "acc")
@@ -50,17 +57,19 @@ def get(identifier: Any) -> Metric:
     """The metric that `identifier` names.
 
     Args:
-        identifier: A name, a configuration, a metric or its class, or a function of this module.
+        identifier: A name, a configuration, a metric or its class, or a function of
+            (y_true, y_pred): of this module, or of your own, whose mean is the metric.
 
     Raises:
         ValueError: For an unknown name; "accuracy" means something in `compile` only.
-        NotImplementedError: For a function of the caller's own.
         TypeError: For anything else.
     """
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
+    if isinstance(identifier, str) and is_function(custom_object(identifier)):
+        identifier = custom_object(identifier)
     if isinstance(identifier, str):
         try:
             METRICS.find(identifier)
@@ -77,16 +86,19 @@ def get(identifier: Any) -> Metric:
             raise ValueError(f"A metric is needed. Received: {created!r}")
         return created
     if callable(identifier):
-        known = _FUNCTIONS.get(identifier)
+        known = _FUNCTIONS.get(identifier) if is_hashable(identifier) else None
         if known is not None:
             return known(name=identifier.__name__)
-        raise NotImplementedError(
-            "Metric functions of your own are not supported in `compile` yet: wrap them in "
-            f"lamina.metrics.MeanMetricWrapper and use them on their own. Received: {identifier!r}"
-        )
+        name = getattr(identifier, "__name__", None) or getattr(identifier, "name", None)
+        return MeanMetricWrapper(identifier, name=name)
     raise TypeError(
         f"A metric is a name, an object or a function of lamina.metrics. Received: {identifier!r}"
     )
+
+
+def is_hashable(value: Any) -> bool:
+    """Whether it can be looked up."""
+    return type(value).__hash__ is not None
 
 
 def metric_for(name: str, output: Shape, labels: bool) -> Metric:
@@ -112,6 +124,8 @@ def metric_for(name: str, output: Shape, labels: bool) -> Metric:
 
 def serialize(metric: Metric) -> Any:
     """A metric as plain data."""
+    if type(metric) is MeanMetricWrapper and not metric._fn_kwargs:
+        return serialize_function(metric._fn)
     return serialize_keras_object(metric)
 
 

@@ -43,7 +43,9 @@ def clone_model(
             f"clone_model: arguments not supported yet. Received: {', '.join(names)}"
         )
     if clone_function is None:
-        return Sequential.from_config(model.get_config())
+        from lamina.saving.own_objects import own_objects
+
+        return type(model).from_config(model.get_config(), own_objects(model))
     copy = Sequential(name=model.name)
     if model._input is not None:
         copy.add(InputLayer.from_config(model._input.get_config()))

@@ -47,8 +47,13 @@ class Compiled:
         #: Whether the loss is "crossentropy": the first targets say which.
         self.late_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY_NAMES
         self.loss = None if loss is None or self.late_loss else losses.get(loss)
+        #: Whether the steps run on the tape although they could run as a plan.
+        self.run_eagerly = False
+        #: Whether the model has steps of its own, which need no loss.
+        self.own_steps = False
         if self.loss is not None:
-            self.loss.specification()
+            if self.loss.is_native() or type(self.loss).call is losses.Loss.call:
+                self.loss.specification()
             if self.loss.reduction not in _REDUCTIONS:
                 raise NotImplementedError(
                     "compile: a loss trains as one number; with reduction='none' it can be called. "
@@ -70,8 +75,10 @@ class Compiled:
                         "compile: a metric object can be given only once. "
                         f"Received: metric '{metric.name}' twice"
                     )
-                metric.specification()
-                self._require_same_targets(metric)
+                if metric.is_native():
+                    self._require_same_targets(metric)
+                elif type(metric) in (metrics.Mean, metrics.Sum):
+                    metric.specification()  # raises: they take no targets
         self.names = ["loss", *self._unique_names()]
         self._resolved: list[metrics.Metric] = []
         #: After how many batches callbacks with hooks for batches are called.
@@ -104,7 +111,9 @@ class Compiled:
         return names
 
     def _require_same_targets(self, metric: metrics.Metric) -> None:
-        if self.loss is not None and metric.takes_labels() != self.loss.takes_labels():
+        if self.loss is None or not self.loss.is_native():
+            return
+        if metric.takes_labels() != self.loss.takes_labels():
             kinds = ("targets shaped like the predictions", "integer labels")
             raise ValueError(
                 f"compile: metric '{metric.name}' takes {kinds[metric.takes_labels()]}, but the "
@@ -117,7 +126,8 @@ class Compiled:
         """What targets may be."""
         ignored = getattr(self.loss, "ignore_class", None) if self.labels else None
         columns = self.loss is None or self.loss.labels_are_columns()
-        return TargetRule(self.labels, ignored, self.missing_targets == "ignore", columns)
+        free = self.own_steps or (self.loss is not None and not self.loss.is_native())
+        return TargetRule(self.labels, ignored, self.missing_targets == "ignore", columns, free)
 
     def settle_loss(self, targets: Any, output: Shape) -> None:
         """Decides, as Keras does, which crossentropy is meant.
@@ -137,20 +147,88 @@ class Compiled:
         self.loss = losses.get(name)
         try:
             for metric in self.metrics:
-                if not isinstance(metric, str):
+                if not isinstance(metric, str) and metric.is_native():
                     self._require_same_targets(metric)
         except ValueError:
             self.loss = None
             raise
 
     @property
+    def reports(self) -> bool:
+        """Whether there is anything to train for."""
+        return self.loss is not None or self.own_steps
+
+    @property
+    def casts_targets(self) -> bool:
+        """Whether targets are converted to the model's type."""
+        return self.loss is not None and self.loss.is_native() and not self.labels
+
+    @property
+    def needs_tape(self) -> bool:
+        """Whether any part is the user's own."""
+        return self.run_eagerly or bool(self.own_parts())
+
+    def own_parts(self) -> list[str]:
+        """The names of the parts that are the user's own."""
+        parts: list[Any] = [self.optimizer, *([] if self.loss is None else [self.loss])]
+        parts.extend(metric for metric in self.metrics if not isinstance(metric, str))
+        return [part.name for part in parts if not part.is_native()]
+
+    @property
+    def weighted_from(self) -> int:
+        """The first of the metrics that count weights."""
+        return self._weighted_from
+
+    @property
     def labels(self) -> bool:
         """Whether targets are integer labels."""
         return self.loss is not None and self.loss.takes_labels()
 
-    def apply(
-        self, network: _core.Network, output: Shape, weights: list[tuple[int, Variable]]
+    def resolve(self, output: Shape) -> list[metrics.Metric]:
+        """The metrics for predictions of a shape.
+
+        Raises:
+            NotImplementedError: If the loss or a metric works along another axis than the last.
+        """
+        resolved = [
+            metric_for(m, output, self.labels) if isinstance(m, str) else m for m in self.metrics
+        ]
+        if self.loss is not None and self.loss.is_native():
+            self.loss.check_axis(output)
+        for metric in resolved:
+            loss = getattr(metric, "_loss", None)
+            if isinstance(loss, losses.Loss):
+                loss.check_axis(output)
+        return resolved
+
+    def native_loss(self, y: Any, y_pred: Any, weights: Any) -> tuple[Any, float, float, int]:
+        """The loss of tensors as the plan computes it: a tensor, the mean, the sum and the rows."""
+        assert self.loss is not None
+        return self.loss.on_tape(y, y_pred, weights, self.loss_weight)
+
+    def _apply_on_tape(
+        self, network: Any, output: Shape, weights: list[tuple[int, Variable]]
     ) -> None:
+        network.compile_on_tape(self, output, weights)
+        self._resolved = [kept.metric for kept in network._kept]
+        self._sizes = []
+        start = 1
+        for place, kept in enumerate(network._kept):
+            size = (
+                kept.metric.specification().result_size(output[-1])
+                if kept.metric.is_native()
+                else kept.size
+            )
+            self._sizes.append(size)
+            if kept.metric.is_native():
+                kept.metric._model = _reader(network, place, start, size)
+            start += max(size, 1)
+        if self.optimizer.is_native():
+            self.optimizer.bind(network.home, weights)
+        else:
+            self.optimizer._build_for([v for _, v in weights if v.trainable])
+
+    def apply(self, network: Any, output: Shape, weights: list[tuple[int, Variable]]) -> None:
         """Compiles a network; it is unchanged when this raises.
 
         Args:
@@ -158,16 +236,12 @@ class Compiled:
             output: The shape of one prediction.
             weights: The model's variables with their places in the network.
         """
+        if not isinstance(network, _core.Network):
+            self._apply_on_tape(network, output, weights)
+            return
         if self.loss is None:
             return
-        self.loss.check_axis(output)
-        resolved = [
-            metric_for(m, output, self.labels) if isinstance(m, str) else m for m in self.metrics
-        ]
-        for metric in resolved:
-            loss = getattr(metric, "_loss", None)
-            if loss is not None:
-                loss.check_axis(output)
+        resolved = self.resolve(output)
         specifications = [metric.specification() for metric in resolved]
         for specification in specifications[self._weighted_from :]:
             specification.weighted = True
@@ -195,7 +269,7 @@ class Compiled:
 
     def objects(self, network: _core.Network | None) -> list[metrics.Metric]:
         """The mean of the loss and the metrics, reading the model's state."""
-        if network is None or self.loss is None:
+        if network is None or not self.reports:
             return []
         loss = metrics.Mean(name="loss")
         loss._model = (lambda: network.metric_values()[0], list)
@@ -203,6 +277,9 @@ class Compiled:
 
     def values(self, numbers: list[float]) -> list[Any]:
         """The core's numbers as the values of loss and metrics."""
+        own = getattr(numbers, "logs", None)
+        if own is not None:
+            return list(own.values())
         values: list[Any] = [numbers[0]]
         place = 1
         for size in self._sizes:
@@ -212,6 +289,9 @@ class Compiled:
 
     def logs(self, means: list[float]) -> Logs:
         """The values by name, sorted as Keras sorts them."""
+        own = getattr(means, "logs", None)
+        if own is not None:
+            return dict(sorted(own.items()))
         return dict(sorted(zip(self.names, self.values(means), strict=True)))
 
     def get_config(self) -> Config:
@@ -225,6 +305,8 @@ class Compiled:
             "weighted_metrics": serialized[self._weighted_from :],
             "missing_targets": self.missing_targets,
         }
+        if self.run_eagerly:
+            config["run_eagerly"] = True
         if self.steps_per_execution != 1:
             config["steps_per_execution"] = self.steps_per_execution
         return config

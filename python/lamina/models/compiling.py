@@ -73,6 +73,12 @@ class Compilable:
     def _forget_network(self) -> None:
         raise NotImplementedError
 
+    def _needs_tape(self, compiled: Compiled | None) -> bool:
+        raise NotImplementedError
+
+    def _trains_itself(self) -> bool:
+        raise NotImplementedError
+
     # Compiling.
 
     def compile(
@@ -101,7 +107,8 @@ class Compilable:
                 the form that fits the loss and the output, and so is "crossentropy". These ignore
                 weights.
             weighted_metrics: The same, but weighted by `sample_weight` or `class_weight`.
-            run_eagerly: Not supported yet: False only.
+            run_eagerly: Whether to run the steps on the tape, where Python can look at every
+                value, also of a model that could run as a plan; with the same bits.
             steps_per_execution: After how many batches callbacks with hooks for batches are
                 called. Without such callbacks an epoch is one call into the core anyway.
             jit_compile: Any of True, False and "auto": the kernels were compiled when lamina was
@@ -119,10 +126,7 @@ class Compilable:
             NotImplementedError: For what is not supported yet.
             TypeError: For objects of the wrong kind. The model is unchanged in all cases.
         """
-        _checks.require_default(
-            "compile",
-            run_eagerly=run_eagerly,
-        )
+        eagerly = _checks.boolean("compile", "run_eagerly", run_eagerly)
         steps = _checks.integer("compile", "steps_per_execution", steps_per_execution, low=1)
         if jit_compile not in (True, False, "auto"):
             raise ValueError(
@@ -134,7 +138,16 @@ class Compilable:
             optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
         )
         compiled.steps_per_execution = steps
+        compiled.run_eagerly = eagerly
+        compiled.own_steps = self._trains_itself()
         chosen = current_device() if device is None else checked_device(device, "compile")
+        place = self._device
+        on_tape = self._needs_tape(compiled)
+        if on_tape and (chosen or place) != "cpu":
+            raise NotImplementedError(
+                f"compile: model '{self.name}' runs on the tape, which computes on the CPU so far. "
+                f"Received: device={chosen or place!r}"
+            )
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
         owner = new.owner() if new.owner is not None else None
@@ -144,18 +157,20 @@ class Compilable:
                 f"Received: optimizer '{new.name}'"
             )
         network = self._network
-        keeps = network is not None and compiled.loss is not None and new is old
+        keeps = network is not None and compiled.reports and new is old
         state = {v.path: v.numpy() for v in new.variables} if keeps else {}
         steps = new._iterations if keeps else 0
-        place = self._device
-        if chosen is not None and chosen != place:
+        moves = chosen is not None and chosen != place
+        if network is not None and (moves or on_tape != isinstance_of_tape(network)):
             self._forget_network()  # weights move with the next plan
-            self._device, network = chosen, None
-        if network is not None and compiled.loss is not None:
+            network = None
+        if chosen is not None:
+            self._device = chosen
+        if network is not None and compiled.reports:
             trainable = trainable_of(self._placed)
             compiled.apply(network, self._output_after(len(self._layers)), trainable)
             _restore(network, new, state, steps)
-        elif network is None and compiled.loss is not None and (keeps or self._is_small()):
+        elif network is None and compiled.reports and (keeps or self._is_small()):
             before, self._compiled = self._compiled, compiled
             try:
                 network = self._plan()
@@ -227,6 +242,7 @@ class Compilable:
             loss_weights=config.get("loss_weights"),
             metrics=config["metrics"],
             weighted_metrics=config.get("weighted_metrics"),
+            run_eagerly=config.get("run_eagerly", False),
             steps_per_execution=config.get("steps_per_execution", 1),
             missing_targets=config.get("missing_targets", "error"),
         )
@@ -237,7 +253,7 @@ class Compilable:
                 f"You must call `compile()` before using the model: {method} needs a loss and an "
                 "optimizer."
             )
-        if self._compiled.loss is None and not self._compiled.late_loss:
+        if not self._compiled.reports and not self._compiled.late_loss:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return self._compiled
 
@@ -283,12 +299,12 @@ class Compilable:
         shapes: tuple[Shape, Shape] | None = None,
     ) -> tuple[Samples, Shape, Shape]:
         inputs, sample, output = self._inputs(x, prefix, shapes)
-        if not output:
+        if not output and not compiled.own_steps:
             raise ValueError(
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
-        if compiled.loss is None and y is not None:
+        if compiled.loss is None and compiled.late_loss and y is not None:
             self._settle_loss(compiled, y, output)
         samples = make_samples(
             inputs, y, sample_weight, class_weight, output, compiled.targets, prefix
@@ -325,3 +341,8 @@ def _restore(
         if variable.path in state:
             variable.assign(state[variable.path])
     network.iterations = steps
+
+
+def isinstance_of_tape(network: Any) -> bool:
+    """Whether a network runs its steps on the tape."""
+    return not isinstance(network, _core.Network)

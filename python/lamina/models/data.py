@@ -22,7 +22,7 @@ class Samples(NamedTuple):
     """Inputs, targets and maybe weights: views of the user's arrays, never copies."""
 
     x: Array
-    y: Array
+    y: Any
     weights: Array | None
 
     @property
@@ -33,12 +33,14 @@ class Samples(NamedTuple):
     def select(self, rows: Array) -> Samples:
         """Copies of some samples, in the order of `rows`."""
         weights = None if self.weights is None else self.weights[rows]
-        return Samples(self.x[rows], self.y[rows], weights)
+        y = None if self.y is None else self.y[rows]
+        return Samples(self.x[rows], y, weights)
 
     def part(self, first: int, last: int) -> Samples:
         """The samples from `first` up to and without `last`."""
         weights = None if self.weights is None else self.weights[first:last]
-        return Samples(self.x[first:last], self.y[first:last], weights)
+        y = None if self.y is None else self.y[first:last]
+        return Samples(self.x[first:last], y, weights)
 
 
 def input_array(x: Any, name: str = "x") -> Array:
@@ -131,6 +133,8 @@ def make_samples(
     """
     rows = int(x.shape[0])
     name = f"{prefix}y"
+    if y is None and rule.free:
+        return Samples(x, None, None)
     if type(y) in (list, tuple) and len(y) == 1 and getattr(y[0], "ndim", 0) > len(output):
         y = y[0]  # as Keras has targets of several outputs
     target = real_array(y, name)
@@ -141,7 +145,9 @@ def make_samples(
             f"Received: {rows} inputs and {received}"
         )
     predictions = (rows, *output)
-    if rule.labels:
+    if rule.free:
+        pass
+    elif rule.labels:
         target = align_labels(target, predictions, name)
         classes = output[-1] if rule.columns else 2**31
         bad = _core.find_bad_label(target, classes, rule.ignore_class, rule.missing)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, config
+from lamina import _checks, _core, config
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 from lamina.callbacks.callback import Logs
@@ -19,15 +19,15 @@ from lamina.data.dataset import Dataset
 from lamina.layers.layer import Layer
 from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
 from lamina.models.compiled import Compiled
-from lamina.models.compiling import Compilable
 from lamina.models.data import Samples
 from lamina.models.epochs import UNWATCHED, Hooks, Means, Poll
 from lamina.models.feeds import Feed, feed_of, unpack
+from lamina.models.steps import Steps
 
 _BATCH = 32
 
 
-class Inference(Compilable):
+class Inference(Steps):
     """A model that can evaluate and predict."""
 
     # What Stack defines.
@@ -35,6 +35,9 @@ class Inference(Compilable):
     @property
     def dtype(self) -> str:
         """The floating-point type that the model computes in."""
+        raise NotImplementedError
+
+    def _call_on_tape(self, inputs: Any, training: bool | None) -> Any:
         raise NotImplementedError
 
     # Evaluating.
@@ -153,12 +156,12 @@ class Inference(Compilable):
 
     def reset_metrics(self) -> None:
         """Starts the means of loss and metrics again."""
-        if self._network is not None and self._compiled is not None and self._compiled.loss:
+        if self._network is not None and self._compiled is not None and self._compiled.reports:
             self._network.reset_metrics()
 
     def get_metrics_result(self) -> Logs:
         """Loss and metrics of the last epoch, evaluation or batch, by name."""
-        if self._network is None or self._compiled is None or self._compiled.loss is None:
+        if self._network is None or self._compiled is None or not self._compiled.reports:
             return {}
         return self._compiled.logs(self._network.metric_values())
 
@@ -249,19 +252,20 @@ class Inference(Compilable):
 
     def predict_on_batch(self, x: Any) -> Array:
         """The model's answers, with nothing around the call; as `predict`."""
-        return self(x)
+        answers: Array = self(x)
+        return answers
 
-    def __call__(self, inputs: Any, training: bool | None = False, mask: Any = None) -> Array:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model's answers: the quickest way to predict a few rows.
 
         Args:
-            inputs: An array with one row for each sample.
+            inputs: An array or tensor with one row for each sample.
             training: Whether to act as in training: dropout drops, and BatchNormalization takes
-                the batch's statistics and moves its averages.
+                the batch's statistics and moves its averages. None: as a layer around it does.
             mask: Not supported: None only.
 
         Returns:
-            As `predict`.
+            As `predict`; a tensor for a tensor, and while a tape records.
         """
         network = self._network if not self._front else None
         if network is not None and not training and mask is None:
@@ -276,6 +280,11 @@ class Inference(Compilable):
                 f"Received: layer '{inputs.name}'"
             )
         inputs = self._only_input(inputs)
+        if not isinstance(inputs, np.ndarray) or _core.is_recording():
+            from lamina import _eager
+
+            if _eager.is_eager(inputs):
+                return self._call_on_tape(inputs, training)
         if network is not None and not training and not isinstance(inputs, np.ndarray):
             result = network.try_predict(real_array(inputs, "x"))
             if result is not None:

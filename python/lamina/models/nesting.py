@@ -82,7 +82,7 @@ class Nestable(Owned):
 
     def _set_prefix(self, prefix: str) -> None:
         self._prefix = prefix
-        inside = f"{prefix}{self.name}/" if self._living_owners() else ""
+        inside = f"{prefix}{self.name}/" if prefix or self._living_owners() else ""
         for layer in self._layers:
             layer._set_prefix(inside)
 

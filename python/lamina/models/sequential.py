@@ -67,7 +67,11 @@ class Sequential(Stack):
         """All variables, layer by layer; ValueError before building."""
         self._require_built("weights")
         self._name_weights()
-        return [variable for leaf in self._leaves() for variable in leaf.weights]
+        found: dict[int, Variable] = {}
+        for leaf in self._leaves():
+            for variable in leaf.weights:
+                found[id(variable)] = variable
+        return list(found.values())
 
     variables = weights
 
@@ -140,15 +144,6 @@ class Sequential(Stack):
         """Builds for what `get_build_config` returned."""
         if not self.built and config:
             self.build(config.get("input_shape"))
-
-    @property
-    def losses(self) -> list[Any]:
-        """What penalties on weights add to the loss: a number for each weight that has one.
-
-        Frozen weights have none. Penalties on outputs depend on a batch: they are in the loss that
-        training and evaluation report, and not here.
-        """
-        return [value for layer in self._layers for value in layer.losses]
 
     def _require_built(self, what: str) -> None:
         if self._layers and self._input is None:
@@ -364,7 +359,9 @@ class Sequential(Stack):
         export_model(self, model_file.path_of(filepath), format)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return model_file.restore, model_file.capture(self)
+        from lamina.saving.own_objects import own_objects
+
+        return model_file.restore, (*model_file.capture(self), own_objects(self))
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"

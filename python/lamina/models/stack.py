@@ -5,20 +5,28 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lamina import _checks, _core
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
+from lamina.layers import _calls
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer, variables_of
 from lamina.layers.preprocessing.data_layer import DataLayer, data_array
 from lamina.models.compiling import trainable_of
+from lamina.models.data import fit_inputs
 from lamina.models.nesting import Nestable
+from lamina.models.steps import STEPS
 from lamina.models.training import Trainer
 from lamina.random import draw_seed
 from lamina.variable import Variable
+
+if TYPE_CHECKING:
+    from lamina.models.compiled import Compiled
 
 
 class Stack(Nestable, Trainer):
@@ -42,6 +50,8 @@ class Stack(Nestable, Trainer):
         self._epochs_seen = 0
         self._steps_seen = 0
         self._calls_seen = 0
+        self._tape_layers: Any = None
+        self._call_losses: list[Any] = []
         if layers is not None:
             if isinstance(layers, Layer) or not isinstance(layers, Iterable):
                 raise TypeError(f"`layers` must be a list of layers. Received: {layers!r}")
@@ -87,13 +97,9 @@ class Stack(Nestable, Trainer):
                 "A model that begins with layers that prepare data cannot be part of another one: "
                 f"put those layers in front of the outer one. Received: model '{layer.name}'"
             )
-        prepares = isinstance(layer, DataLayer)
-        if isinstance(layer, Layer) and not prepares and _is_foreign(layer):
-            layer._append_to(_core.Network((1,)))  # raises: a class of the caller's own
-        there = {id(leaf) for leaf in self._leaves()}
-        if any(layer is other for other in self.layers) or any(
-            id(leaf) in there for leaf in layer._leaves()
-        ):
+        if isinstance(layer, Layer) and not layer._native and type(layer).call is Layer.call:
+            layer._append_to(_core.Network((1,)))  # raises: it cannot be computed
+        if any(layer is other for other in self.layers) or self._plans_already(layer):
             raise ValueError(
                 "A layer can be in a model only once; other models may have it too. "
                 f"Received: layer '{layer.name}'"
@@ -128,6 +134,15 @@ class Stack(Nestable, Trainer):
             added: Any = layer
             self._layers.append(added)
             layer._set_prefix("")
+
+    def _plans_already(self, layer: Any) -> bool:
+        """Whether a part of it is in the plan; layers of the user's own may use what others do."""
+
+        def parts(of: Any) -> list[Layer]:
+            return of._leaves() if isinstance(of, Stack) or of._native else []
+
+        there = {id(leaf) for other in self._layers for leaf in parts(other)}
+        return any(id(leaf) in there for leaf in parts(layer))
 
     def _add_front(self, layer: DataLayer) -> None:
         if self._layers:
@@ -322,6 +337,7 @@ class Stack(Nestable, Trainer):
             self._steps_seen = self._network.steps_seen
             self._calls_seen = self._network.calls_seen
             self._network = None
+            self._tape_layers = None
 
     def _leaves(self) -> list[Layer]:
         """The layers in the plan, in its order."""
@@ -335,11 +351,131 @@ class Stack(Nestable, Trainer):
     def _trainable_changed(self) -> None:
         for around in self._living_owners():
             around._trainable_changed()
-        if self._network is not None:
-            for index, leaf in enumerate(self._leaves()):
-                self._network.set_trainable(index, leaf.trainable)
+        network: Any = self._network
+        if network is not None:
+            if isinstance(network, _core.Network) or network.whole:
+                for index, leaf in enumerate(self._leaves()):
+                    network.set_trainable(index, leaf.trainable)
+            else:
+                for place, variable in self._placed:
+                    network.set_trainable(place, variable.trainable)
             if self._compiled is not None:
                 self._compiled.optimizer.note_trained()
+
+    # On the tape.
+
+    def _trains_itself(self) -> bool:
+        return self._has_own("train_step", "test_step", "compute_loss", "compute_metrics")
+
+    def _needs_tape(self, compiled: Compiled | None) -> bool:
+        """Whether something of the user's own makes the steps run on the tape."""
+        return (
+            (compiled is not None and compiled.needs_tape)
+            or self._has_own(*STEPS)
+            or not all(leaf._is_planned() for leaf in self._leaves())
+        )
+
+    def _driver(self) -> str:
+        """What runs the steps, and why, for people."""
+        own = [leaf.name for leaf in self._leaves() if not leaf._is_planned()]
+        steps = [name for name in STEPS if self._has_own(name)]
+        compiled = self._compiled
+        if own:
+            return f"tape (layers of your own: {', '.join(own)})"
+        if steps:
+            return f"tape (steps of your own: {', '.join(steps)})"
+        if compiled is not None and compiled.run_eagerly:
+            return "tape (run_eagerly=True)"
+        if compiled is not None and compiled.needs_tape:
+            return f"tape (parts of your own: {', '.join(compiled.own_parts())})"
+        return "plan"
+
+    @property
+    def losses(self) -> list[Any]:
+        """What the last call adds to the loss, and the penalties on weights, as tensors.
+
+        Frozen weights have no penalties.
+        """
+        found = list(self._call_losses)
+        leaves = self._leaves()
+        for leaf in leaves:
+            found.extend(leaf._losses)
+        weights = {id(v): v for leaf in leaves for v in leaf._variables.values()}
+        for variable in weights.values():
+            if variable.regularizer is not None and variable.trainable:
+                found.append(variable.regularizer(variable))
+        return found
+
+    def _clear_losses(self) -> None:
+        self._call_losses = []
+        for layer in self._layers:
+            layer._clear_losses()
+
+    def _input_tensor(self, inputs: Any) -> Any:
+        """Inputs as a tensor of the model's type and of the shape that it was built for."""
+        from lamina import _eager
+
+        x = _eager.typed_tensor(inputs, self.dtype)
+        sample = self._after_front() if self._input is not None else None
+        if sample is None or tuple(x.shape[1:]) == sample:
+            return x
+        fitted = fit_inputs(np.empty(x.shape, np.bool_), sample)  # raises if it does not fit
+        return x.reshape(fitted.shape)
+
+    def _call_on_tape(self, inputs: Any, training: bool | None) -> Any:
+        """A tensor of the model's answers."""
+        from lamina import _eager
+
+        train = _calls.training_of(training)
+        if self._front and not _calls.is_prepared(self):
+            inputs, _, _ = self._inputs(np.asarray(inputs) if _eager.is_tensor(inputs) else inputs)
+        x = self._input_tensor(inputs)
+        if not x.shape:
+            raise ValueError("`x` must have one row for each sample. Received: x.shape=()")
+        if not self._front:
+            self._build_for(tuple(x.shape[1:]))
+        if not _calls.outermost():  # a part of a layer or model that is being called
+            return self._through_layers(x, train)
+        self._clear_losses()
+        network: Any = self._plan()
+        if not isinstance(network, _core.Network):
+            answer = network.answer(x, train)
+            if network.whole and network.penalty is not None:
+                self._call_losses = [network.penalty[0]]
+            return answer
+        if network.device != "cpu":
+            if _core.is_recording():
+                raise RuntimeError(
+                    f"Model '{self.name}' is on '{network.device}', and tapes compute on the CPU "
+                    "so far: `compile(..., device='cpu')` moves it there."
+                )
+            rows = np.asarray(x)
+            own_answer = (
+                network.call_training(rows) if train else network.predict(rows, len(rows), None)
+            )
+            return _eager.typed_tensor(own_answer, self.dtype)
+        own = self._tape_layers
+        if own is None or own[0] is not network:
+            handles = [variable.handle() for _, variable in self._placed]
+            own = self._tape_layers = network, _core.Layers(network, handles)
+        step = _calls.step_of()
+        if step is None:
+            step = FIRST_CALL + network.calls_seen
+            network.calls_seen += train
+        answer, penalty, _ = own[1](x, train, step)
+        self._call_losses = [] if penalty is None else [penalty]
+        return answer
+
+    def _all_weights(self) -> list[Variable]:
+        weights: list[Variable] = self.weights  # type: ignore[attr-defined]
+        return weights
+
+    def _through_layers(self, x: Any, training: bool) -> Any:
+        """The answer of one layer after the other."""
+        with _calls.inside(training):
+            for layer in self._layers:
+                x = layer(x, training=training) if _takes_training(layer) else layer(x)
+        return x
 
     def _plan(self) -> _core.Network:
         """The network: planned, and compiled if the model is."""
@@ -355,17 +491,30 @@ class Stack(Nestable, Trainer):
                     "Put an `Input` in front, call `build()`, or call the model on data."
                 )
             network = _core.Network(self._after_front(), self.dtype, self._device, self._seed)
-            for layer in self._layers:
-                layer._plan_into(network)
             leaves = self._leaves()
             self._name_weights()
-            placed = list(enumerate(variables_of(network, leaves)))
+            whole = all(leaf._is_planned() for leaf in leaves)
+            if whole:
+                for layer in self._layers:
+                    layer._plan_into(network)
+                placed = list(enumerate(variables_of(network, leaves)))
+            else:
+                placed = list(enumerate(held_by(network, self._all_weights())))
             for place, variable in placed:  # each array is given up before there are gradients
                 variable.settle(network, place, self)
                 _attach_rules(variable, network, place)
-            for index, leaf in enumerate(leaves):
-                if not leaf.trainable:
-                    network.set_trainable(index, False)
+            if whole:
+                for index, leaf in enumerate(leaves):
+                    if not leaf.trainable:
+                        network.set_trainable(index, False)
+            else:
+                for place, variable in placed:
+                    if not variable.trainable:
+                        network.set_trainable(place, False)
+            if self._needs_tape(self._compiled):
+                from lamina.models.tape_network import TapeNetwork
+
+                network = TapeNetwork(self, network, whole, placed)  # type: ignore[assignment]
             network.epochs_seen = self._epochs_seen
             network.steps_seen = self._steps_seen
             network.calls_seen = self._calls_seen
@@ -378,14 +527,28 @@ class Stack(Nestable, Trainer):
             return network
 
 
-def _is_foreign(layer: Layer) -> bool:
-    """Whether it is of a class of the caller's own."""
-    return type(layer)._append_to is Layer._append_to
+#: Calls outside of a training name their random numbers from here on.
+FIRST_CALL = 2**39
+
+
+def held_by(network: _core.Network, weights: list[Variable]) -> list[Variable]:
+    """The weights that an optimizer may train, after making room for them in a network.
+
+    State of layers stays where it is.
+    """
+    held = [variable for variable in weights if not variable.is_state]
+    for variable in held:
+        network.add_parameter(variable.name, variable.shape)
+    return held
+
+
+def _takes_training(layer: Any) -> bool:
+    return layer._native if isinstance(layer, Layer) else True
 
 
 def _attach_rules(variable: Variable, network: _core.Network, place: int) -> None:
     """Tells the network of a variable's penalty and constraint."""
-    if variable.regularizer is not None:
+    if variable.regularizer is not None and variable.regularizer.is_native():
         variable.regularizer._attach_to(network, place)
-    if variable.constraint is not None:
+    if variable.constraint is not None and variable.constraint.is_native():
         network.add_constraint(place, **variable.constraint.specification(variable.shape))

@@ -67,6 +67,7 @@ def render(
     lines.append(f" Non-trainable params: {_count(others)}")
     if slots:
         lines.append(f" Optimizer params: {_count(slots)}")
+    lines.append(f" Driver: {model._driver()}")
     return "\n".join(lines)
 
 

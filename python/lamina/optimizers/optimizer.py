@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from lamina import _checks, _core
+from lamina._lazy import LazyModule
 from lamina._names import checked_name
 from lamina._typing import Array, Config
 from lamina.optimizers.schedules.schedule import SCHEDULES, LearningRateSchedule
@@ -19,6 +20,11 @@ from lamina.saving.serialization import (
     serialize_keras_object,
 )
 from lamina.variable import Variable
+
+if TYPE_CHECKING:
+    from lamina.optimizers import applying
+else:
+    applying = LazyModule("lamina.optimizers.applying")
 
 OPTIMIZERS = Family("optimizer", "optimizers")
 
@@ -32,7 +38,11 @@ _RANKS = {"average": 0, "gradient_accumulator": 1}
 
 
 class Optimizer:
-    """The base of all optimizers.
+    """The base of all optimizers, also of optimizers of your own.
+
+    One of your own defines `update_step(self, gradient, variable, learning_rate)`, and where it
+    keeps state `build(self, variables)`, which makes it with `add_variable_from_reference`. A
+    model that is trained with it runs on the tape.
 
     Args:
         learning_rate: A finite number of at least 0; a schedule of
@@ -130,6 +140,187 @@ class Optimizer:
         self._excluded_paths: frozenset[str] = frozenset()  # from a file
         self._excluded_names: re.Pattern[str] | None = None
         self._learning_rate = self._checked_rate(learning_rate)
+        self._home: applying.Home | None = None
+        self._places: dict[int, int] | None = None
+        #: Of an optimizer of the user's own: its variables, those that it trains, and its steps.
+        self._own_variables: list[Variable] = []
+        self._own_trained: list[Any] = []
+        self._own_iterations = 0
+        if not self.is_native():
+            self._refuse_options()
+
+    def is_native(self) -> bool:
+        """Whether the core computes it, rather than an `update_step` of the user's own."""
+        return type(self).update_step is Optimizer.update_step
+
+    def _refuse_options(self) -> None:
+        _checks.require_default(
+            type(self).__name__,
+            use_ema=self.use_ema,
+            ema_overwrite_frequency=self.ema_overwrite_frequency,
+            loss_scale_factor=self.loss_scale_factor,
+            gradient_accumulation_steps=self.gradient_accumulation_steps,
+        )
+
+    # Gradients from a tape.
+
+    def build(self, variables: Any) -> None:
+        """Makes the state for variables: the first `apply` does it for those that it is given.
+
+        Args:
+            variables: All variables that will ever be trained with this optimizer.
+
+        Raises:
+            ValueError: For variables of different types, or none.
+        """
+        chosen = list(variables)
+        if not self.is_native():
+            return
+        if self.built:
+            return
+        self._home = applying.Home(self, chosen)
+        self.bind(self._home.network, self._home.placed)
+
+    def apply_gradients(self, grads_and_vars: Any) -> int:
+        """One step.
+
+        Args:
+            grads_and_vars: Pairs of a gradient (or None) and its variable, as
+                `zip(gradients, variables)` gives them.
+
+        Returns:
+            The number of steps so far.
+
+        Raises:
+            ValueError: If no variable has a gradient, a shape does not fit, or a variable is new.
+
+        Example:
+            >>> w = lamina.Variable([1.0, 2.0])
+            >>> optimizer = lamina.optimizers.SGD(learning_rate=0.5)
+            >>> with lamina.GradientTape() as tape:
+            ...     loss = lamina.ops.sum(w * w)
+            >>> optimizer.apply_gradients(zip([tape.gradient(loss, w)], [w]))
+            1
+            >>> w.numpy()
+            array([0., 0.], dtype=float32)
+        """
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self.iterations
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """One step.
+
+        Args:
+            grads: A gradient, or None, for each variable.
+            trainable_variables: The variables; None means those that it was built for.
+
+        Raises:
+            ValueError: As `apply_gradients`.
+        """
+        if trainable_variables is None:
+            if not self.built:
+                raise ValueError(
+                    f"{self.name}: `trainable_variables` is needed before the optimizer is built."
+                )
+            trainable_variables = self._built_for()
+        all_variables = list(trainable_variables)
+        gradients, variables = applying.pairs_of(self, grads, all_variables)
+        if not self.built:
+            self._build_for(all_variables)
+        if self.is_native():
+            applying.apply_native(self, gradients, variables)
+        else:
+            applying.apply_own(self, gradients, variables)
+
+    def _build_for(self, variables: list[Any]) -> None:
+        """Calls `build`, once, which may be the user's own."""
+        if self.built:
+            return
+        self.build(variables)
+        if not self.is_native() and not self._own_trained:
+            self._own_trained = list(variables)
+
+    def _built_for(self) -> list[Any]:
+        """The variables that it trains, in their order."""
+        if self._own_trained or self._home is not None:
+            return self._own_trained or [v for _, v, _ in self._weights]
+        return [v for _, v, _ in self._weights if v.trainable]
+
+    def _places_by_id(self) -> dict[int, int]:
+        if self._places is None:
+            self._places = {id(variable): place for place, variable, _ in self._weights}
+        return self._places
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times the factor by which `apply` divides the gradients."""
+        factor = self.loss_scale_factor
+        return loss if factor is None else loss * factor
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Changes one variable by its gradient: what an optimizer of your own defines.
+
+        Args:
+            gradient: A tensor.
+            variable: The variable, to be assigned to.
+            learning_rate: A number.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__}: the core takes a step for all variables at once; call "
+            "`apply`, or define `update_step` without calling this one."
+        )
+
+    def add_variable_from_reference(
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """A variable of the optimizer's own state, with a variable's shape; for `build`."""
+        label = name or "variable"
+        path = f"{self.name}/{reference_variable.path}/{label}"
+        variable = applying.zeros_like(reference_variable, label, path, initializer)
+        self._own_variables.append(variable)
+        return variable
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """A variable of the optimizer's own state; for `build`."""
+        from lamina import initializers
+        from lamina.config import standardize_dtype
+
+        label = name or "variable"
+        variable = Variable(
+            initializers.get(initializer),
+            tuple(e for e in _checks.extents(type(self).__name__, "shape", shape) if e is not None),
+            standardize_dtype(dtype),
+            label,
+            f"{self.name}/{label}",
+            False,
+        )
+        self._own_variables.append(variable)
+        return variable
+
+    def _get_variable_index(self, variable: Any) -> int:
+        """The number of a variable among those that it was built for."""
+        for index, other in enumerate(self._built_for()):
+            if other is variable:
+                return index
+        raise ValueError(f"{self.name}: a variable that the optimizer was not built for.")
+
+    def assign(self, variable: Any, value: Any) -> None:
+        """Sets a variable."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Any, value: Any) -> None:
+        """Adds to a variable."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Any, value: Any) -> None:
+        """Subtracts from a variable."""
+        variable.assign_sub(value)
 
     # The learning rate.
 
@@ -195,7 +386,8 @@ class Optimizer:
     def _rule(self) -> _core.Optimizer:
         """The rule with its own numbers."""
         raise NotImplementedError(
-            f"Optimizers of your own are not supported yet. Received: {type(self).__name__}"
+            f"Optimizer {type(self).__name__} must define "
+            "`update_step(self, gradient, variable, learning_rate)`."
         )
 
     def _place(self, rule: _core.Optimizer, weights: Placed) -> None:
@@ -234,6 +426,9 @@ class Optimizer:
     @iterations.setter
     def iterations(self, value: int) -> None:
         number = _checks.integer(type(self).__name__, "iterations", value, low=0, high=2**40)
+        if not self.is_native():
+            self._own_iterations = number
+            return
         if self._network is None:
             raise RuntimeError(
                 "`iterations` can be set once a model has been compiled and built with the "
@@ -244,12 +439,18 @@ class Optimizer:
     @property
     def _iterations(self) -> int:
         """How many steps it has taken, also those that only added up gradients."""
-        return 0 if self._network is None else self._network.iterations
+        if self._network is None:
+            return self._own_iterations
+        return self._network.iterations
 
     @property
     def built(self) -> bool:
-        """Whether a compiled model uses it."""
-        return self._network is not None
+        """Whether it has its state: a compiled model uses it, or `build` was called."""
+        return self._network is not None or bool(self._own_trained)
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Accepted for compatibility."""
 
     @property
     def variables(self) -> list[Variable]:
@@ -258,7 +459,7 @@ class Optimizer:
         In Keras' order, without the counter of iterations and the learning rate.
         """
         made = sorted(self._made().values(), key=lambda entry: entry[0])
-        return [variable for _, variable in made]
+        return [*(variable for _, variable in made), *self._own_variables]
 
     @property
     def converged(self) -> bool:
@@ -274,6 +475,7 @@ class Optimizer:
         """
         self._network = network
         self._weights = [(place, weight, weight.path) for place, weight in weights]
+        self._places = None
         self._trained = set()
         self.note_trained()
 
@@ -325,7 +527,11 @@ class Optimizer:
     @property
     def _state(self) -> dict[str, Variable]:
         """Its variables by their names in files."""
-        return {key: variable for key, (_, variable) in self._made().items()}
+        state = {key: variable for key, (_, variable) in self._made().items()}
+        prefix = f"{self.name}/"
+        for variable in self._own_variables:
+            state[variable.path.removeprefix(prefix)] = variable
+        return state
 
     def release(self) -> None:
         """Leaves its network: another optimizer is in charge. The state stays behind."""
@@ -333,8 +539,10 @@ class Optimizer:
             self._learning_rate = self._network.learning_rate
         self.owner = None
         self._network = None
+        self._home = None
         self._weights = []
         self._ranked = None
+        self._places = None
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """The weights become their moving averages, if `use_ema`; `fit` ends with this.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from lamina import _checks, _core
 from lamina._arrays import floating_array
 from lamina._typing import Config
@@ -16,14 +18,22 @@ Self = TypeVar("Self", bound="Regularizer")
 
 
 class Regularizer:
-    """The base of all regularizers; only lamina's own can be trained with yet."""
+    """The base of all regularizers, also of those of your own.
+
+    One of your own defines `__call__(self, x)` with functions of `lamina.ops`: a tensor without
+    axes. A model with it runs on the tape.
+    """
 
     def factors(self) -> tuple[float, float]:
         """What the sum of magnitudes and the sum of squares are multiplied by."""
         raise NotImplementedError(
-            "Regularizers of your own are not supported yet: use those of lamina.regularizers. "
-            f"Received: {type(self).__name__}"
+            f"Regularizer {type(self).__name__} must define `__call__(self, x)`."
         )
+
+    def is_native(self) -> bool:
+        """Whether the core computes it."""
+        cls = type(self)
+        return cls.__call__ is Regularizer.__call__ and cls.factors is not Regularizer.factors
 
     def _attach_to(self, network: _core.Network, place: int) -> None:
         """Tells a network of this penalty on one of its parameters."""
@@ -32,9 +42,14 @@ class Regularizer:
     def _check(self, shape: tuple[int, ...], where: str) -> None:
         """ValueError if it does not fit weights of that shape."""
 
-    def __call__(self, x: Any) -> float:
-        """The penalty of an array."""
+    def __call__(self, x: Any) -> Any:
+        """The penalty of an array: a number, or a tensor for a tensor or variable."""
         l1, l2 = self.factors()
+        if type(x) is not np.ndarray or _core.is_recording():
+            from lamina import _eager
+
+            if _eager.is_eager(x):
+                return _eager.penalty(x, l1, l2)
         array = floating_array(x, "x", None, floatx())
         return _core.penalty(array, l1, l2)
 
@@ -159,6 +174,10 @@ class OrthogonalRegularizer(Regularizer):
             "Received: activity_regularizer=OrthogonalRegularizer"
         )
 
+    def is_native(self) -> bool:
+        """Whether the core computes it."""
+        return type(self).__call__ is OrthogonalRegularizer.__call__
+
     def _attach_to(self, network: _core.Network, place: int) -> None:
         network.add_orthogonal_penalty(place, self.factor, self.mode == "rows")
 
@@ -168,8 +187,14 @@ class OrthogonalRegularizer(Regularizer):
                 f"OrthogonalRegularizer: '{where}' must be a matrix. Received: shape {shape}"
             )
 
-    def __call__(self, x: Any) -> float:
-        """The penalty of a matrix."""
+    def __call__(self, x: Any) -> Any:
+        """The penalty of a matrix: a number, or a tensor for a tensor or variable."""
+        if type(x) is not np.ndarray or _core.is_recording():
+            from lamina import _eager
+
+            if _eager.is_eager(x):
+                self._check(tuple(x.shape), "x")
+                return _eager.orthogonal_penalty(x, self.factor, self.mode == "rows")
         array = floating_array(x, "x", None, floatx())
         self._check(array.shape, "x")
         return _core.orthogonal_penalty(array, self.factor, self.mode == "rows")

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lamina.regularizers.regularizer import REGULARIZERS, Regularizer
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.saving.serialization import (
+    custom_object,
+    custom_object_scope,
+    is_function,
+    serialize_function,
+    serialize_keras_object,
+)
+
+
+class FunctionRegularizer(Regularizer):
+    """A function of a weight as a regularizer."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, x: Any) -> Any:
+        """What the function gives."""
+        return self.function(x)
 
 
 def get(identifier: Any) -> Regularizer | None:
     """The regularizer that `identifier` names; None for None.
 
     Args:
-        identifier: A name such as "l2", a configuration, a regularizer or its class.
+        identifier: A name such as "l2", a configuration, a regularizer or its class, or a function
+            of a weight.
 
     Raises:
         ValueError: For unknown names and malformed configurations.
-        NotImplementedError: For functions and classes of the caller's own.
         TypeError: For anything else.
     """
     if identifier is None:
         return None
+    if isinstance(identifier, str) and is_function(custom_object(identifier)):
+        identifier = custom_object(identifier)
     if isinstance(identifier, str):
         identifier = REGULARIZERS.create({"class_name": identifier})
     elif isinstance(identifier, dict):
@@ -28,14 +48,11 @@ def get(identifier: Any) -> Regularizer | None:
     elif isinstance(identifier, type):
         identifier = identifier()
     if isinstance(identifier, Regularizer):
-        if type(identifier)._attach_to is Regularizer._attach_to:
-            identifier.factors()  # raises for classes of the caller's own
+        if type(identifier).__call__ is Regularizer.__call__:
+            identifier.factors()  # raises for a class that defines neither
         return identifier
     if callable(identifier):
-        raise NotImplementedError(
-            "Regularizers of your own are not supported yet: use those of lamina.regularizers. "
-            f"Received: regularizer={identifier!r}"
-        )
+        return FunctionRegularizer(identifier)
     raise TypeError(
         "A regularizer is a name, an object of lamina.regularizers or None. "
         f"Received: regularizer={identifier!r}"
@@ -44,6 +61,8 @@ def get(identifier: Any) -> Regularizer | None:
 
 def serialize(regularizer: Regularizer | None) -> Any:
     """A regularizer as plain data."""
+    if isinstance(regularizer, FunctionRegularizer):
+        return serialize_function(regularizer.function)
     return serialize_keras_object(regularizer)
 
 

@@ -26,7 +26,12 @@ from lamina.layers.preprocessing.lookup import Lookup
 from lamina.saving import hdf5, keras_archive, legacy_h5, shards, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.keras_config import parse_json
-from lamina.saving.serialization import custom_object_scope, shorten
+from lamina.saving.serialization import (
+    custom_object,
+    custom_object_scope,
+    get_registered_name,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential
@@ -190,7 +195,9 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
     variables = model.weights if model.built else []
     tensors = {_key(variable): variable.numpy() for variable in variables}
     metadata = _header(_MODEL)
-    metadata["config"] = json.dumps({"class_name": "Sequential", "config": model.get_config()})
+    own = type(model).__name__
+    name = own if own == "Sequential" else get_registered_name(type(model))
+    metadata["config"] = json.dumps({"class_name": name, "config": model.get_config()})
     state = _state(model)
     compile_config = model.get_compile_config()
     if compile_config is not None:
@@ -240,12 +247,15 @@ def restore(
     _check_header(metadata, (_MODEL,))
     config = _json(metadata, "config")
     state = _json(metadata, "state")
-    if config.get("class_name") != "Sequential":
-        raise FileFormatError(
-            f"The file's model must be a Sequential. Received: {shorten(config.get('class_name'))}"
-        )
     with custom_object_scope(custom_objects):
-        model = Sequential.from_config(config.get("config"))
+        own = custom_object(str(config.get("class_name")))
+        known = config.get("class_name") == "Sequential"
+        if not known and not (isinstance(own, type) and issubclass(own, Sequential)):
+            raise FileFormatError(
+                "The file's model must be a Sequential, or a class in `custom_objects`. "
+                f"Received: {shorten(config.get('class_name'))}"
+            )
+        model = (Sequential if known else own).from_config(config.get("config"))
         _restore_state(model, state)
         variables = model.weights if model.built else []
         weights = {key: value for key, value in tensors.items() if key.startswith("model/")}

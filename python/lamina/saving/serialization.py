@@ -110,8 +110,8 @@ def shorten(value: Any, length: int = 200) -> str:
 
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
-) -> Callable[[type[T]], type[T]]:
-    """Decorates a class of your own so that it can be saved and loaded.
+) -> Callable[[T], T]:
+    """Decorates a class or function of your own so that it can be saved and loaded.
 
     Args:
         package: A prefix that keeps names apart.
@@ -121,12 +121,13 @@ def register_keras_serializable(
         ValueError: If the class has no `get_config` method.
     """
 
-    def add(cls: type[T]) -> type[T]:
-        if not hasattr(cls, "get_config"):
+    def add(cls: T) -> T:
+        own = str(getattr(cls, "__name__", cls))
+        if isinstance(cls, type) and not hasattr(cls, "get_config"):
             raise ValueError(
-                f"A class needs a `get_config` method to be registered. Received: {cls.__name__}"
+                f"A class needs a `get_config` method to be registered. Received: {own}"
             )
-        _registered[f"{package}>{name if name is not None else cls.__name__}"] = cls
+        _registered[f"{package}>{name if name is not None else own}"] = cls
         return cls
 
     return add
@@ -170,6 +171,11 @@ def custom_object(name: str) -> Any:
         if key.split(">", 1)[-1] == name:
             return value
     return None
+
+
+def is_function(value: Any) -> bool:
+    """Whether it is a function rather than a class."""
+    return callable(value) and not isinstance(value, type)
 
 
 @contextlib.contextmanager
@@ -228,6 +234,36 @@ def serialize_keras_object(obj: Any) -> Any:
         "config": get_config(),
         "registered_name": registered,
     }
+
+
+def serialize_function(function: Any) -> str:
+    """The name by which a function of the user's own is found again.
+
+    Raises:
+        ValueError: For a lambda, which has no name.
+    """
+    name = get_registered_name(function) if hasattr(function, "__name__") else ""
+    if not name or "<lambda>" in name:
+        raise ValueError(
+            "A lambda cannot be saved: define a function with a name, and give it to "
+            f"`custom_objects` when loading. Received: {function!r}"
+        )
+    return name
+
+
+def deserialize_function(name: Any) -> Callable[..., Any]:
+    """The function that is registered, or in `custom_objects`, under a name; nothing is imported.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    function = custom_object(name) if isinstance(name, str) else name
+    if not callable(function):
+        raise ValueError(
+            "A function of your own must be given in `custom_objects` or registered with "
+            f"register_keras_serializable before it can be loaded. Received: {shorten(name)}"
+        )
+    return function  # type: ignore[no-any-return]
 
 
 def deserialize_keras_object(

@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina.bench.contenders.contender import Contender, Loop, Timed, load
 from lamina.bench.contenders.plain_numpy import operands
+from lamina.bench.contenders.tensor_calls import tensor_loop
 from lamina.bench.works import Data, Work, make_weights
 
 jax = load("jax")
@@ -44,6 +45,20 @@ class JaxJit(Contender):
                 lambda x: function(x, approximate=False) if kind == "gelu" else function(x)
             )
             return _waiting_loop(exact, jnp.asarray(x, jnp.float32))
+        if section == "tensor":
+            return tensor_loop(
+                parameters, jnp, jnp.asarray, jax.jit, lambda result: result.block_until_ready()
+            )
+        if section == "tape":
+            links = parameters["links"]
+
+            def chain(x: Any) -> Any:
+                y = x
+                for _ in range(links):
+                    y = jnp.tanh(y * 0.9 + x)
+                return y.sum()
+
+            return _waiting_loop(jax.jit(jax.grad(chain)), jnp.linspace(-1, 1, parameters["n"]))
         return None
 
     def step(self, work: Work, data: Data) -> Timed | None:

@@ -11,8 +11,9 @@ import numpy as np
 import lamina
 from lamina import _core
 from lamina.bench import more_layers, parts
-from lamina.bench.contenders.contender import Contender, Loop, Timed
-from lamina.bench.works import Data, Work, make_weights
+from lamina.bench.contenders.contender import STEP_BATCHES, Contender, Loop, Timed
+from lamina.bench.contenders.tensor_calls import tensor_loop
+from lamina.bench.works import WORKS, Data, Work, make_data, make_weights
 
 
 class CoreRounds:
@@ -71,7 +72,46 @@ class LaminaModels(Contender):
                 return Loop(parts.step(lamina, section, p["part"]))
             case more_layers.SECTION:
                 return Loop(more_layers.prepared(p["what"]))
+            case "tensor":
+                return tensor_loop(p, lamina.ops, lamina.convert_to_tensor)
+            case "tape":
+                return Loop(self._chain(p["links"], p["n"]))
+            case "loop":
+                return self._by_hand(WORKS[p["work"]])
         return None
+
+    def _by_hand(self, work: Work) -> Timed:
+        """Forward, loss, gradient, step: as a user writes it."""
+        model = self._model(work)
+        data = make_data(work, STEP_BATCHES)
+        variables, loss_fn = model.trainable_variables, model.loss
+        optimizer = type(model.optimizer)(work.learning_rate)
+        x, y, places = data.x, data.y, data.batches()
+
+        def step() -> None:
+            place = next(places)
+            with lamina.GradientTape() as tape:
+                loss = loss_fn(y[place], model(x[place], training=True))
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+        return Loop(step)
+
+    def _chain(self, links: int, n: int) -> Callable[[], Any]:
+        """Each link is a product, a sum and a tanh."""
+        x = lamina.Variable(np.linspace(-1, 1, n, dtype=np.float32))
+        scale = lamina.ops.convert_to_tensor(np.float32(0.9))
+        tanh, total = lamina.ops.tanh, lamina.ops.sum
+
+        def chain() -> Any:
+            with lamina.GradientTape() as tape:
+                y = x.value
+                start = y
+                for _ in range(links):
+                    y = tanh(y * scale + start)
+                y = total(y)
+            return tape.gradient(y, x)
+
+        return chain
 
     def _model(self, work: Work) -> Any:
         layers: list[Any] = [lamina.Input((work.sizes[0],))]

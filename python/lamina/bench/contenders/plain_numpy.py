@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.bench.contenders.contender import Contender, Loop, Timed
+from lamina.bench.contenders.tensor_calls import tensor_loop
 from lamina.bench.works import Data, Work, make_weights
 
 
@@ -40,6 +41,8 @@ class PlainNumpy(Contender):
             }
             call = calls.get(parameters["kind"])
             return None if call is None else Loop(call)
+        if section == "tensor":
+            return tensor_loop(parameters, np, lambda array: array)
         return None
 
     def step(self, work: Work, data: Data) -> Timed | None:

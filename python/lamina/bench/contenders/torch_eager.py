@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina.bench.contenders.contender import Contender, Loop, Timed, load
+from lamina.bench.contenders.contender import STEP_BATCHES, Contender, Loop, Timed, load
 from lamina.bench.contenders.plain_numpy import operands
-from lamina.bench.works import Data, Work
+from lamina.bench.contenders.tensor_calls import tensor_loop
+from lamina.bench.works import WORKS, Data, Work, make_data
 
 torch = load("torch")
 
@@ -33,7 +34,27 @@ class TorchEager(Contender):
             if parameters["kind"] == "softmax":
                 return Loop(torch.inference_mode()(lambda: function(x, dim=1)))
             return Loop(torch.inference_mode()(lambda: function(x)))
+        if section == "tensor":
+            return tensor_loop(parameters, torch, torch.from_numpy)
+        if section == "tape":
+            return Loop(self._chain(parameters["links"], parameters["n"]))
+        if section == "loop":  # its steps are loops by hand
+            work = WORKS[parameters["work"]]
+            return self.step(work, make_data(work, STEP_BATCHES))
         return None
+
+    def _chain(self, links: int, n: int) -> Callable[[], Any]:
+        """Each link is a product, a sum and a tanh."""
+        x = torch.linspace(-1, 1, n).requires_grad_()
+        scale = torch.tensor(0.9)
+
+        def chain() -> Any:
+            y = x
+            for _ in range(links):
+                y = torch.tanh(y * scale + x)
+            return torch.autograd.grad(y.sum(), x)
+
+        return chain
 
     def model(self, work: Work) -> Any:
         """The network as nn.Sequential."""

@@ -37,7 +37,9 @@ class DataLayer(Layer):
         """The answer's shape for an array's."""
         return shape
 
-    def __call__(self, inputs: Any, training: bool | None = False) -> Array:
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, training: bool | None = False
+    ) -> Array:
         """The layer's answer for an array."""
         return self._transform(data_array(inputs, "inputs"))
 

@@ -200,7 +200,9 @@ class HashedCrossing(_Binned):
             f"Received: layer '{self.name}' in a Sequential"
         )
 
-    def __call__(self, inputs: Any, training: bool | None = False) -> Array:
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, training: bool | None = False
+    ) -> Array:
         """The bins of features: a list of at least two arrays of shape (n,), (n, 1) or ()."""
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
             raise ValueError(

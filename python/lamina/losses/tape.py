@@ -1,0 +1,203 @@
+"""Losses of tensors: recorded on tapes, with the arithmetic of the planned step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina import _core, _eager
+from lamina._typing import Config, Shape
+from lamina.losses.loss import Loss
+from lamina.losses.targets import align_labels, align_values
+
+_REDUCTIONS = {
+    "sum_over_batch_size": "mean",
+    "mean": "mean",
+    "mean_with_sample_weight": "weighted_mean",
+    "sum": "sum",
+}
+
+
+def prediction_of(y_pred: Any, dtype: str | None, default: str) -> Any:
+    """Predictions as a floating tensor, connected with what they were computed from."""
+    if _eager.is_tensor(y_pred):
+        tensor = _eager.tensor(y_pred)
+        floating = str(tensor.dtype).startswith("float")
+        return _eager.cast(tensor, dtype or (str(tensor.dtype) if floating else default))
+    array = np.asarray(y_pred)
+    return _eager.typed_tensor(
+        y_pred, dtype or (array.dtype.name if array.dtype.kind == "f" else default)
+    )
+
+
+def aligned(y_true: Any, shape: Shape, labels: bool) -> Any:
+    """Targets as a tensor of the shape that they must have for predictions of `shape`."""
+    target = _eager.tensor(y_true)
+    if tuple(target.shape) == (shape[:-1] if labels else shape):
+        return target
+    # The rule for arrays, on an array that has the shape and takes no memory.
+    stand_in = np.broadcast_to(np.False_, tuple(target.shape))
+    wanted = (align_labels if labels else align_values)(stand_in, shape).shape
+    return target if tuple(target.shape) == wanted else target.reshape(wanted)
+
+
+def along(axis: int, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Targets and predictions with `axis` of the predictions as their last one.
+
+    Raises:
+        ValueError: If the predictions do not have that axis.
+    """
+    from lamina import ops
+
+    target, prediction = _eager.tensor(y_true), _eager.tensor(y_pred)
+    ndim = len(prediction.shape)
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"`axis` must be one of the {ndim} of `y_pred`. Received: axis={axis}")
+    if len(target.shape) == ndim:
+        target = ops.moveaxis(target, axis, -1)
+    return target, ops.moveaxis(prediction, axis, -1)
+
+
+def weights_of(sample_weight: Any, positions: Shape, dtype: str) -> Any:
+    """One weight for each position, from weights of samples or positions.
+
+    Raises:
+        ValueError: If the shape fits neither.
+    """
+    weights = _eager.typed_tensor(sample_weight, dtype)
+    shape = tuple(weights.shape)
+    if shape == (*positions, 1):
+        return weights.reshape(positions)
+    if shape == positions:
+        return weights
+    if len(shape) <= len(positions) and shape == positions[: len(shape)]:
+        spread = np.broadcast_to(
+            np.asarray(weights).reshape(shape + (1,) * (len(positions) - len(shape))), positions
+        )
+        return _eager.typed_tensor(np.ascontiguousarray(spread), dtype)
+    raise ValueError(
+        f"`sample_weight` must have one weight for each sample, or for each value: values have "
+        f"shape {positions}. Received: sample_weight.shape={shape}"
+    )
+
+
+def batch_loss(
+    loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, weight: float, default: str
+) -> tuple[Any, float, float, int]:
+    """The loss of a batch by a formula of the core.
+
+    Returns:
+        The loss as a tensor, its mean, what it adds to the sum of an epoch, and for how many rows.
+    """
+    prediction = prediction_of(y_pred, loss._dtype, default)
+    shape = tuple(prediction.shape)
+    target = aligned(y_true, shape, loss.takes_labels())
+    weights = None
+    if sample_weight is not None:
+        weights = weights_of(sample_weight, shape[:-1], str(prediction.dtype))
+    reduction = _REDUCTIONS[loss.reduction or ""]
+    result: tuple[Any, float, float, int] = _core.batch_loss(
+        loss.specification(), reduction, weight, target, prediction, weights
+    )
+    return result
+
+
+def row_values(
+    specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None, default: str
+) -> Any:
+    """The loss of each row as a tensor."""
+    prediction = prediction_of(y_pred, dtype, default)
+    labels = specification.takes_labels
+    return _core.row_losses(
+        specification, aligned(y_true, tuple(prediction.shape), labels), prediction
+    )
+
+
+def as_rows(value: Any, order: list[int], count: int) -> Any:
+    """A matrix whose columns are the last `count` axes, once all are put into an order."""
+    from lamina import ops
+
+    turned = ops.transpose(value, order)
+    shape = tuple(turned.shape)
+    kept = len(shape) - count
+    rows, columns = int(np.prod(shape[:kept])), int(np.prod(shape[kept:]))
+    return turned.reshape((rows, columns))
+
+
+def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
+    """The values of rows as one number, by the rule of `Loss`."""
+    from lamina import ops
+
+    weights = None
+    if sample_weight is not None:
+        dtype = str(values.dtype)
+        weights = weights_of(sample_weight, tuple(values.shape), dtype)
+        values = values * weights
+    if reduction in (None, "none"):
+        return values
+    if reduction == "sum":
+        return ops.sum(values)
+    if reduction == "mean_with_sample_weight" and weights is not None:
+        total = ops.sum(weights)
+        return ops.sum(values) / total if _eager.number(total) != 0.0 else ops.sum(values) * 0.0
+    return ops.mean(values)
+
+
+def own_loss(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, default: str) -> Any:
+    """The loss of a batch by a `call` of the user's own."""
+    prediction = prediction_of(y_pred, loss._dtype, default)
+    target = _eager.floating_tensor(y_true, str(prediction.dtype))
+    values = loss.call(target, prediction)
+    return reduced(
+        _eager.floating_tensor(values, str(prediction.dtype)), sample_weight, loss.reduction
+    )
+
+
+class LossFunctionWrapper(Loss):
+    """A function of targets and predictions as a loss.
+
+    Args:
+        fn: A function of (y_true, y_pred) that gives a value for each row, or one number.
+        reduction, name, dtype: See `Loss`.
+        **kwargs: Further arguments of `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not callable(fn):
+            raise TypeError(f"LossFunctionWrapper: `fn` must be a function. Received: fn={fn!r}")
+        super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The function's values."""
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, as plain data: the function by its name."""
+        from lamina.saving.serialization import serialize_function
+
+        return {
+            **super().get_config(),
+            "fn": serialize_function(self.fn),
+            **self._fn_kwargs,
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> LossFunctionWrapper:
+        """The loss that `get_config` described; its function must be known by its name."""
+        from lamina.saving.serialization import deserialize_function
+
+        return cls(**{**config, "fn": deserialize_function(config.get("fn"))})
+
+
+__all__ = ["LossFunctionWrapper", "batch_loss", "own_loss", "row_values"]
