@@ -98,7 +98,8 @@ def unrecorded() -> Iterator[None]:
 
 def mean_penalty(regularizer: Any, output: Any) -> Tensor:
     """A penalty on a layer's output, divided by the batch size."""
-    return regularizer(output) / float(output.shape[0])
+    total: Tensor = regularizer(output)
+    return total / float(output.shape[0])
 
 
 def penalty(x: Any, l1: float, l2: float) -> Tensor:

@@ -262,4 +262,5 @@ def dropout(
     from lamina.layers.dropout import Dropout
 
     layer = Dropout(rate, noise_shape=noise_shape, seed=draw_seed(seed) % 2**32)
-    return layer(inputs, training=True)
+    dropped: Array = layer(inputs, training=True)
+    return dropped
