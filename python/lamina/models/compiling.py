@@ -145,7 +145,7 @@ class Compilable:
         on_tape = self._needs_tape(compiled)
         if on_tape and (chosen or place) != "cpu":
             raise NotImplementedError(
-                f"compile: model '{self.name}' runs on the tape, which computes on the CPU so far. "
+                "compile: this model runs on the tape, which computes on the CPU so far. "
                 f"Received: device={chosen or place!r}"
             )
         old = self._compiled.optimizer if self._compiled is not None else None
