@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
@@ -375,21 +376,28 @@ Result<T> compute_with(const std::string& isa, const Case& c, const Data<T>& d, 
   return result;
 }
 
+/// Where a hundredth of the speed is left, widths around those of vectors and of chunks.
+const bool emulated = std::getenv("LAMINA_TEST_ISA") != nullptr;
+
 template <class T>
 void test_same_bits() {
   const std::vector<std::string> isas = cpu::available_isas();
   for (const Case& c : all_cases()) {
     std::vector<std::int64_t> widths;
-    for (std::int64_t n = 0; n <= 70; ++n) widths.push_back(n);
-    widths.push_back(4097);
-    widths.push_back(12500);
+    if (emulated) {
+      widths = {0, 1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 18, 31, 32, 33, 40, 63, 64, 65, 4097};
+    } else {
+      for (std::int64_t n = 0; n <= 70; ++n) widths.push_back(n);
+      widths.push_back(4097);
+      widths.push_back(12500);
+    }
     for (std::int64_t columns : widths) {
       const std::int64_t rows = columns > 100 ? 2 : columns % 8 == 1 ? 66 : 5;
       const Data<T> d = make_data<T>(c, rows, columns, static_cast<std::uint64_t>(columns + 1));
       for (bool weighted : {false, true}) {
         const Result<T> first = compute_with(isas[0], c, d, weighted);
-        for (const std::string& isa : isas) {
-          const Result<T> other = compute_with(isa, c, d, weighted);
+        for (std::size_t other_isa = 1; other_isa < isas.size(); ++other_isa) {
+          const Result<T> other = compute_with(isas[other_isa], c, d, weighted);
           CHECK(same_bits(first.gradient, other.gradient) && same_bits(first.row_losses, other.row_losses));
           CHECK(same_bits(first.output, other.output) && same_bits(first.total, other.total));
         }
