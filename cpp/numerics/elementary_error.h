@@ -102,11 +102,11 @@ LAMINA_INLINE NormalDistribution<V> normal(V x) {
 }
 
 template <class V>
-LAMINA_INLINE V normal_cdf(V x) {
+LAMINA_ELEMENTARY V normal_cdf(V x) {
   return normal(x).cdf;
 }
 template <class V>
-LAMINA_INLINE V normal_pdf(V x) {
+LAMINA_ELEMENTARY V normal_pdf(V x) {
   return normal(x).pdf;
 }
 
@@ -114,7 +114,7 @@ namespace elementary {
 
 /// erfc(a) for a >= 0 as high + low.
 template <class V>
-LAMINA_INLINE Pair<V> erfc_pair(V a) {
+LAMINA_ELEMENTARY Pair<V> erfc_pair(V a) {
   a = lane_min(constant<V>(10.5f, 27.5), a);
   const ScaledExp<V> e = exp_of_minus(two_product(a, a));
   // erfc(a) = 2 Phi(-sqrt(2) a), so k is divided by sqrt(2) (the k above is chosen to make
@@ -130,7 +130,7 @@ LAMINA_INLINE Pair<V> erfc_pair(V a) {
 
 /// The error function. erf(-0) = -0, erf(+-inf) = +-1. Error: float 1.0, double 0.93.
 template <class V>
-LAMINA_INLINE V erf(V x) {
+LAMINA_ELEMENTARY V erf(V x) {
   using namespace elementary;
   const V a = abs(x);
   const V z = x * x;
@@ -153,7 +153,7 @@ LAMINA_INLINE V erf(V x) {
 /// 1 - erf(x) without cancellation. erfc(-inf) = 2, erfc(inf) = 0.
 /// Error: float 0.96, double 1.6.
 template <class V>
-LAMINA_INLINE V erfc(V x) {
+LAMINA_ELEMENTARY V erfc(V x) {
   using namespace elementary;
   const Pair<V> c = erfc_pair(abs(x));
   const Pair<V> reflected = fast_two_sum(V::splat(2), -c.high);

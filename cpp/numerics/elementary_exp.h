@@ -74,7 +74,7 @@ LAMINA_INLINE Pair<V> exp_pair(V x) {
 /// e^x. exp(-inf) = 0, exp(inf) = inf; results below the normal range are denormal.
 /// Error: float 0.78, double 0.72.
 template <class V>
-LAMINA_INLINE V exp(V x) {
+LAMINA_ELEMENTARY V exp(V x) {
   using namespace elementary;
   // Beyond these the result is inf or 0 by the arithmetic below; a NaN passes through.
   x = lane_max(constant<V>(-105.0f, -746.0), lane_min(constant<V>(89.0f, 710.0), x));
@@ -88,7 +88,7 @@ LAMINA_INLINE V exp(V x) {
 /// e^x - 1 without cancellation. expm1(-0) = -0, expm1(-inf) = -1.
 /// Error: float 0.90, double 0.99.
 template <class V>
-LAMINA_INLINE V expm1(V x) {
+LAMINA_ELEMENTARY V expm1(V x) {
   using namespace elementary;
   const V original = x;
   x = lane_max(constant<V>(-20.0f, -40.0), lane_min(constant<V>(89.0f, 710.0), x));

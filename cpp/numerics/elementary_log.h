@@ -60,7 +60,7 @@ LAMINA_INLINE V exponent_of(typename V::Int bits, V extra) {
 /// The natural logarithm. log(+-0) = -inf, log(x < 0) = NaN, log(inf) = inf.
 /// Error: float 0.59, double 0.60.
 template <class V>
-LAMINA_INLINE V log(V x) {
+LAMINA_ELEMENTARY V log(V x) {
   using namespace elementary;
   const V zero = V::splat(0);
   const auto denormal = x < constant<V>(0x1p-126f, 0x1p-1022);
@@ -77,7 +77,7 @@ LAMINA_INLINE V log(V x) {
 /// log(1 + x) without cancellation. log1p(-0) = -0, log1p(-1) = -inf, log1p(x < -1) = NaN.
 /// Error: float 0.66, double 0.60.
 template <class V>
-LAMINA_INLINE V log1p(V x) {
+LAMINA_ELEMENTARY V log1p(V x) {
   using namespace elementary;
   const V one = V::splat(1);
   const V minus_one = V::splat(-1);

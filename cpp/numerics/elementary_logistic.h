@@ -31,7 +31,7 @@ LAMINA_INLINE Pair<V> exp_of_minus_abs(V x) {
 /// 1 / (1 + e^-x). sigmoid(-inf) = 0, sigmoid(inf) = 1; relative accuracy is kept down
 /// to the denormals. Error: float 0.80, double 0.75.
 template <class V>
-LAMINA_INLINE V sigmoid(V x) {
+LAMINA_ELEMENTARY V sigmoid(V x) {
   using namespace elementary;
   // With z = exp(-|x|): z / (1 + z) for x < 0, 1 / (1 + z) otherwise.
   const V zero = V::splat(0);
@@ -45,7 +45,7 @@ LAMINA_INLINE V sigmoid(V x) {
 
 /// The hyperbolic tangent. tanh(-0) = -0, tanh(+-inf) = +-1. Error: float 0.77, double 0.82.
 template <class V>
-LAMINA_INLINE V tanh(V x) {
+LAMINA_ELEMENTARY V tanh(V x) {
   using namespace elementary;
   // E / (E + 2) with E = expm1(2 |x|) = s (1 + r + tail) - 1, s = 2^n. From the first
   // bound on the result is 1 less half an ulp of 1, from the second on it is 1.
@@ -66,7 +66,7 @@ LAMINA_INLINE V tanh(V x) {
 /// log(1 + e^x). softplus(-inf) = 0, softplus(inf) = inf; relative accuracy is kept
 /// down to the denormals. Error: float 0.80, double 0.77.
 template <class V>
-LAMINA_INLINE V softplus(V x) {
+LAMINA_ELEMENTARY V softplus(V x) {
   using namespace elementary;
   // max(x, 0) + log(1 + z) with z = exp(-|x|) and 1 + z = 2^k (1 + f), k = 0 or 1.
   const V zero = V::splat(0);

@@ -11,7 +11,7 @@ namespace elementary {
 
 /// log(x) as high + low for finite x > 0, to about 2^-35 (float) or 2^-66 (double) relative.
 template <class V>
-LAMINA_INLINE Pair<V> log_pair(V x) {
+LAMINA_ELEMENTARY Pair<V> log_pair(V x) {
   // x = 2^k m with m in [sqrt(1/2), sqrt(2)); s = (m - 1) / (m + 1) as a pair;
   // log(m) = 2 s + s z P(z), z = s^2, with P's leading coefficient as a pair.
   const V one = V::splat(1);
@@ -58,7 +58,7 @@ LAMINA_INLINE Pair<V> log_pair(V x) {
 /// integer gives NaN, and odd integers y keep the sign of x (of -0 and -inf too).
 /// Error: float 0.80, double 0.79.
 template <class V>
-LAMINA_INLINE V pow(V x, V y) {
+LAMINA_ELEMENTARY V pow(V x, V y) {
   using namespace elementary;
   using Int = typename V::Int;
   const V zero = V::splat(0);

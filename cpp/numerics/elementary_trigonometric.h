@@ -81,11 +81,11 @@ LAMINA_INLINE SineCosine<V> sincospi(V x) {
 }
 
 template <class V>
-LAMINA_INLINE V sinpi(V x) {
+LAMINA_ELEMENTARY V sinpi(V x) {
   return sincospi(x).sine;
 }
 template <class V>
-LAMINA_INLINE V cospi(V x) {
+LAMINA_ELEMENTARY V cospi(V x) {
   return sincospi(x).cosine;
 }
 
@@ -117,11 +117,11 @@ LAMINA_INLINE SineCosine<V> sincos(V x) {
 }
 
 template <class V>
-LAMINA_INLINE V sin(V x) {
+LAMINA_ELEMENTARY V sin(V x) {
   return sincos(x).sine;
 }
 template <class V>
-LAMINA_INLINE V cos(V x) {
+LAMINA_ELEMENTARY V cos(V x) {
   return sincos(x).cosine;
 }
 

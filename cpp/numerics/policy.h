@@ -51,6 +51,21 @@
 #define LAMINA_INLINE LAMINA_HOST_DEVICE inline __attribute__((always_inline))
 #endif
 
+// Elementary functions are a part of their caller where a vector is a register or two. As plain lanes
+// they are hundreds of instructions each, and instrumented ones thousands: there one copy is called,
+// or compilers would take minutes for a file.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LAMINA_INSTRUMENTED 1
+#endif
+#endif
+#if !defined(_MSC_VER) && !defined(__CUDACC__) && \
+    (defined(LAMINA_ISA_SCALAR) || defined(LAMINA_INSTRUMENTED) || defined(__SANITIZE_ADDRESS__))
+#define LAMINA_ELEMENTARY __attribute__((noinline))
+#else
+#define LAMINA_ELEMENTARY LAMINA_INLINE
+#endif
+
 namespace lamina::numerics {
 
 /// min and max as the contract defines them: a comparison and a selection, so

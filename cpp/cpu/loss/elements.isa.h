@@ -25,9 +25,10 @@ struct Element {
 
 /// Whether a row's loss is the mean of its elements' rather than their sum: unless a loss says otherwise.
 template <class Loss>
-concept Sums = requires { requires !Loss::mean; };
-template <class Loss>
-inline constexpr bool kMean = !Sums<Loss>;
+LAMINA_INLINE bool takes_mean(const Loss& loss) {
+  if constexpr (requires { loss.mean; }) return loss.mean;
+  return true;
+}
 
 template <class V>
 struct SquaredError {
@@ -235,32 +236,36 @@ struct BinaryFocal {
 };
 
 template <class V, class Loss>
-LAMINA_NOINLINE void evaluate_apart(const Loss& loss, const V& p, const V& t, Element<V>& e) {
-  e = loss.evaluate(p, t);
+LAMINA_NOINLINE void evaluate_apart(const void* loss, const V& p, const V& t, Element<V>& e) {
+  e = static_cast<const Loss*>(loss)->evaluate(p, t);
 }
 
-/// Any of the above, its arithmetic compiled once.
-template <class V, class Loss>
-struct Apart {
-  Loss loss;
-  static constexpr bool mean = kMean<Loss>;
+/// Any of the above, so that the loops around it are compiled once for all of them.
+template <class V>
+struct AnyLoss {
+  const void* loss;
+  bool mean;
+  void (*apart)(const void*, const V&, const V&, Element<V>&);
+  template <class Loss>
+  explicit LAMINA_INLINE AnyLoss(const Loss& which)
+      : loss(&which), mean(takes_mean(which)), apart(evaluate_apart<V, Loss>) {}
   LAMINA_INLINE Element<V> evaluate(V p, V t) const {
     Element<V> e;
-    evaluate_apart(loss, p, t, e);
+    apart(loss, p, t, e);
     return e;
   }
 };
 
-/// Any of the above where targets that are NaN count as nothing.
-template <class V, class Loss>
+/// The same where targets that are NaN count as nothing.
+template <class V>
 struct WherePresent {
-  const Loss& loss;
-  static constexpr bool mean = kMean<Loss>;
+  AnyLoss<V> any;
+  bool mean;
+  explicit LAMINA_INLINE WherePresent(const AnyLoss<V>& loss) : any(loss), mean(loss.mean) {}
   LAMINA_INLINE Element<V> evaluate(V p, V t) const {
     const V zero = V::splat(0);
     const auto present = t == t;
-    Element<V> e;
-    evaluate_apart(loss, p, select(present, t, zero), e);
+    const Element<V> e = any.evaluate(p, select(present, t, zero));
     return {select(present, e.loss, zero), select(present, e.gradient, zero), e.output};
   }
 };
@@ -284,7 +289,8 @@ void element_rows_of_one(const LossRows<typename V::Scalar>& a, const Loss& loss
 template <class V, class Loss>
 void element_rows_of_several(const LossRows<typename V::Scalar>& a, const Loss& loss) {
   using T = typename V::Scalar;
-  const double columns = kMean<Loss> ? static_cast<double>(a.columns) : 1.0;
+  const bool mean = takes_mean(loss);
+  const double columns = mean ? static_cast<double>(a.columns) : 1.0;
   for (std::size_t r = 0; r < a.rows; ++r) {
     const std::size_t at = r * a.columns;
     const V c = V::splat(factor(a, r, columns));
@@ -296,13 +302,20 @@ void element_rows_of_several(const LossRows<typename V::Scalar>& a, const Loss& 
       if (a.gradient) store_some(c * e.gradient, a.gradient + at + i, count);
       if (a.output) store_some(e.output, a.output + at + i, count);
     });
-    a.row_losses[r] = weighted(a, r, kMean<Loss> ? sum[0] / static_cast<T>(a.columns) : sum[0]);
+    a.row_losses[r] = weighted(a, r, mean ? sum[0] / static_cast<T>(a.columns) : sum[0]);
   }
+}
+
+template <class V>
+LAMINA_NOINLINE void any_element_rows(const LossRows<typename V::Scalar>& a, const AnyLoss<V>& loss) {
+  if (a.skip_missing) return element_rows_of_several<V>(a, WherePresent<V>(loss));
+  if (a.columns == 1) return element_rows_of_one<V>(a, loss);
+  element_rows_of_several<V>(a, loss);
 }
 
 template <class V, class Loss>
 void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
-  if (a.skip_missing) return element_rows_of_several<V>(a, WherePresent<V, Loss>{loss});
+  if (a.skip_missing) return any_element_rows<V>(a, AnyLoss<V>(loss));
   if (a.columns == 1) return element_rows_of_one<V>(a, loss);
   element_rows_of_several<V>(a, loss);
 }
@@ -310,7 +323,7 @@ void element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
 /// The same for losses of long arithmetic.
 template <class V, class Loss>
 void long_element_rows(const LossRows<typename V::Scalar>& a, const Loss& loss) {
-  element_rows<V>(a, Apart<V, Loss>{loss});
+  any_element_rows<V>(a, AnyLoss<V>(loss));
 }
 
 }  // namespace
