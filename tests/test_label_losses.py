@@ -286,3 +286,34 @@ def test_crossentropy_before_any_targets() -> None:
     with pytest.raises(ValueError, match="integer labels"):
         model.fit(x, y, verbose=0)
     model.fit(x, np.eye(3)[y], verbose=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.sampled_from([0, 1, 2, 7, 8, 9, 15, 16, 17, 127, 128, 129, 300]),
+    columns=st.integers(1, 16),
+    ignored=st.booleans(),
+    infinite=st.booleans(),
+)
+def test_rows_of_few_classes_have_the_bits_of_longer_rows(
+    dtype: Any, seed: int, rows: int, columns: int, ignored: bool, infinite: bool
+) -> None:
+    """Classes of probability 0 add nothing: a row filled up with them has the same bits."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(scale=5.0, size=(rows, columns)).astype(dtype)
+    if infinite:
+        logits[rng.random(logits.shape) < 0.2] = -np.inf
+        logits[rng.random(logits.shape) < 0.02] = np.nan
+    filled = np.full((rows, columns + 16), -np.inf, dtype)
+    filled[:, :columns] = logits
+    labels = rng.integers(0, columns, rows)
+    settings_ = {"ignore_class": 0} if ignored else {}
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True, **settings_).specification()
+    values = _core.loss_values(loss, labels, logits)
+    assert np.array_equal(values, _core.loss_values(loss, labels, filled), equal_nan=True)
+    gradient = _core.loss_gradient(loss, labels, logits)
+    longer = _core.loss_gradient(loss, labels, filled)[:, :columns]
+    assert np.array_equal(gradient, longer, equal_nan=True)
+    assert np.array_equal(np.signbit(gradient), np.signbit(longer)) or np.isnan(gradient).any()

@@ -206,8 +206,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
     const std::int64_t width = std::min(plan.shape.panel * kernels.lanes, task_columns);
     plan.depth = std::min(plan.depth, std::max<std::int64_t>(16, kOnceBytes / (width * size.element_bytes)));
   }
+  const std::int64_t block_rows = kBlockBytes / (plan.depth * size.element_bytes);
   plan.rows =
-      std::min(task_rows, std::max<std::int64_t>(16, kBlockBytes / (plan.depth * size.element_bytes)));
+      std::min(task_rows, std::max<std::int64_t>(16, block_rows / plan.shape.strip * plan.shape.strip));
   plan.columns = std::min(task_columns, used_once     ? plan.shape.panel * kernels.lanes
                                         : plan.pack_a ? kPackedBlockColumns
                                                       : kBlockColumns);

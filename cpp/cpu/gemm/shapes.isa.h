@@ -74,9 +74,11 @@ GemmShape shape(std::int64_t rows, std::int64_t columns) {
   const std::int64_t vectors = (columns - 1) / VectorOf<T>::Type::lanes + 1;
   const std::int64_t strip = rows < kMaxRows ? rows : kMaxRows;
   const std::int64_t panel = kMaxVectors[strip];
-  // A panel a little wider, with lower strips, rather than narrow ones: loads per multiplication.
+  // A panel a little wider, with lower strips, rather than narrow ones: loads per multiplication. Among
+  // many panels a narrow one does not count, and the highest strips come nearest to the peak.
+  constexpr std::int64_t few = 40;
   if (strip >= 4 && vectors > panel && vectors % panel == 1 && panel < kWidest &&
-      (vectors == panel + 1 || strip_of(panel + 1) > 4)) {
+      (vectors == panel + 1 || (strip_of(panel + 1) > 4 && vectors <= few))) {
     return {strip_of(panel + 1), panel + 1};
   }
   return {strip, panel};
