@@ -5,13 +5,15 @@
 #include <cstdint>
 
 #include "cpu/loss/factors.isa.h"
-#include "cpu/loss/few_classes.isa.h"
 #include "cpu/loss/kernels.h"
 #include "cpu/vec/vec.h"
 #include "numerics/clamp.h"
 #include "numerics/elementary.h"
 #include "numerics/row.h"
 #include "numerics/softmax.h"
+#if !defined(__CUDACC__)
+#include "cpu/loss/few_classes.isa.h"
+#endif
 
 namespace lamina::cpu::LAMINA_ISA {
 namespace {
@@ -40,11 +42,13 @@ LAMINA_HOST_DEVICE void categorical_logits(const LossRows<typename V::Scalar>& a
   const Smoothing<V> smooth(a.loss.label_smoothing, a.loss.label_smoothing / static_cast<double>(columns));
   const V zero = V::splat(0);
   T total[kRowChunk], mass[kRowChunk], dot[kRowChunk];
+#if !defined(__CUDACC__)  // there a lane is a thread, and rows stay with their group
   if (sparse && columns <= static_cast<std::size_t>(V::lanes)) {
     for (std::size_t r = 0; r < a.rows; ++r) mass[r] = T(1);
     few_classes<V>(a, total, dot);
     return finish_rows<V>(a, total, mass, dot);
   }
+#endif
   for (std::size_t r = 0; r < a.rows; ++r) {
     const T* z = a.prediction + r * columns;
     const T* target = sparse ? nullptr : a.target + r * columns;
