@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -488,6 +488,10 @@ class Tape:
         ...
     def stop(self) -> None:
         ...
+    def try_gradient(self, target: typing.Any, sources: typing.Any) -> typing.Any:
+        """
+        The gradient of one tensor; NotImplemented where gradient() is to be called.
+        """
     def watch(self, value: typing.Any) -> None:
         ...
     def watched_variables(self) -> list[Variable]:
@@ -980,6 +984,10 @@ class Layers:
         """
     def __init__(self, network: Network, variables: collections.abc.Sequence[Variable]) -> None:
         ...
+    def try_call(self, x: typing.Any, training: bool) -> typing.Any:
+        """
+        The answer to a tensor, or to an array while a tape records; NotImplemented where __call__ is to be called.
+        """
 class Unrecorded:
     """
     Keeps tapes from recording.
@@ -990,6 +998,26 @@ class Unrecorded:
         ...
     def __init__(self) -> None:
         ...
+class QuickLoss:
+    """
+    A loss for targets and predictions that fit as they are.
+    """
+    def __init__(self, loss: Loss, reduction: str) -> None:
+        ...
+    def try_call(self, y_true: typing.Any, y_pred: typing.Any) -> typing.Any:
+        """
+        The loss of a batch as a tensor; NotImplemented where the shapes are to be aligned first.
+        """
+class QuickSteps:
+    """
+    Steps of an optimizer for the variables of its network.
+    """
+    def __init__(self, network: Network, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], variables: collections.abc.Sequence[Variable], copies: bool) -> None:
+        ...
+    def try_apply(self, grads_and_vars: typing.Any) -> typing.Any:
+        """
+        One step; the number of steps so far. NotImplemented, and nothing done, where apply() is to be called.
+        """
 def activate(activation: Activation, x: numpy.ndarray) -> numpy.ndarray:
     """
     The activation of a float32 or float64 array.

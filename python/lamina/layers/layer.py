@@ -283,6 +283,12 @@ class Layer(Owned):
 
         for part in loss if isinstance(loss, (list, tuple)) else [loss]:
             self._losses.append(_eager.tensor(part))
+        if self._native:
+            self._losses_added()
+
+    def _losses_added(self) -> None:
+        for owner in self._living_owners():
+            owner._losses_added()
 
     def _clear_losses(self) -> None:
         self._losses = []
