@@ -48,8 +48,9 @@ class Layer(Owned):
     """The base of all layers, also of layers of your own.
 
     One of your own defines `call(self, inputs)` or `call(self, inputs, training=False)` with
-    functions of `lamina.ops` or other layers, and where it has weights `build(self,
-    input_shape)`, which makes them with `add_weight`. A model with such a layer runs on the tape.
+    functions of `lamina.ops` or other layers, and where it has weights
+    `build(self, input_shape)`, which makes them with `add_weight`. A model with such a layer
+    runs on the tape.
 
     Args:
         name: Its name, unique within a model; by default from its class.
