@@ -44,7 +44,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
         *(
             "--filter",
             "64x64x4|tanh|crossentropy 256|adam mnist|data|more-layers|add 4$|/rl-policy|build"
-            "|Dense alone|Circle|mse alone|s/SGD",
+            "|links|Dense alone|Circle|mse alone|s/SGD",
             "--json",
             str(file),
         ),

@@ -20,7 +20,7 @@ from lamina import metrics
 
 Array = np.ndarray[Any, Any]
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=25)
+few = settings(max_examples=25, deadline=None)
 
 
 def _batches(rows: int, rng: np.random.Generator) -> list[slice]:

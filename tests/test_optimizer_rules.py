@@ -131,7 +131,7 @@ def close(got: list[Array], wanted: list[Array], tolerance: float) -> None:
 
 @pytest.mark.parametrize("name", OWN)
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_ten_steps(name: str, data: st.DataObject) -> None:
     own = {key: data.draw(strategy, key) for key, strategy in OWN[name].items()}
     shared = data.draw(common) | data.draw(clipping)

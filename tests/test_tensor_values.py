@@ -121,7 +121,7 @@ UNARY = {
     "sign": (np.sign, 0.0),
     "square": (np.square, 0.51),
     "sqrt": (np.sqrt, 0.51),
-    "rsqrt": (lambda x: 1 / np.sqrt(x), 1.1),
+    "rsqrt": (lambda x: 1 / np.sqrt(x), 1.5),  # two roundings: of the root up to 1, of 1 / root 1/2
     "reciprocal": (lambda x: 1 / x, 0.51),
     "exp": (np.exp, 1.0),
     "expm1": (np.expm1, 1.1),

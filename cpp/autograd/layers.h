@@ -29,6 +29,7 @@ class Layers {
   Answer call(const Tensor& x, bool training, std::uint64_t step) const;
 
   const nn::Network& network() const { return network_->network; }
+  nn::Sequential& sequential() const { return *network_; }
 
  private:
   std::shared_ptr<nn::Sequential> network_;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "autograd/apply.h"
 #include "autograd/batch_loss.h"
 #include "autograd/functions.h"
 #include "autograd/layers.h"
@@ -69,56 +70,18 @@ py::tuple batch_loss(const LossSpecification& loss, const std::string& reduction
   return py::make_tuple(object_of(answer.loss), answer.value, answer.total, answer.rows);
 }
 
-/// Whether all gradients lie in one memory, at the distances of the parameters.
-bool lie_together(const nn::Network& network, const std::vector<std::size_t>& places,
-                  const std::vector<Tensor>& gradients) {
-  const auto& parameters = network.layout().parameters();
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (&gradients[i].storage() != &gradients[0].storage()) return false;
-    if (gradients[i].offset() - gradients[0].offset() !=
-        parameters[places[i]].offset - parameters[places[0]].offset) {
-      return false;
-    }
-  }
-  return true;
-}
-
 /// One step. `variables` hold the values, when that is not the network's own memory.
 double apply_gradients(Sequential& model, const std::vector<std::size_t>& places,
                        const py::list& gradients_in, bool penalties,
                        const std::vector<std::shared_ptr<Variable>>& variables) {
-  nn::Network& network = model.network;
-  network.build();
-  const auto& parameters = network.layout().parameters();
+  model.network.build();
   std::vector<Tensor> gradients;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    if (places[i] >= parameters.size()) throw ValueError("[apply_gradients] there is no such parameter");
-    const nn::PlacedParameter& p = parameters[places[i]];
-    Tensor gradient = to_tensor(py::object(gradients_in[i]).ptr());
-    if (!(gradient.shape() == ArrayShape(p.shape))) {
-      throw ValueError(text("[apply_gradients] the gradient must have the shape of its variable, ",
-                            to_string(p.shape), ". Received: gradient.shape=", to_string(gradient.shape())));
-    }
-    gradient = ops::contiguous(ops::cast(gradient, element_type(network.dtype())));
-    gradients.push_back(std::move(gradient));
+    gradients.push_back(to_tensor(py::object(gradients_in[i]).ptr()));
   }
-  if (gradients.empty()) return 0.0;
-  std::vector<Sequential::Gradient> list;
-  for (std::size_t i = 0; i < gradients.size(); ++i) list.push_back({places[i], gradients[i].raw()});
-  const bool together = lie_together(network, places, gradients);
-  const std::size_t item = size_of(network.dtype());
   double penalty = 0.0;
-  run(static_cast<double>(network.layout().elements()) * 8.0, [&] {
-    for (std::size_t i = 0; i < variables.size(); ++i) {
-      const Tensor value = ops::contiguous(variables[i]->current());
-      network.device().copy(network.parameter(places[i]).raw(), value.raw(),
-                            static_cast<std::size_t>(value.size()) * item);
-    }
-    penalty = model.apply_gradients(list, together, penalties);
-  });
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    variables[i]->assign(ops::copy(network.parameter(places[i])));
-  }
+  run(static_cast<double>(model.network.layout().elements()) * 8.0,
+      [&] { penalty = autograd::apply_gradients(model, places, gradients, penalties, variables); });
   return penalty;
 }
 

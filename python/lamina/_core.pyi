@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -488,6 +488,10 @@ class Tape:
         ...
     def stop(self) -> None:
         ...
+    def try_gradient(self, target: typing.Any, sources: typing.Any) -> typing.Any:
+        """
+        The gradient of one tensor; NotImplemented where gradient() is to be called.
+        """
     def watch(self, value: typing.Any) -> None:
         ...
     def watched_variables(self) -> list[Variable]:
@@ -910,9 +914,6 @@ class Network:
         Whether L-BFGS found nothing left to do.
         """
     @property
-    def device(self) -> str:
-        ...
-    @property
     def epochs_seen(self) -> int:
         """
         How many epochs were trained: chooses the next shuffle.
@@ -983,6 +984,10 @@ class Layers:
         """
     def __init__(self, network: Network, variables: collections.abc.Sequence[Variable]) -> None:
         ...
+    def try_call(self, x: typing.Any, training: bool) -> typing.Any:
+        """
+        The answer to a tensor, or to an array while a tape records; NotImplemented where __call__ is to be called.
+        """
 class Unrecorded:
     """
     Keeps tapes from recording.
@@ -993,6 +998,26 @@ class Unrecorded:
         ...
     def __init__(self) -> None:
         ...
+class QuickLoss:
+    """
+    A loss for targets and predictions that fit as they are.
+    """
+    def __init__(self, loss: Loss, reduction: str) -> None:
+        ...
+    def try_call(self, y_true: typing.Any, y_pred: typing.Any) -> typing.Any:
+        """
+        The loss of a batch as a tensor; NotImplemented where the shapes are to be aligned first.
+        """
+class QuickSteps:
+    """
+    Steps of an optimizer for the variables of its network.
+    """
+    def __init__(self, network: Network, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], variables: collections.abc.Sequence[Variable], copies: bool) -> None:
+        ...
+    def try_apply(self, grads_and_vars: typing.Any) -> typing.Any:
+        """
+        One step; the number of steps so far. NotImplemented, and nothing done, where apply() is to be called.
+        """
 def activate(activation: Activation, x: numpy.ndarray) -> numpy.ndarray:
     """
     The activation of a float32 or float64 array.
@@ -1071,14 +1096,6 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
 def convert(value: typing.Any) -> Tensor:
     ...
-def cuda_name() -> str:
-    """
-    What this build's CUDA device is called.
-    """
-def cuda_status() -> str:
-    """
-    The GPU, or why there is none.
-    """
 def default_num_threads() -> int:
     """
     What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.
@@ -1092,10 +1109,6 @@ def differentiable(value: typing.Any) -> Tensor:
 def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
-    """
-def empty_cache(device: str) -> None:
-    """
-    Gives memory that nobody uses back to the device's driver.
     """
 def find_bad_label(array: numpy.ndarray, classes: typing.SupportsInt | typing.SupportsIndex, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None, missing: bool = False) -> int:
     """
@@ -1145,10 +1158,6 @@ def mark_changed(tensor: Tensor) -> None:
     """
     Tells tapes that the tensor's memory was changed in place.
     """
-def memory_stats(device: str) -> dict[str, int]:
-    """
-    The device's memory, in bytes and counts.
-    """
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The value of each row of a metric that is their mean.
@@ -1191,10 +1200,6 @@ def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
     """
-def require_device(name: str) -> None:
-    """
-    Raises what device(name) would: a RuntimeError that says what is missing.
-    """
 def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing.Any:
     """
     The loss of each row, as a tensor.
@@ -1210,10 +1215,6 @@ def set_default_float(dtype: str) -> None:
 def set_dtype_object(name: str, object: typing.Any) -> None:
     """
     Sets what Tensor.dtype gives for a type.
-    """
-def set_memory_limit(device: str, bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
-    """
-    The most memory that is asked of the device's driver; 0: all.
     """
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """

@@ -39,7 +39,22 @@ def tensor(value: Any) -> Tensor:
     if convert is not None:
         result: Tensor = convert()
         return result
-    return _core.convert(real_array(value, "inputs"))
+    return _converted(real_array(value, "inputs"))
+
+
+#: Integers that tensors do not have, and those that hold all of their values.
+_WIDER = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
+
+
+def _converted(array: Array) -> Tensor:
+    """An array of real numbers as a tensor, integers in a type that tensors have."""
+    name = array.dtype.name
+    if name == "uint64":
+        large = array.size > 0 and int(array.max()) >= 2**63
+        array = array.astype("float64" if large else "int64")
+    elif name in _WIDER:
+        array = array.astype(_WIDER[name])
+    return _core.convert(array)
 
 
 def floating_tensor(value: Any, dtype: str) -> Tensor:
@@ -50,7 +65,7 @@ def floating_tensor(value: Any, dtype: str) -> Tensor:
     array = real_array(value, "inputs")
     if array.dtype.kind == "f":
         array = array.astype(dtype, copy=False)
-    return _core.convert(array)
+    return _converted(array)
 
 
 def typed_tensor(value: Any, dtype: str) -> Tensor:

@@ -117,6 +117,7 @@ APART = {
     "Discretization",
     "HashedCrossing",
     "Hashing",
+    "Lambda",  # code, which is never loaded from a file
     "IntegerLookup",
     "StringLookup",
 }

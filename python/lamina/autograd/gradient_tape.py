@@ -132,6 +132,10 @@ class GradientTape:
             ValueError: If the target depends on nothing that the tape watches, or
                 `output_gradients` do not fit.
         """
+        if output_gradients is None and unconnected_gradients == "none":
+            found = self._tape.try_gradient(target, sources)
+            if found is not NotImplemented:
+                return found
         targets = flatten(target)
         seeds: list[Any] = [None] * len(targets)
         if output_gradients is not None:

@@ -27,6 +27,11 @@ def step_of() -> int | None:
     return _calls.step
 
 
+def plain() -> bool:
+    """Whether a call is nobody's part: no layer around it, and no step of a model."""
+    return _calls.depth == 0 and _calls.step is None
+
+
 def outermost() -> bool:
     """Whether no layer is being called."""
     return _calls.depth == 0

@@ -48,8 +48,9 @@ class Layer(Owned):
     """The base of all layers, also of layers of your own.
 
     One of your own defines `call(self, inputs)` or `call(self, inputs, training=False)` with
-    functions of `lamina.ops` or other layers, and where it has weights `build(self,
-    input_shape)`, which makes them with `add_weight`. A model with such a layer runs on the tape.
+    functions of `lamina.ops` or other layers, and where it has weights
+    `build(self, input_shape)`, which makes them with `add_weight`. A model with such a layer
+    runs on the tape.
 
     Args:
         name: Its name, unique within a model; by default from its class.
@@ -283,6 +284,12 @@ class Layer(Owned):
 
         for part in loss if isinstance(loss, (list, tuple)) else [loss]:
             self._losses.append(_eager.tensor(part))
+        if self._native:
+            self._losses_added()
+
+    def _losses_added(self) -> None:
+        for owner in self._living_owners():
+            owner._losses_added()
 
     def _clear_losses(self) -> None:
         self._losses = []

@@ -79,6 +79,17 @@ class Loss:
                 f"Received: axis={axis} for predictions of shape {(None, *output)}"
             )
 
+    #: The core's call on tensors that fit as they are; False where there is none.
+    _quick: Any = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name != "_quick":
+            self.__dict__.pop("_quick", None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_quick"}
+
     def is_native(self) -> bool:
         """Whether the core computes it, rather than a `call` of the user's own."""
         return LOSSES.owns(type(self))
@@ -110,12 +121,19 @@ class Loss:
         Raises:
             ValueError: If shapes do not fit, or labels are out of range.
         """
+        if self._quick and sample_weight is None:
+            loss = self._quick(y_true, y_pred)
+            if loss is not NotImplemented:
+                return loss
         if not self.is_native():
             answer = tape.own_loss(self, y_true, y_pred, sample_weight, floatx())
             return answer if wants_tensor(y_true, y_pred) else np.asarray(answer)[()]
         if wants_tensor(y_true, y_pred):
             if self.reduction not in (None, "none"):
-                return self.on_tape(y_true, y_pred, sample_weight)[0]
+                loss = self.on_tape(y_true, y_pred, sample_weight)[0]
+                if self._quick is None:
+                    self._quick = tape.quick_call(self)
+                return loss
             return tape.reduced(self.call(y_true, y_pred), sample_weight, None)
         values = np.asarray(self.call(y_true, y_pred))
         counted = self.counted(y_true, values)

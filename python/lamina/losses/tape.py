@@ -104,6 +104,20 @@ def batch_loss(
     return result
 
 
+def quick_call(loss: Loss) -> Any:
+    """The core's call for a loss whose settings are plain values; False for others."""
+    settings = [value for name, value in vars(loss).items() if name != "_quick"]
+    if (
+        type(loss).on_tape is not Loss.on_tape
+        or loss._dtype is not None
+        or getattr(loss, "axis", -1) not in (None, -1)
+        or not all(type(value) in (type(None), bool, int, float, str) for value in settings)
+    ):
+        return False
+    reduction = _REDUCTIONS[loss.reduction or ""]
+    return _core.QuickLoss(loss.specification(), reduction).try_call
+
+
 def row_values(
     specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None, default: str
 ) -> Any:

@@ -16,6 +16,7 @@ from lamina.callbacks.callback import Logs
 from lamina.callbacks.callback_list import CallbackList
 from lamina.callbacks.progress import resolve_verbose
 from lamina.data.dataset import Dataset
+from lamina.layers import _calls
 from lamina.layers.layer import Layer
 from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
 from lamina.models.compiled import Compiled
@@ -36,6 +37,9 @@ class Inference(Steps):
     def dtype(self) -> str:
         """The floating-point type that the model computes in."""
         raise NotImplementedError
+
+    #: The core's call on tensors, where a call is nothing else.
+    _quick_call: Any = None
 
     def _call_on_tape(self, inputs: Any, training: bool | None) -> Any:
         raise NotImplementedError
@@ -274,6 +278,11 @@ class Inference(Steps):
                 return result
         if mask is not None:
             raise _checks.unsupported("Sequential.__call__", "mask", mask)
+        quick = self._quick_call
+        if quick is not None and _calls.plain():
+            result = quick(inputs, training)
+            if result is not NotImplemented:
+                return result
         if isinstance(inputs, Layer):
             raise NotImplementedError(
                 "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "

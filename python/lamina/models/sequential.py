@@ -65,12 +65,24 @@ class Sequential(Stack):
     @property
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; ValueError before building."""
+        # Names do not change while there is a plan, unless a layer's does or others share it.
+        parts = [(layer.name, layer._owners) for layer in self._layers]
+        names = [name for name, owners in parts if len(owners) == 1]
+        listed = self._listed
+        if listed is not None and listed[0] == names and len(names) == len(parts):
+            return list(listed[1])
         self._require_built("weights")
         self._name_weights()
         found: dict[int, Variable] = {}
         for leaf in self._leaves():
             for variable in leaf.weights:
                 found[id(variable)] = variable
+        own = len(names) == len(parts) and not self._owners
+        simple = all(
+            type(layer)._leaves is Layer._leaves and layer._native for layer in self._layers
+        )
+        if own and simple and self._network is not None:
+            self._listed = names, list(found.values())
         return list(found.values())
 
     variables = weights

@@ -51,6 +51,7 @@ class Stack(Nestable, Trainer):
         self._steps_seen = 0
         self._calls_seen = 0
         self._tape_layers: Any = None
+        self._listed: tuple[Any, list[Variable]] | None = None
         self._call_losses: list[Any] = []
         if layers is not None:
             if isinstance(layers, Layer) or not isinstance(layers, Iterable):
@@ -337,7 +338,7 @@ class Stack(Nestable, Trainer):
             self._steps_seen = self._network.steps_seen
             self._calls_seen = self._network.calls_seen
             self._network = None
-            self._tape_layers = None
+            self._tape_layers = self._quick_call = self._listed = None
 
     def _leaves(self) -> list[Layer]:
         """The layers in the plan, in its order."""
@@ -464,7 +465,15 @@ class Stack(Nestable, Trainer):
             network.calls_seen += train
         answer, penalty, _ = own[1](x, train, step)
         self._call_losses = [] if penalty is None else [penalty]
+        if penalty is None and not self._front:
+            self._quick_call = own[1].try_call
         return answer
+
+    def _losses_added(self) -> None:
+        """A layer has losses that the next call has to clear."""
+        self._quick_call = None
+        for around in self._living_owners():
+            around._losses_added()
 
     def _all_weights(self) -> list[Variable]:
         weights: list[Variable] = self.weights  # type: ignore[attr-defined]

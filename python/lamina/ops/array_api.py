@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lamina._core import Tensor
 from lamina.config import floatx
@@ -46,8 +45,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class IntegerLimits:
+class IntegerLimits(NamedTuple):
     """What an integer type can hold."""
 
     bits: int
@@ -56,8 +54,7 @@ class IntegerLimits:
     dtype: str
 
 
-@dataclass(frozen=True)
-class FloatLimits:
+class FloatLimits(NamedTuple):
     """What a floating type can hold: eps is the distance from 1 to the next number."""
 
     bits: int

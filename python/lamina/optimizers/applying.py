@@ -133,6 +133,19 @@ def apply_native(optimizer: Optimizer, gradients: list[Any], variables: list[Any
     network.apply_gradients([p for p, _, _ in found], [g for _, g, _ in found], False, copies)
 
 
+def quick_steps(optimizer: Optimizer) -> Any:
+    """The core's step for an optimizer in use; None where `apply` is the user's own."""
+    from lamina.optimizers.optimizer import Optimizer
+
+    network, home = optimizer._network, optimizer._home
+    if type(optimizer).apply is not Optimizer.apply or not isinstance(network, _core.Network):
+        return None
+    places = [place for place, _, _ in optimizer._weights]
+    handles = [_handle(variable) for _, variable, _ in optimizer._weights]
+    copies = home is not None and home.source is None
+    return _core.QuickSteps(network, places, handles, copies).try_apply
+
+
 def _handle(variable: Any) -> Any:
     handle = getattr(variable, "handle", None)
     return variable if handle is None else handle()

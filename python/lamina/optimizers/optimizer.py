@@ -205,6 +205,10 @@ class Optimizer:
             array([0., 0.], dtype=float32)
         """
         pairs = list(grads_and_vars)
+        if self._quick_steps is not None:
+            steps = self._quick_steps(pairs)
+            if steps is not NotImplemented:
+                return int(steps) // (self.gradient_accumulation_steps or 1)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self.iterations
 
@@ -230,6 +234,8 @@ class Optimizer:
             self._build_for(all_variables)
         if self.is_native():
             applying.apply_native(self, gradients, variables)
+            if self._quick_steps is None:
+                self._quick_steps = applying.quick_steps(self)
         else:
             applying.apply_own(self, gradients, variables)
 
@@ -256,6 +262,9 @@ class Optimizer:
         """The loss times the factor by which `apply` divides the gradients."""
         factor = self.loss_scale_factor
         return loss if factor is None else loss * factor
+
+    #: The core's step for gradients and variables that fit as they are, once it is known.
+    _quick_steps: Any = None
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Changes one variable by its gradient: what an optimizer of your own defines.
@@ -475,7 +484,7 @@ class Optimizer:
         """
         self._network = network
         self._weights = [(place, weight, weight.path) for place, weight in weights]
-        self._places = None
+        self._places = self._quick_steps = None
         self._trained = set()
         self.note_trained()
 
@@ -542,7 +551,7 @@ class Optimizer:
         self._home = None
         self._weights = []
         self._ranked = None
-        self._places = None
+        self._places = self._quick_steps = None
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """The weights become their moving averages, if `use_ema`; `fit` ends with this.

@@ -1,0 +1,334 @@
+#include "bindings/quick_loops.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "autograd/apply.h"
+#include "autograd/batch_loss.h"
+#include "autograd/layers.h"
+#include "autograd/tape.h"
+#include "autograd/variable.h"
+#include "bindings/metrics.h"
+#include "bindings/tensor_object.h"
+#include "nn/sequential.h"
+#include "ops/ops.h"
+
+namespace lamina::bindings {
+
+namespace {
+
+using autograd::Layers;
+using autograd::Tape;
+using autograd::Unconnected;
+using autograd::Variable;
+using nn::Sequential;
+
+/// Work (in multiplications) that is over before another thread could make use of the interpreter.
+constexpr double kBrief = 2e5;
+
+/// Random numbers of calls outside of a training have steps from here on (docs/numerics.md, section 10).
+constexpr std::uint64_t kFirstCall = std::uint64_t{1} << 39;
+
+PyTypeObject* variable_class = nullptr;
+
+/// The C++ object in an instance of a bound class (of which it must be one), or null before __init__.
+template <class T>
+T* held(PyObject* object) {
+  auto* const instance = reinterpret_cast<py::detail::instance*>(object);
+  if (!instance->simple_layout || !instance->simple_holder_constructed) return nullptr;
+  return static_cast<T*>(instance->simple_value_holder[0]);
+}
+
+/// The variable in an object; null for other objects.
+Variable* variable_in(PyObject* object) {
+  return PyObject_TypeCheck(object, variable_class) != 0 ? held<Variable>(object) : nullptr;
+}
+
+PyObject* not_implemented() {
+  Py_INCREF(Py_NotImplemented);
+  return Py_NotImplemented;
+}
+
+/// Runs `body` without the interpreter lock, unless that takes longer than the body.
+template <class Body>
+void run(double work, const Body& body) {
+  if (work < kBrief) return body();
+  const py::gil_scoped_release release;
+  body();
+}
+
+template <class Body>
+PyObject* guarded(const Body& body) {
+  try {
+    return body();
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+/// A tensor, or an array of an element type that tensors have, read where it lies; else not defined.
+Tensor simple_tensor(PyObject* object) {
+  if (is_tensor(object)) return tensor_in(object);
+  if (Py_TYPE(object) != py::detail::npy_api::get().PyArray_Type_) return {};
+  const auto* const array = py::detail::array_proxy(object);
+  const auto* const descriptor = py::detail::array_descriptor_proxy(array->descr);
+  if (descriptor->byteorder == '>') return {};
+  switch (descriptor->type_num) {
+    case py::detail::npy_api::NPY_BOOL_:
+    case py::detail::npy_api::NPY_UBYTE_:
+    case py::detail::npy_api::NPY_INT_:
+    case py::detail::npy_api::NPY_LONG_:
+    case py::detail::npy_api::NPY_LONGLONG_:
+    case py::detail::npy_api::NPY_FLOAT_:
+    case py::detail::npy_api::NPY_DOUBLE_:
+      return from_array(object);
+    default:
+      return {};
+  }
+}
+
+/// layers.try_call(x, training): the answer of layers that add nothing to the loss.
+PyObject* call_layers(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  const Layers* const layers = held<Layers>(self);
+  if (count != 2 || layers == nullptr) return not_implemented();
+  const int training = PyObject_IsTrue(arguments[1]);
+  if (training < 0) return nullptr;
+  if (!autograd::is_recording() && !is_tensor(arguments[0])) return not_implemented();  // arrays for arrays
+  return guarded([&] {
+    const Tensor x = simple_tensor(arguments[0]);
+    const nn::Network& network = layers->network();
+    const Shape& sample = network.input_shape();
+    if (!x.defined() || x.type() != element_type(network.dtype()) || x.rank() == 0 ||
+        !std::equal(x.shape().begin() + 1, x.shape().end(), sample.begin(), sample.end())) {
+      return not_implemented();
+    }
+    Sequential& model = layers->sequential();
+    const std::uint64_t step = kFirstCall + model.calls_seen();
+    if (training != 0) model.set_calls_seen(model.calls_seen() + 1);
+    Layers::Answer answer;
+    run(static_cast<double>(x.extent(0)) * network.work(),
+        [&] { answer = layers->call(x, training != 0, step); });
+    return wrap(std::move(answer.y));
+  });
+}
+
+/// tape.try_gradient(target, sources): of one tensor, without seeds; None for what it does not depend on.
+PyObject* tape_gradient(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  Tape* const tape = held<Tape>(self);
+  if (count != 2 || tape == nullptr || !is_tensor(arguments[0])) return not_implemented();
+  PyObject* const structure = arguments[1];
+  const bool is_list = PyList_CheckExact(structure) != 0, is_tuple = PyTuple_CheckExact(structure) != 0;
+  PyObject* const* const items = is_list    ? reinterpret_cast<PyListObject*>(structure)->ob_item
+                                 : is_tuple ? reinterpret_cast<PyTupleObject*>(structure)->ob_item
+                                            : &structure;
+  const Py_ssize_t length = is_list || is_tuple ? Py_SIZE(structure) : 1;
+  return guarded([&]() -> PyObject* {
+    std::vector<Tensor> sources;
+    sources.reserve(static_cast<std::size_t>(length));
+    for (Py_ssize_t i = 0; i < length; ++i) {
+      if (is_tensor(items[i])) {
+        sources.push_back(tensor_in(items[i]));
+      } else if (const Variable* const variable = variable_in(items[i]); variable != nullptr) {
+        sources.push_back(variable->value());
+      } else {
+        return not_implemented();
+      }
+    }
+    const Tensor targets[1] = {tensor_in(arguments[0])}, seeds[1] = {};
+    std::vector<Tensor> gradients;
+    {
+      const py::gil_scoped_release release;
+      gradients = tape->gradient(targets, seeds, sources, Unconnected::none);
+    }
+    const auto object_of = [](Tensor& gradient) {
+      if (!gradient.defined()) return py::object(py::none());
+      PyObject* const object = wrap(std::move(gradient));
+      if (object == nullptr) throw py::error_already_set();
+      return py::reinterpret_steal<py::object>(object);
+    };
+    if (!is_list && !is_tuple) return object_of(gradients[0]).release().ptr();
+    if (is_list) {
+      py::list result(length);
+      for (Py_ssize_t i = 0; i < length; ++i) {
+        PyList_SET_ITEM(result.ptr(), i, object_of(gradients[static_cast<std::size_t>(i)]).release().ptr());
+      }
+      return result.release().ptr();
+    }
+    py::tuple result(length);
+    for (Py_ssize_t i = 0; i < length; ++i) {
+      PyTuple_SET_ITEM(result.ptr(), i, object_of(gradients[static_cast<std::size_t>(i)]).release().ptr());
+    }
+    return result.release().ptr();
+  });
+}
+
+/// A loss of the core with its settings, for targets and predictions that fit as they are.
+struct QuickLoss {
+  autograd::BatchLoss loss;
+  bool labels;
+};
+
+PyObject* call_loss(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  const QuickLoss* const quick = held<QuickLoss>(self);
+  if (count != 2 || quick == nullptr || !is_tensor(arguments[1])) return not_implemented();
+  return guarded([&] {
+    const Tensor& prediction = tensor_in(arguments[1]);
+    if (!ops::is_floating(prediction.type()) || prediction.rank() == 0) return not_implemented();
+    const Tensor target = simple_tensor(arguments[0]);
+    if (!target.defined() || target.rank() != prediction.rank() - (quick->labels ? 1 : 0) ||
+        !std::equal(target.shape().begin(), target.shape().end(), prediction.shape().begin())) {
+      return not_implemented();
+    }
+    autograd::BatchLoss::Answer answer;
+    run(static_cast<double>(prediction.size()) * 16.0,
+        [&] { answer = quick->loss(target, prediction, Tensor()); });
+    return wrap(std::move(answer.loss));
+  });
+}
+
+/// Steps of an optimizer for the variables of its network.
+class QuickSteps {
+ public:
+  /// `places` of the variables in the network's parameters. `copies`: the variables' values lie elsewhere.
+  QuickSteps(std::shared_ptr<Sequential> network, std::vector<std::size_t> places,
+             std::vector<std::shared_ptr<Variable>> variables, bool copies)
+      : network_(std::move(network)),
+        places_(std::move(places)),
+        variables_(std::move(variables)),
+        copies_(copies) {
+    if (places_.size() != variables_.size()) throw ValueError("[QuickSteps] one place for each variable");
+    network_->network.build();
+    for (std::size_t i = 0; i < variables_.size(); ++i) numbers_[variables_[i].get()] = i;
+  }
+
+  /// A step, if `pairs` are gradients and variables that fit as they are.
+  PyObject* step(PyObject* pairs) {
+    struct Pair {
+      std::size_t place;
+      Tensor gradient;
+      const std::shared_ptr<Variable>* variable;
+    };
+    if (!PyList_CheckExact(pairs)) return not_implemented();
+    const Py_ssize_t length = PyList_GET_SIZE(pairs);
+    if (length == 0) return not_implemented();
+    const nn::Network& network = network_->network;
+    const auto& parameters = network.layout().parameters();
+    std::vector<Pair> found;
+    found.reserve(static_cast<std::size_t>(length));
+    bool sorted = true;
+    for (Py_ssize_t i = 0; i < length; ++i) {
+      PyObject* const pair = PyList_GET_ITEM(pairs, i);
+      if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2) return not_implemented();
+      PyObject* const gradient = PyTuple_GET_ITEM(pair, 0);
+      const Variable* const variable = variable_in(PyTuple_GET_ITEM(pair, 1));
+      if (!is_tensor(gradient) || variable == nullptr) return not_implemented();
+      const auto number = static_cast<std::size_t>(i);  // nearly always: the same order again
+      const std::size_t at =
+          number < variables_.size() && variables_[number].get() == variable ? number : number_of(variable);
+      if (at == variables_.size()) return not_implemented();
+      const nn::PlacedParameter& p = parameters[places_[at]];
+      const Tensor& g = tensor_in(gradient);
+      if (g.type() != element_type(network.dtype()) ||
+          !std::equal(g.shape().begin(), g.shape().end(), p.shape.begin(), p.shape.end())) {
+        return not_implemented();
+      }
+      if (!copies_ && !lies_in_network(*variable, places_[at])) return not_implemented();
+      sorted = sorted && (found.empty() || found.back().place < places_[at]);
+      found.push_back({places_[at], g, &variables_[at]});
+    }
+    if (!sorted) return not_implemented();
+    std::vector<std::size_t> places;
+    std::vector<Tensor> gradients;
+    std::vector<std::shared_ptr<Variable>> variables;
+    places.reserve(found.size());
+    gradients.reserve(found.size());
+    for (Pair& pair : found) {
+      places.push_back(pair.place);
+      gradients.push_back(std::move(pair.gradient));
+      if (copies_) variables.push_back(*pair.variable);
+    }
+    run(static_cast<double>(network.layout().elements()) * 8.0,
+        [&] { autograd::apply_gradients(*network_, places, gradients, false, variables); });
+    return PyLong_FromLongLong(static_cast<long long>(network_->optimizer().iterations()));
+  }
+
+ private:
+  std::size_t number_of(const Variable* variable) const {
+    const auto found = numbers_.find(variable);
+    return found == numbers_.end() ? variables_.size() : found->second;
+  }
+  bool lies_in_network(const Variable& variable, std::size_t place) const {
+    if (!variable.in_place()) return false;
+    const Tensor here = network_->network.parameter(place);
+    return &variable.value().storage() == &here.storage() && variable.value().raw() == here.raw();
+  }
+
+  std::shared_ptr<Sequential> network_;
+  std::vector<std::size_t> places_;
+  std::vector<std::shared_ptr<Variable>> variables_;
+  std::unordered_map<const Variable*, std::size_t> numbers_;
+  bool copies_;
+};
+
+PyObject* take_step(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  QuickSteps* const steps = held<QuickSteps>(self);
+  if (count != 1 || steps == nullptr) return not_implemented();
+  return guarded([&] { return steps->step(arguments[0]); });
+}
+
+PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef layers_method = {"try_call", as_method(&call_layers), METH_FASTCALL,
+                             "try_call(self: lamina._core.Layers, x: object, training: bool) -> object\n\n"
+                             "The answer to a tensor, or to an array while a tape records; NotImplemented "
+                             "where __call__ is to be called."};
+PyMethodDef tape_method = {
+    "try_gradient", as_method(&tape_gradient), METH_FASTCALL,
+    "try_gradient(self: lamina._core.Tape, target: object, sources: object) -> object\n\n"
+    "The gradient of one tensor; NotImplemented where gradient() is to be called."};
+PyMethodDef loss_method = {
+    "try_call", as_method(&call_loss), METH_FASTCALL,
+    "try_call(self: lamina._core.QuickLoss, y_true: object, y_pred: object) -> object\n\n"
+    "The loss of a batch as a tensor; NotImplemented where the shapes are to be aligned first."};
+PyMethodDef steps_method = {
+    "try_apply", as_method(&take_step), METH_FASTCALL,
+    "try_apply(self: lamina._core.QuickSteps, grads_and_vars: object) -> object\n\n"
+    "One step; the number of steps so far. NotImplemented, and nothing done, where apply() is to be called."};
+
+void add_method(const py::object& owner, PyMethodDef& method) {
+  auto* const type = reinterpret_cast<PyTypeObject*>(owner.ptr());
+  const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &method));
+  if (!descriptor) throw py::error_already_set();
+  owner.attr(method.ml_name) = descriptor;
+}
+
+}  // namespace
+
+void init_quick_loops(py::module_& m) {
+  variable_class = reinterpret_cast<PyTypeObject*>(py::object(m.attr("Variable")).ptr());
+  add_method(m.attr("Layers"), layers_method);
+  add_method(m.attr("Tape"), tape_method);
+  py::class_<QuickLoss> loss(m, "QuickLoss", "A loss for targets and predictions that fit as they are.");
+  loss.def(py::init([](const LossSpecification& specification, const std::string& reduction) {
+             return QuickLoss{{specification, reduction_from_name(reduction), 1.0, false},
+                              takes_labels(specification.kind)};
+           }),
+           py::arg("loss"), py::arg("reduction"));
+  add_method(loss, loss_method);
+  py::class_<QuickSteps> steps(m, "QuickSteps", "Steps of an optimizer for the variables of its network.");
+  steps.def(py::init<std::shared_ptr<Sequential>, std::vector<std::size_t>,
+                     std::vector<std::shared_ptr<Variable>>, bool>(),
+            py::arg("network"), py::arg("places"), py::arg("variables"), py::arg("copies"));
+  add_method(steps, steps_method);
+}
+
+}  // namespace lamina::bindings
