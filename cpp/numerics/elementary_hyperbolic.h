@@ -27,7 +27,7 @@ LAMINA_INLINE V ln2() {
 
 /// (e^x - e^-x) / 2. sinh(-0) = -0. Error: float 2.5, double 2.5.
 template <class V>
-LAMINA_INLINE V sinh(V x) {
+LAMINA_ELEMENTARY V sinh(V x) {
   using namespace elementary;
   const V size = abs(x), limit = large_exponent<V>();
   const V t = expm1(lane_min(limit, size));
@@ -39,7 +39,7 @@ LAMINA_INLINE V sinh(V x) {
 
 /// (e^x + e^-x) / 2. Error: float 2.5, double 2.5.
 template <class V>
-LAMINA_INLINE V cosh(V x) {
+LAMINA_ELEMENTARY V cosh(V x) {
   using namespace elementary;
   const V size = abs(x), limit = large_exponent<V>(), half = V::splat(typename V::Scalar(0.5));
   const V e = exp(lane_min(limit, size));
@@ -48,7 +48,7 @@ LAMINA_INLINE V cosh(V x) {
 
 /// The inverse of sinh. asinh(-0) = -0. Error: float 2.5, double 2.5.
 template <class V>
-LAMINA_INLINE V asinh(V x) {
+LAMINA_ELEMENTARY V asinh(V x) {
   using namespace elementary;
   const V one = V::splat(1), size = abs(x), large = constant<V>(0x1p14f, 0x1p30);
   const V bounded = lane_min(large, size), square = bounded * bounded;
@@ -59,7 +59,7 @@ LAMINA_INLINE V asinh(V x) {
 
 /// The inverse of cosh, not negative; NaN below 1. Error: float 2.5, double 2.5.
 template <class V>
-LAMINA_INLINE V acosh(V x) {
+LAMINA_ELEMENTARY V acosh(V x) {
   using namespace elementary;
   const V one = V::splat(1), large = constant<V>(0x1p14f, 0x1p30);
   const V t = lane_min(large, x) - one;
@@ -70,7 +70,7 @@ LAMINA_INLINE V acosh(V x) {
 
 /// The inverse of tanh; infinite at -1 and 1, NaN outside. atanh(-0) = -0. Error: float 2.5, double 2.5.
 template <class V>
-LAMINA_INLINE V atanh(V x) {
+LAMINA_ELEMENTARY V atanh(V x) {
   using namespace elementary;
   const V one = V::splat(1), size = abs(x);
   const V y = V::splat(typename V::Scalar(0.5)) * log1p((size + size) / (one - size));

@@ -68,7 +68,7 @@ LAMINA_INLINE Pair<V> select_pair(typename V::Mask m, Pair<V> a, Pair<V> b) {
 
 /// The angle whose tangent is x, in [-pi/2, pi/2]. atan(-0) = -0. Error: float 0.62, double 0.60.
 template <class V>
-LAMINA_INLINE V atan(V x) {
+LAMINA_ELEMENTARY V atan(V x) {
   using namespace elementary;
   const V one = V::splat(1), size = abs(x);
   const auto steep = size > one;
@@ -83,7 +83,7 @@ LAMINA_INLINE V atan(V x) {
 /// The angle of the point (x, y), in [-pi, pi], with the signs and limits of C99 (Annex F).
 /// Error: float 0.62, double 0.60 (more where the result is denormal).
 template <class V>
-LAMINA_INLINE V atan2(V y, V x) {
+LAMINA_ELEMENTARY V atan2(V y, V x) {
   using namespace elementary;
   const V zero = V::splat(0), one = V::splat(1), infinite = infinity<V>();
   V a = abs(y), b = abs(x);
@@ -110,21 +110,21 @@ LAMINA_INLINE V atan2(V y, V x) {
 
 /// The angle whose sine is x; NaN outside [-1, 1]. Error: float 1.7, double 1.7.
 template <class V>
-LAMINA_INLINE V asin(V x) {
+LAMINA_ELEMENTARY V asin(V x) {
   const V one = V::splat(1);
   return atan2(x, sqrt((one - x) * (one + x)));
 }
 
 /// The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1]. Error: float 1.7, double 1.7.
 template <class V>
-LAMINA_INLINE V acos(V x) {
+LAMINA_ELEMENTARY V acos(V x) {
   const V one = V::splat(1);
   return atan2(sqrt((one - x) * (one + x)), x);
 }
 
 /// sin(x) / cos(x). Error: float 2.0, double 2.0.
 template <class V>
-LAMINA_INLINE V tan(V x) {
+LAMINA_ELEMENTARY V tan(V x) {
   const SineCosine<V> both = sincos(x);
   return both.sine / both.cosine;
 }

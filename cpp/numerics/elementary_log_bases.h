@@ -21,7 +21,7 @@ LAMINA_INLINE V log_to_base(V x, Pair<V> factor) {
 
 /// The logarithm to the base 2. Exact for powers of two. Error: float 0.51, double 0.51.
 template <class V>
-LAMINA_INLINE V log2(V x) {
+LAMINA_ELEMENTARY V log2(V x) {
   using namespace elementary;
   return log_to_base(x, Pair<V>{constant<V>(0x1.715476p0f, 0x1.71547652b82fep0),
                                 constant<V>(0x1.4ae0cp-26f, 0x1.777d0ffda0d24p-56)});
@@ -29,7 +29,7 @@ LAMINA_INLINE V log2(V x) {
 
 /// The logarithm to the base 10. Exact for powers of ten. Error: float 0.51, double 0.51.
 template <class V>
-LAMINA_INLINE V log10(V x) {
+LAMINA_ELEMENTARY V log10(V x) {
   using namespace elementary;
   return log_to_base(x, Pair<V>{constant<V>(0x1.bcb7b2p-2f, 0x1.bcb7b1526e50ep-2),
                                 constant<V>(-0x1.5b235ep-27f, 0x1.95355baaafad3p-57)});
