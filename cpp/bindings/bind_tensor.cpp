@@ -281,6 +281,14 @@ PyObject* method_alias(PyObject* self, PyObject*) {
   return guarded([&] { return wrap(tensor_in(self)); });
 }
 
+PyObject* method_complex(PyObject* self, PyObject*) {
+  PyObject* const number = as_float(self);
+  if (number == nullptr) return nullptr;
+  PyObject* const result = PyComplex_FromDoubles(PyFloat_AS_DOUBLE(number), 0.0);
+  Py_DECREF(number);
+  return result;
+}
+
 PyMethodDef methods[] = {
     {"numpy", method_numpy, METH_NOARGS,
      "numpy(self: Tensor) -> numpy.ndarray\n\nThe elements as a NumPy array, without a copy; it cannot be "
@@ -288,6 +296,8 @@ PyMethodDef methods[] = {
      "unless the memory came from outside."},
     {"item", method_item, METH_NOARGS,
      "item(self: Tensor) -> typing.Any\n\nThe only element, as a Python number."},
+    {"__complex__", method_complex, METH_NOARGS,
+     "__complex__(self: Tensor) -> complex\n\nThe only element, as a complex number."},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_array)),
      METH_VARARGS | METH_KEYWORDS,
      "__array__(self: Tensor, dtype: typing.Any = None, copy: bool | None = None) -> numpy.ndarray\n\nThe "
