@@ -9,9 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_num_threads', 'stream_id']
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tensor', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'default_num_threads', 'derivative_from', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'load_safetensors', 'loss_gradient', 'loss_values', 'metric_values', 'numerics_version', 'ops', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'replace_file', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stream_id']
-__all__: list[str] = ['Activation', 'FileFormatError', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Variable', 'activate', 'activate_backward', 'available_devices', 'available_isas', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -41,9 +39,17 @@ class Tensor:
         """
         The order that sorts along an axis, int64. Always stable; NaN counts as the largest.
         """
-    def clip(self, x_min: typing.Any = None, x_max: typing.Any = None) -> Tensor:
+    def clip(self, x_min: typing.Any = None, x_max: typing.Any = None, *, min: typing.Any = None, max: typing.Any = None) -> Tensor:
         """
         x, but not below `x_min` nor above `x_max` (None: no limit).
+
+            Args:
+                x: Numbers.
+                x_min: The smallest result.
+                x_max: The largest.
+                min: The array API standard's name for `x_min`.
+                max: Its name for `x_max`.
+
         """
     def copy(self) -> Tensor:
         """
@@ -95,6 +101,10 @@ class Tensor:
     def nonzero(self) -> tuple[Tensor, ...]:
         """
         The positions of the elements that are not 0: one int64 tensor for each axis.
+
+            Raises:
+                ValueError: For a tensor without axes.
+
         """
     def prod(self, axis: typing.Any = None, keepdims: bool = False, dtype: typing.Any = None) -> Tensor:
         """
@@ -143,7 +153,7 @@ class Tensor:
                 x: Numbers.
                 axis: The axes to reduce.
                 keepdims: Whether reduced axes stay, with extent 1.
-                dtype: The type to which `x` is converted first.
+                dtype: The type to which `x` is converted first, and that of the result.
 
         """
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
@@ -192,6 +202,10 @@ class Tensor:
     def __bool__(self):
         """
         True if self else False
+        """
+    def __complex__(self) -> complex:
+        """
+        The only element, as a complex number.
         """
     def __contains__(self, value: typing.Any) -> bool:
         ...
@@ -527,6 +541,11 @@ class Loss:
     @property
     def kind(self) -> str:
         ...
+    @property
+    def takes_labels(self) -> bool:
+        """
+        Whether targets are one integer for each row.
+        """
 class Metric:
     """
     A metric and its settings.
@@ -742,6 +761,10 @@ class Network:
         ...
     def add_orthogonal_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex, rows: bool) -> None:
         ...
+    def add_parameter(self, name: str, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], trained: bool = True) -> None:
+        """
+        A parameter that is no layer's of the plan, as a layer of its own.
+        """
     def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def add_permute(self, order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
@@ -762,16 +785,28 @@ class Network:
         """
         The parameters become their moving averages, if there are any.
         """
+    def apply_gradients(self, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], gradients: list, penalties: bool = False, variables: collections.abc.Sequence[Variable] = []) -> float:
+        """
+        One step of the optimizer; returns the value of the penalties that were asked for.
+        """
     def begin_residual(self) -> None:
         ...
     def begin_shortcut(self) -> None:
         ...
+    def build_in(self, other: Network) -> None:
+        """
+        Shares the parameters of another network that has the same ones.
+        """
     def call_training(self, x: numpy.ndarray) -> numpy.ndarray:
         """
         The answer as in training; moving averages move.
         """
     def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric], reduction: str = 'mean', loss_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, skip_missing: bool = False) -> None:
         ...
+    def constrain(self) -> None:
+        """
+        The constraints on parameters hold again.
+        """
     def end_residual(self) -> None:
         ...
     def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
@@ -790,6 +825,10 @@ class Network:
         ...
     def get_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
+    def lend_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, variable: Variable) -> None:
+        """
+        From now on the variable's value is this parameter.
+        """
     def metric_state(self) -> list[float]:
         ...
     def metric_values(self) -> list[float]:
@@ -806,14 +845,26 @@ class Network:
         """
     def output_shape(self, layer: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple:
         ...
+    def parameter_tensor(self, i: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+        """
+        A view of a parameter.
+        """
     def parameters(self) -> list[ParameterInfo]:
         ...
+    def penalty_value(self) -> float:
+        """
+        What the penalties on parameters add to the loss.
+        """
     def predict(self, x: numpy.ndarray, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any) -> numpy.ndarray:
         ...
     def reset_metrics(self) -> None:
         ...
     def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
+    def set_optimizer(self, optimizer: Optimizer) -> None:
+        """
+        An optimizer without a loss, for gradients that come from a tape.
+        """
     def set_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
@@ -907,6 +958,11 @@ class Network:
     def learning_rate(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
+    def loss_scale(self) -> float:
+        """
+        By what the gradient of the loss is to be multiplied.
+        """
+    @property
     def seed(self) -> int:
         ...
     @property
@@ -930,6 +986,26 @@ class Network:
     @watch.setter
     def watch(self, arg1: bool) -> None:
         ...
+class Layers:
+    """
+    A plan's layers, or a single one, as one call on the tape.
+    """
+    def __call__(self, x: typing.Any, training: bool, step: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+        """
+        The answer, what penalties on outputs add to the loss (a tensor or None), and the same as a number.
+        """
+    def __init__(self, network: Network, variables: collections.abc.Sequence[Variable]) -> None:
+        ...
+class Unrecorded:
+    """
+    Keeps tapes from recording.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+    def __init__(self) -> None:
+        ...
 def activate(activation: Activation, x: numpy.ndarray) -> numpy.ndarray:
     """
     The activation of a float32 or float64 array.
@@ -938,6 +1014,10 @@ def activate_backward(activation: Activation, saved: numpy.ndarray, dy: numpy.nd
     """
     The gradient with respect to the input, from the saved output or input (see derivative_from).
     """
+def activation(function: Activation, x: typing.Any) -> typing.Any:
+    """
+    An activation of a tensor.
+    """
 def available_devices() -> list[str]:
     """
     The devices that can be computed on here.
@@ -945,6 +1025,10 @@ def available_devices() -> list[str]:
 def available_isas() -> list[str]:
     """
     The instruction sets that can run here, slowest first.
+    """
+def batch_loss(loss: Loss, reduction: str, weight: typing.SupportsFloat | typing.SupportsIndex, target: typing.Any, prediction: typing.Any, weights: typing.Any) -> tuple:
+    """
+    The loss of a batch as a tensor, in double, what it adds to the sum of an epoch, and for how many rows.
     """
 def bench_activation(activation: Activation, rows: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, backward: bool = False, dtype: str = 'float32', rounds: typing.SupportsInt | typing.SupportsIndex = 5, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.05) -> list[float]:
     """
@@ -1034,6 +1118,10 @@ def hash_strings(strings: list, key: tuple[typing.SupportsInt | typing.SupportsI
     """
     FarmHash's 64-bit fingerprint of each str (as UTF-8) or bytes; with a key SipHash-2-4.
     """
+def is_recording() -> bool:
+    """
+    Whether a tape records in this thread.
+    """
 def isa() -> str:
     """
     The instruction set in use.
@@ -1099,6 +1187,10 @@ def record_custom(name: str, outputs: list, inputs: list, rule: typing.Any) -> l
 def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
+    """
+def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing.Any:
+    """
+    The loss of each row, as a tensor.
     """
 def save_safetensors(path: os.PathLike | str | bytes, tensors: dict, metadata: collections.abc.Mapping[str, str]) -> None:
     """

@@ -236,9 +236,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return _ops.join_item(_ops.zeros(values.dtype, count), (x,), values, "add")
 
 
-def diff(
-    a: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any = None
-) -> Tensor:
+def diff(a: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along an axis, n times.
 
     Args:
