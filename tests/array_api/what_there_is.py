@@ -1,5 +1,7 @@
-"""For pytest: skips what the suite's own options do not: special cases of complex numbers, and the
-names in extensions that lamina.ops does not have."""
+"""For pytest: skips what the suite's own options do not.
+
+That is special cases of complex numbers, and names in extensions that lamina.ops does not have.
+"""
 
 from __future__ import annotations
 
