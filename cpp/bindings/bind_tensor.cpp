@@ -6,6 +6,7 @@
 #include <new>
 
 #include "bindings/module.h"
+#include "bindings/tensor_arguments.h"
 #include "bindings/tensor_dlpack.h"
 #include "bindings/tensor_functions.h"
 #include "bindings/tensor_object.h"
@@ -23,6 +24,10 @@ PyObject* wrap(Tensor tensor) {
   return object;
 }
 
+namespace {
+PyObject* axis_error = nullptr;  // NumPy's, for the process's life
+}
+
 void set_python_error() noexcept {
   try {
     throw;
@@ -38,6 +43,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_TypeError, error.what());
   } catch (const ops::IndexOutOfRange& error) {
     PyErr_SetString(PyExc_IndexError, error.what());
+  } catch (const ops::AxisError& error) {
+    PyErr_SetString(axis_error, error.what());
   } catch (const ValueError& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   } catch (const py::index_error& error) {
@@ -81,12 +88,16 @@ PyObject* binary_operator(PyObject* a, PyObject* b) {
   if (!is_operand(a) || !is_operand(b)) return not_implemented();
   return guarded([&] {
     const Operands operands = to_operands(a, b);
-    return wrap((operators.*function)(operands.first, operands.second));
+    return wrap(run_tensor(operands.first.size() + operands.second.size(),
+                           [&] { return (operators.*function)(operands.first, operands.second); }));
   });
 }
 template <UnaryFunction* Operators::* function>
 PyObject* unary_operator(PyObject* x) {
-  return guarded([&] { return wrap((operators.*function)(tensor_in(x))); });
+  return guarded([&] {
+    const Tensor& tensor = tensor_in(x);
+    return wrap(run_tensor(tensor.size(), [&] { return (operators.*function)(tensor); }));
+  });
 }
 PyObject* power_operator(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) return not_implemented();
@@ -103,7 +114,8 @@ PyObject* compare(PyObject* a, PyObject* b, int operation) {
     const Operands operands = to_operands(a, b);
     BinaryFunction* const functions[] = {operators.less,      operators.less_equal, operators.equal,
                                          operators.not_equal, operators.greater,    operators.greater_equal};
-    return wrap(functions[operation](operands.first, operands.second));
+    return wrap(run_tensor(operands.first.size() + operands.second.size(),
+                           [&] { return functions[operation](operands.first, operands.second); }));
   });
 }
 
@@ -281,6 +293,14 @@ PyObject* method_alias(PyObject* self, PyObject*) {
   return guarded([&] { return wrap(tensor_in(self)); });
 }
 
+PyObject* method_complex(PyObject* self, PyObject*) {
+  PyObject* const number = as_float(self);
+  if (number == nullptr) return nullptr;
+  PyObject* const result = PyComplex_FromDoubles(PyFloat_AS_DOUBLE(number), 0.0);
+  Py_DECREF(number);
+  return result;
+}
+
 PyMethodDef methods[] = {
     {"numpy", method_numpy, METH_NOARGS,
      "numpy(self: Tensor) -> numpy.ndarray\n\nThe elements as a NumPy array, without a copy; it cannot be "
@@ -288,6 +308,8 @@ PyMethodDef methods[] = {
      "unless the memory came from outside."},
     {"item", method_item, METH_NOARGS,
      "item(self: Tensor) -> typing.Any\n\nThe only element, as a Python number."},
+    {"__complex__", method_complex, METH_NOARGS,
+     "__complex__(self: Tensor) -> complex\n\nThe only element, as a complex number."},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_array)),
      METH_VARARGS | METH_KEYWORDS,
      "__array__(self: Tensor, dtype: typing.Any = None, copy: bool | None = None) -> numpy.ndarray\n\nThe "
@@ -412,6 +434,7 @@ void init_tensor(py::module_& m) {
   if (!type) throw py::error_already_set();
   tensor_class = reinterpret_cast<PyTypeObject*>(type.ptr());
   type.inc_ref();  // for the process's life
+  axis_error = py::object(py::module_::import("numpy.exceptions").attr("AxisError")).release().ptr();
   m.attr("Tensor") = type;
   init_tensor_functions(m);
 }

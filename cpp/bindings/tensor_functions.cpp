@@ -104,6 +104,7 @@ const FunctionEntry functions[] = {
         LAMINA_BINARY(logical_or) LAMINA_BINARY(logical_xor) LAMINA_BINARY(matmul) LAMINA_CALL(positive),
     LAMINA_CALL(logical_not),
     LAMINA_CALL(cast),
+    LAMINA_CALL(bitcast),
     LAMINA_CALL(copy),
     LAMINA_CALL(contiguous),
     {"where", Call<&where_any>::call},

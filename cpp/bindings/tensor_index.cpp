@@ -141,7 +141,8 @@ Parsed parse(const Tensor& x, PyObject* index) {
           break;
         }
         for (int k = 0; k < tensor.rank(); ++k) {
-          if (tensor.extent(k) != x.extent(axis + k)) {
+          // As in NumPy, a mask without elements fits.
+          if (tensor.extent(k) != 0 && tensor.extent(k) != x.extent(axis + k)) {
             throw py::index_error(
                 text("[getitem] a boolean mask must have the extents of the axes that it stands "
                      "for. Received: mask of shape ",

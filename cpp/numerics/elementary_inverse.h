@@ -98,7 +98,7 @@ LAMINA_ELEMENTARY V atan2(V y, V x) {
                          select(d < constant<V>(0x1p-60f, 0x1p-500), constant<V>(0x1p64f, 0x1p520), one));
   n = n * scale;
   d = lane_min(constant<V>(0x1p100f, 0x1p1000), d * scale);
-  n = select(d == zero, zero, n);
+  n = select((d == zero) | (lane_max(a, b) == infinite), zero, n);
   d = select(d == zero, one, d);
   Pair<V> p = atan_of_ratio(n, d);
   p = select_pair(steep, quarter_turn_minus(p), p);

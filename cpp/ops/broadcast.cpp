@@ -43,8 +43,8 @@ ArrayShape broadcast_strides(const Tensor& x, const ArrayShape& shape) {
 
 int normalized_axis(std::string_view where, std::int64_t axis, int rank) {
   if (axis < -rank || axis >= rank) {
-    throw ValueError(text("[", where, "] an axis of an array with ", rank, " axes is in [", -rank, ", ", rank,
-                          "). Received: axis=", axis));
+    throw AxisError(text("[", where, "] an axis of an array with ", rank, " axes is in [", -rank, ", ", rank,
+                         "). Received: axis=", axis));
   }
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }

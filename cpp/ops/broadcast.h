@@ -24,7 +24,12 @@ ArrayShape broadcast_strides(const Tensor& x, const ArrayShape& shape);
 /// x as the device reads it; `strides` must live as long.
 inline ArrayOperand operand(const Tensor& x, const ArrayShape& strides) { return {x.raw(), strides.begin()}; }
 
-/// `axis` counted from 0; ValueError names `where` and the rank.
+/// An axis that there is not (Python: numpy.exceptions.AxisError, a ValueError and an IndexError).
+struct AxisError : ValueError {
+  using ValueError::ValueError;
+};
+
+/// `axis` counted from 0; AxisError names `where` and the rank.
 int normalized_axis(std::string_view where, std::int64_t axis, int rank);
 
 }  // namespace lamina::ops

@@ -177,6 +177,15 @@ Tensor where(const Tensor& condition, const Tensor& x1, const Tensor& x2) {
 }
 
 Tensor cast(const Tensor& x, ElementType type) { return x.type() == type ? x : convert(x, type); }
+Tensor bitcast(const Tensor& x, ElementType type) {
+  check_tensor_type(type);
+  if (size_of(type) != size_of(x.type()) || is_bool(type)) {
+    throw TypeError(text("[bitcast] types of the same size are needed, and not bool. Received: ",
+                         lamina::name_of(x.type()), " and ", lamina::name_of(type)));
+  }
+  x.storage().retain();
+  return Tensor(type, x.shape(), x.strides(), x.offset(), &x.storage());
+}
 Tensor contiguous(const Tensor& x) { return x.contiguous() ? x : convert(x, x.type()); }
 Tensor copy(const Tensor& x) { return convert(x, x.type()); }
 

@@ -41,6 +41,8 @@ Tensor where(const Tensor& condition, const Tensor& x1, const Tensor& x2);
 /// x as `type`; x itself (another handle to it) where it is of that type already. From floating
 /// point to integers: towards zero, limited to the type's range, 0 for NaN.
 Tensor cast(const Tensor& x, ElementType type);
+/// The bits of x as elements of another type of the same size: a view, and a constant to every tape.
+Tensor bitcast(const Tensor& x, ElementType type);
 /// x in row-major order: x itself, or a copy.
 Tensor contiguous(const Tensor& x);
 /// A row-major copy with memory of its own.

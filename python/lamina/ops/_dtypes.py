@@ -24,11 +24,11 @@ class DType(str):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
             return str.__eq__(self, other)
-        if other is None:
+        if not isinstance(other, (np.dtype, type)):
             return False
         try:
-            return str.__eq__(self, np.dtype(other).name)  # type: ignore[call-overload]
-        except TypeError:
+            return str.__eq__(self, np.dtype(other).name)
+        except (TypeError, ValueError):  # not every class is a type of elements
             return False
 
     def __ne__(self, other: object) -> bool:

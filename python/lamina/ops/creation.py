@@ -276,7 +276,8 @@ def eye(
 ) -> Tensor:
     """Ones on diagonal `k` of an N x M matrix, zeros elsewhere."""
     _check_device(device)
-    return _ops.eye(floatx() if dtype is None else dtype, N, N if M is None else M, k)
+    columns = N if M is None else M
+    return _ops.eye(floatx() if dtype is None else dtype, N, columns, max(-N, min(k, columns)))
 
 
 def identity(n: int, dtype: Any = None) -> Tensor:

@@ -7,6 +7,7 @@ the type of what they meet. Functions of real numbers compute integers in `lamin
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lamina._core import Tensor
@@ -41,6 +42,9 @@ __all__ = [
     "cast",
     "ceil",
     "clip",
+    "conj",
+    "conjugate",
+    "copysign",
     "cos",
     "cosh",
     "deg2rad",
@@ -53,6 +57,8 @@ __all__ = [
     "floor_divide",
     "greater",
     "greater_equal",
+    "hypot",
+    "imag",
     "isclose",
     "isfinite",
     "isinf",
@@ -75,16 +81,19 @@ __all__ = [
     "multiply",
     "nan_to_num",
     "negative",
+    "nextafter",
     "not_equal",
     "positive",
     "pow",
     "power",
+    "real",
     "reciprocal",
     "remainder",
     "right_shift",
     "round",
     "rsqrt",
     "sign",
+    "signbit",
     "sin",
     "sinh",
     "sqrt",
@@ -413,9 +422,20 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 _EXACT = frozenset(("bool", "uint8", "int32", "int64"))
 
 
-def clip(x: Any, x_min: Any = None, x_max: Any = None) -> Tensor:
-    """x, but not below `x_min` nor above `x_max` (None: no limit)."""
+def clip(
+    x: Any, x_min: Any = None, x_max: Any = None, *, min: Any = None, max: Any = None
+) -> Tensor:
+    """x, but not below `x_min` nor above `x_max` (None: no limit).
+
+    Args:
+        x: Numbers.
+        x_min: The smallest result.
+        x_max: The largest.
+        min: The array API standard's name for `x_min`.
+        max: Its name for `x_max`.
+    """
     result = _ops.convert(x)
+    x_min, x_max = min if x_min is None else x_min, max if x_max is None else x_max
     if x_min is not None:
         result = _ops.maximum(result, x_min)
     return result if x_max is None else _ops.minimum(result, x_max)
@@ -482,6 +502,72 @@ def logaddexp(x1: Any, x2: Any) -> Tensor:
     return _ops.add(largest, _ops.log1p(_ops.exp(distance)))
 
 
+def _bits(x: Tensor) -> Tensor:
+    return _ops.bitcast(x, "int32" if x.dtype == "float32" else "int64")
+
+
+def signbit(x: Any) -> Tensor:
+    """Whether the sign is a minus, also of -0 and NaN."""
+    x = _ops.convert(x)
+    return _ops.less(x if x.dtype in _EXACT else _bits(x), 0)
+
+
+def copysign(x1: Any, x2: Any) -> Tensor:
+    """x1 with the sign of x2, in floating point."""
+    x1, x2 = _floats(x1, x2)
+    other = _ops.not_equal(signbit(x1), signbit(x2))
+    return _ops.where(other, _ops.negative(x1), x1)
+
+
+def nextafter(x1: Any, x2: Any) -> Tensor:
+    """x1's neighbour on the side of x2; a constant to every tape."""
+    x1, x2 = _floats(x1, x2)
+    bits = _bits(_ops.broadcast_to(x1, _ops.add(x1, x2).shape))
+    away = _ops.equal(_ops.less(x1, x2), _ops.greater(x1, 0.0))
+    step = _ops.where(away, 1, -1)
+    least = _ops.where(_ops.less(x2, 0.0), _bits(_ops.negative(_ops.zeros(x1.dtype, ()))), 0)
+    bits = _ops.where(_ops.equal(x1, 0.0), _ops.add(least, 1), _ops.add(bits, step))
+    moved = _ops.bitcast(_ops.cast(bits, _bits(x1).dtype), x1.dtype)
+    unordered = _ops.logical_or(_ops.isnan(x1), _ops.isnan(x2))
+    result = _ops.where(unordered, _ops.add(x1, x2), moved)
+    return _ops.where(_ops.equal(x1, x2), x2, result)
+
+
+def hypot(x1: Any, x2: Any) -> Tensor:
+    """sqrt(x1^2 + x2^2), without overflow; at most 2 units in the last place off."""
+    x1, x2 = _floats(x1, x2)
+    a, b = _ops.absolute(x1), _ops.absolute(x2)
+    long, short = _ops.maximum(a, b), _ops.minimum(a, b)
+    ratio = _ops.divide(short, _ops.where(_ops.equal(long, 0.0), 1.0, long))
+    length = _ops.multiply(long, _ops.sqrt(_ops.add(1.0, _ops.square(ratio))))
+    infinite = _ops.logical_or(_ops.isinf(a), _ops.isinf(b))
+    return _ops.where(infinite, math.inf, length)
+
+
+def _unit(x: Any) -> Any:
+    if isinstance(x, (bool, int, float)):
+        return 1
+    return _ops.zeros(_ops.convert(x).dtype, ())
+
+
+def _floats(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
+    """Both in the floating type that they promote to."""
+    # One element of each type; Python's numbers take the other's.
+    dtype = _ops.divide(*(_unit(x) for x in (x1, x2))).dtype
+    return _ops.cast(x1, dtype), _ops.cast(x2, dtype)
+
+
+def conj(x: Any) -> Tensor:
+    """x itself: there are no complex numbers."""
+    return _ops.alias(x)
+
+
+def imag(x: Any) -> Tensor:
+    """The imaginary part of real numbers: zeros."""
+    x = _ops.convert(x)
+    return _ops.zeros(x.dtype, x.shape)
+
+
 def deg2rad(x: Any) -> Tensor:
     """Degrees in radians."""
     return _ops.multiply(x, 0.017453292519943295)
@@ -489,6 +575,7 @@ def deg2rad(x: Any) -> Tensor:
 
 abs = absolute
 true_divide = divide
+conjugate = real = conj
 remainder = mod
 pow = power
 acos, asin, atan, acosh, asinh, atanh, atan2 = (

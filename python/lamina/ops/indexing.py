@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import Any, NamedTuple
 
 from lamina._core import Tensor
 from lamina.config import floatx
@@ -63,7 +63,14 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:
-    """The positions of the elements that are not 0: one int64 tensor for each axis."""
+    """The positions of the elements that are not 0: one int64 tensor for each axis.
+
+    Raises:
+        ValueError: For a tensor without axes.
+    """
+    x = _tensor(x)
+    if x.ndim == 0:
+        raise ValueError("[nonzero] at least one axis is needed. Received: shape ()")
     return tuple(_ops.nonzero(x))
 
 
@@ -229,10 +236,26 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return _ops.join_item(_ops.zeros(values.dtype, count), (x,), values, "add")
 
 
-def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
-    """The differences of neighbours along an axis, n times."""
+def diff(a: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any = None) -> Tensor:
+    """The differences of neighbours along an axis, n times.
+
+    Args:
+        a: Numbers.
+        n: How often.
+        axis: Where.
+        prepend: What to put before `a` along the axis first, of the other axes' extents.
+        append: What to put after it.
+    """
     result = _tensor(a)
+    if not -result.ndim <= axis < result.ndim or n < 0:
+        raise ValueError(
+            f"[diff] axis names one that there is, and n is not negative. "
+            f"Received: shape {result.shape}, n={n}, axis={axis}"
+        )
     axis %= result.ndim
+    ends = [_tensor(part) for part in (prepend, result, append) if part is not None]
+    if len(ends) > 1:
+        result = _ops.concatenate(ends, axis)
     for _ in range(n):
         lower: list[Any] = [_slice(None)] * result.ndim
         upper = list(lower)
@@ -242,24 +265,47 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     return result
 
 
+class UniqueCounts(NamedTuple):
+    """What `unique_counts` gives."""
+
+    values: Tensor
+    counts: Tensor
+
+
+class UniqueInverse(NamedTuple):
+    """What `unique_inverse` gives."""
+
+    values: Tensor
+    inverse_indices: Tensor
+
+
+class UniqueAll(NamedTuple):
+    """What `unique_all` gives."""
+
+    values: Tensor
+    indices: Tensor
+    inverse_indices: Tensor
+    counts: Tensor
+
+
 def unique_values(x: Any, /) -> Tensor:
     """The different elements, in order; each NaN is its own."""
-    return unique_all(x)[0]
+    return unique_all(x).values
 
 
-def unique_counts(x: Any, /) -> tuple[Tensor, Tensor]:
+def unique_counts(x: Any, /) -> UniqueCounts:
     """The different elements, in order, and how often each is there."""
-    values, _, _, counts = unique_all(x)
-    return values, counts
+    everything = unique_all(x)
+    return UniqueCounts(everything.values, everything.counts)
 
 
-def unique_inverse(x: Any, /) -> tuple[Tensor, Tensor]:
+def unique_inverse(x: Any, /) -> UniqueInverse:
     """The different elements, in order, and for each element of x its place among them."""
-    values, _, inverse, _ = unique_all(x)
-    return values, inverse
+    everything = unique_all(x)
+    return UniqueInverse(everything.values, everything.inverse_indices)
 
 
-def unique_all(x: Any, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def unique_all(x: Any, /) -> UniqueAll:
     """The different elements; where each is first; each element's place among them; counts."""
     x = _tensor(x)
     flat = _ops.reshape(x, -1)
@@ -267,15 +313,15 @@ def unique_all(x: Any, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     ordered = _ops.take(flat, order, 0)
     if not flat.size:
         none = _ops.zeros("int64", 0)
-        return flat, none, _ops.reshape(none, x.shape), none
+        return UniqueAll(flat, none, _ops.reshape(none, x.shape), none)
     first = _ops.concatenate(
         [_ops.full_of("bool", 1, True), _ops.not_equal(ordered[1:], ordered[:-1])], 0
     )
-    starts = _ops.nonzero(first)[0]
+    starts = nonzero(first)[0]
     place = _ops.subtract(_ops.cumsum(first, 0), 1)
     inverse = _ops.set_item(_ops.zeros("int64", flat.shape), order, place)
     ends = _ops.concatenate([starts[1:], _ops.full_of("int64", 1, flat.size)], 0)
-    return (
+    return UniqueAll(
         _ops.take(ordered, starts, 0),
         _ops.take(order, starts, 0),
         _ops.reshape(inverse, x.shape),

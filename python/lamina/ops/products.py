@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina._core import Tensor
 from lamina.ops._functions import functions as _ops
+from lamina.ops.shaping import moveaxis
 
 __all__ = [
     "cross",
@@ -83,13 +84,15 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Tensor:
     """The sum of products along one axis, the others broadcast."""
     x1, x2 = _tensor(x1), _tensor(x2)
-    if x1.ndim == 0 or x2.ndim == 0 or x1.shape[axis] != x2.shape[axis]:
+    if (
+        not -min(x1.ndim, x2.ndim) <= axis < min(x1.ndim, x2.ndim)
+        or x1.shape[axis] != x2.shape[axis]
+    ):
         raise ValueError(
             f"[vecdot] the axis must have the same extent in both. "
             f"Received: shapes {x1.shape} and {x2.shape}, axis={axis}"
         )
-    x1 = _ops.swapaxes(x1, axis, -1)
-    x2 = _ops.swapaxes(x2, axis, -1)
+    x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     product = _ops.matmul(_ops.expand_dims(x1, -2), _ops.expand_dims(x2, -1))
     return _ops.squeeze_axes(product, (-2, -1))
 

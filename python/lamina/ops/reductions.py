@@ -47,14 +47,21 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) 
         x: Numbers.
         axis: The axes to reduce.
         keepdims: Whether reduced axes stay, with extent 1.
-        dtype: The type to which `x` is converted first.
+        dtype: The type to which `x` is converted first, and that of the result.
     """
-    return _ops.sum(x if dtype is None else _ops.cast(x, dtype), axis, keepdims)
+    return _in_type(_ops.sum, dtype, x, axis, keepdims)
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """The product; integers and bool in int64."""
-    return _ops.prod(x if dtype is None else _ops.cast(x, dtype), axis, keepdims)
+    return _in_type(_ops.prod, dtype, x, axis, keepdims)
+
+
+def _in_type(function: Function, dtype: Any, x: Any, *arguments: Any) -> Tensor:
+    """Of narrow integers, whose sums and products wrap, the same as in the type itself."""
+    if dtype is None:
+        return function(x, *arguments)
+    return _ops.cast(function(_ops.cast(x, dtype), *arguments), dtype)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -156,9 +163,8 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
 
 
 def _scan(function: Function, x: Any, axis: int | None, dtype: Any) -> Tensor:
-    x = _ops.convert(x) if dtype is None else _ops.cast(x, dtype)
-    result = function(_ops.reshape(x, -1), 0) if axis is None else function(x, axis)
-    return result if dtype is None else _ops.cast(result, dtype)
+    flat = axis is None
+    return _in_type(function, dtype, _ops.reshape(x, -1) if flat else x, 0 if flat else axis)
 
 
 def cumulative_sum(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from numpy.exceptions import AxisError
+
 from lamina._core import Tensor
 from lamina.ops._functions import functions as _ops
 
@@ -54,7 +56,7 @@ def _tensor(x: Any) -> Tensor:
 
 def _axis(where: str, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
-        raise ValueError(
+        raise AxisError(
             f"[{where}] an axis of {rank} is in [{-rank}, {rank}). Received: axis={axis}"
         )
     return axis % rank
