@@ -62,6 +62,9 @@ def assert_same_weights(one: Any, other: Any) -> None:
         lambda: optimizers.Adam(0.01),
         lambda: optimizers.SGD(0.1, momentum=0.9, clipnorm=0.01),
         lambda: optimizers.AdamW(0.01, gradient_accumulation_steps=2, use_ema=True),
+        lambda: optimizers.LossScaleOptimizer(
+            optimizers.SGD(0.1, gradient_accumulation_steps=2), initial_scale=1.0
+        ),
         lambda: optimizers.RMSprop(lambda: 0.01, global_clipnorm=0.05),
         lambda: optimizers.Adagrad(optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),
     ],
@@ -100,6 +103,23 @@ def test_the_optimizer_of_a_compiled_model() -> None:
         assert step(by_hand, by_hand.optimizer)[1] == 2 * number + 2
         other.train_on_batch(X, Y)
     assert_same_weights(by_hand, other)
+
+
+def test_an_optimizer_that_another_model_takes_over() -> None:
+    adam = optimizers.Adam
+    for make in (adam, lambda: optimizers.LossScaleOptimizer(adam(), 1.0)):
+        optimizer = make()
+        model, other = model_of(), model_of()
+        for _ in range(2):
+            step(model, optimizer)
+        kept = model.get_weights()
+        optimizer.release()
+        fresh, again = make(), model_of()
+        for _ in range(3):
+            assert step(other, optimizer)[1] == step(again, fresh)[1]
+        assert_same_weights(other, again)
+        for old, new in zip(kept, model.get_weights(), strict=True):
+            assert np.array_equal(old, new)
 
 
 def test_variables_without_a_model() -> None:

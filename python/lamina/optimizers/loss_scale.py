@@ -103,11 +103,8 @@ class LossScaleOptimizer(Optimizer):
     def release(self) -> None:
         """Leaves its network."""
         self.inner_optimizer.release()
+        super().release()
         self._learning_rate = 0.0
-        self.owner = None
-        self._network = None
-        self._weights = []
-        self._ranked = None
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """See `Optimizer.finalize_variable_values`."""

@@ -205,10 +205,8 @@ class Optimizer:
             array([0., 0.], dtype=float32)
         """
         pairs = list(grads_and_vars)
-        if self._quick_steps is not None:
-            steps = self._quick_steps(pairs)
-            if steps is not NotImplemented:
-                return int(steps) // (self.gradient_accumulation_steps or 1)
+        if self._quick_steps is not None and self._quick_steps(pairs) is not NotImplemented:
+            return self.iterations
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self.iterations
 
