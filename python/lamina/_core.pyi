@@ -19,14 +19,6 @@ class Tensor:
     An array that cannot be changed: typed, strided, differentiable. Made by lamina.convert_to_tensor and the functions of lamina.ops.
     """
     __hash__: typing.ClassVar[None] = None  # type: ignore[assignment]
-    def all(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
-        """
-        Whether every element is not 0.
-        """
-    def any(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
-        """
-        Whether an element is not 0.
-        """
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """
         The first position of the largest, int64; NaN counts as the largest.
@@ -79,25 +71,6 @@ class Tensor:
         """
         The elements of x, in row-major order, along one axis.
         """
-    def max(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
-        """
-        The largest; NaN where there is one.
-
-            Args:
-                x: Numbers; without elements only where `initial` is given.
-                axis: The axes to reduce.
-                keepdims: Whether reduced axes stay, with extent 1.
-                initial: The smallest result.
-
-        """
-    def mean(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
-        """
-        The sum divided by the number of elements.
-        """
-    def min(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
-        """
-        The smallest; NaN where there is one. Arguments as for `max`.
-        """
     def nonzero(self) -> tuple[Tensor, ...]:
         """
         The positions of the elements that are not 0: one int64 tensor for each axis.
@@ -105,10 +78,6 @@ class Tensor:
             Raises:
                 ValueError: For a tensor without axes.
 
-        """
-    def prod(self, axis: typing.Any = None, keepdims: bool = False, dtype: typing.Any = None) -> Tensor:
-        """
-        The product; integers and bool in int64.
         """
     def ravel(self) -> Tensor:
         """
@@ -141,21 +110,6 @@ class Tensor:
         """
         Without axes of extent 1: those given, or all.
         """
-    def std(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
-        """
-        The square root of `var`.
-        """
-    def sum(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None) -> Tensor:
-        """
-        The sum; integers and bool in int64.
-
-            Args:
-                x: Numbers.
-                axis: The axes to reduce.
-                keepdims: Whether reduced axes stay, with extent 1.
-                dtype: The type to which `x` is converted first, and that of the result.
-
-        """
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """
         Two axes exchanged.
@@ -176,10 +130,6 @@ class Tensor:
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """
         The sum of a diagonal.
-        """
-    def var(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
-        """
-        The mean square of x - mean(x); divided by the number of elements less `correction`.
         """
     def __abs__(self):
         """
@@ -393,6 +343,14 @@ class Tensor:
         """
         Return self^value.
         """
+    def all(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        Whether every element is not 0.
+        """
+    def any(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        Whether an element is not 0.
+        """
     def astype(self, dtype: typing.Any, copy: bool = False) -> Tensor:
         """
         The tensor as another type.
@@ -401,13 +359,51 @@ class Tensor:
         """
         The only element, as a Python number.
         """
+    def max(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The largest; NaN where there is one.
+
+            Args:
+                x: Numbers; without elements only where `initial` is given.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                initial: The smallest result.
+
+        """
+    def mean(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The sum divided by the number of elements.
+        """
+    def min(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The smallest; NaN where there is one. Arguments as for `max`.
+        """
     def numpy(self) -> numpy.ndarray:
         """
         The elements as a NumPy array, without a copy; it cannot be written to unless the memory came from outside.
         """
+    def prod(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The product; integers and bool in int64.
+        """
     def reshape(self, *shape: typing.Any) -> Tensor:
         """
         The elements in another shape, given as one tuple or as integers.
+        """
+    def std(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The square root of `var`.
+        """
+    def sum(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The sum; integers and bool in int64.
+
+            Args:
+                x: Numbers.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                dtype: The type to which `x` is converted first, and that of the result.
+
         """
     def to_device(self, device: typing.Any, *, stream: typing.Any = None) -> Tensor:
         """
@@ -420,6 +416,10 @@ class Tensor:
     def transpose(self, *axes: typing.Any) -> Tensor:
         """
         The axes in another order, given as one tuple or as integers; by default reversed.
+        """
+    def var(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The mean square of x - mean(x); divided by the number of elements less `correction`.
         """
     @property
     def shape(self) -> tuple[int, ...]: ...
