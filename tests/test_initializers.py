@@ -106,8 +106,8 @@ def test_set_random_seed_seeds_everything() -> None:
             random.random(),
             np.random.rand(),  # noqa: NPY002 - what is seeded
             layer.get_weights()[0].tobytes(),
-            lamina.random.normal((3,)).tobytes(),
-            lamina.random.randint((3,), 0, 1000).tobytes(),
+            lamina.random.normal((3,)).numpy().tobytes(),
+            lamina.random.randint((3,), 0, 1000).numpy().tobytes(),
         )
 
     lamina.utils.set_random_seed(3)
@@ -139,6 +139,7 @@ def test_random_functions() -> None:
     assert random.uniform((2, 3), -1, 1, seed=1).shape == (2, 3)
     assert random.truncated_normal((1000,), seed=1).max() <= 2
     drawn = random.randint((1000,), -2, 3, seed=1)
+    assert isinstance(drawn, lamina.Tensor)
     assert drawn.dtype == np.int32 and set(drawn.tolist()) == {-2, -1, 0, 1, 2}
     x = np.arange(10)
     mixed = random.shuffle(x, seed=1)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lamina
 from lamina import _core
 
 Array = np.ndarray[Any, Any]
@@ -302,3 +303,50 @@ def test_a_longer_array_begins_with_the_shorter(x: int) -> None:
         for dtype in ("float32", "float64"):
             long = draw((500,), 0.0, 1.0, x, x ^ 1, dtype)
             np.testing.assert_array_equal(draw((77,), 0.0, 1.0, x, x ^ 1, dtype), long[:77])
+
+
+@given(SEEDS, st.sampled_from(["float32", "float64"]))
+@settings(max_examples=20, deadline=None)
+def test_tensors_of_random_numbers_are_the_numbers_of_their_stream(seed: int, dtype: str) -> None:
+    stream = _core.stream_id("user", 0, 0)
+    shape = (3, 41)
+    for name, function, arguments in (
+        ("normal", _core.random_normal, (0.5, 2.0)),
+        ("uniform", _core.random_uniform, (-1.0, 3.0)),
+        ("truncated_normal", _core.random_truncated_normal, (0.0, 1.5)),
+    ):
+        drawn = getattr(lamina.random, name)(shape, *arguments, dtype=dtype, seed=seed)
+        assert isinstance(drawn, lamina.Tensor) and drawn.dtype == dtype
+        np.testing.assert_array_equal(
+            drawn.numpy(), function(shape, *arguments, seed, stream, dtype)
+        )
+    whole = lamina.random.randint((50,), -3, 9, seed=seed)
+    assert whole.dtype == "int32"
+    np.testing.assert_array_equal(whole.numpy(), _core.random_integers(50, -3, 9, seed, stream))
+    order = permutation(20, seed, stream)
+    assert lamina.random.shuffle(np.arange(20), seed=seed).tolist() == order
+    rows = np.arange(40).reshape(2, 20)
+    np.testing.assert_array_equal(
+        lamina.random.shuffle(rows, axis=-1, seed=seed).numpy(), rows[:, order]
+    )
+
+
+def test_dropout_of_tensors() -> None:
+    x = np.full((40, 50), 3.0, "float32")
+    kept = lamina.random.dropout(x, 0.25, seed=3).numpy()
+    assert set(np.unique(kept)) == {0.0, np.float32(4.0)}
+    assert 0.2 < (kept == 0).mean() < 0.3
+    rows = lamina.random.dropout(x, 0.5, noise_shape=(None, 1), seed=3).numpy()
+    assert ((rows == 0).all(1) | (rows == 6.0).all(1)).all() and 5 < (rows[:, 0] == 0).sum() < 35
+    np.testing.assert_array_equal(lamina.random.dropout(x, 0.0, seed=1).numpy(), x)
+    for call in (
+        lambda: lamina.random.dropout(x, 1.0),
+        lambda: lamina.random.dropout(x, 0.5, noise_shape=(3,)),
+        lambda: lamina.random.dropout(x, 0.5, noise_shape=(3, 1)),
+        lambda: lamina.random.randint((2,), 0, 300, dtype="uint8"),
+        lambda: lamina.random.uniform((2,), 1.0, 0.0),
+        lambda: lamina.random.normal((2,), float("inf")),
+        lambda: lamina.random.shuffle([1, 2], axis=1),
+    ):
+        with pytest.raises(ValueError, match=r"dropout|broadcast|randint|random|shuffle|mean"):
+            call()

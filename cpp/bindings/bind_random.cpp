@@ -8,6 +8,7 @@
 #include "cpu/random/random.h"
 #include "device/device.h"
 #include "device/streams.h"
+#include "ops/random.h"
 
 namespace lamina::bindings {
 
@@ -15,20 +16,9 @@ namespace {
 
 py::array draw(Distribution distribution, const Shape& shape, double a, double b, std::uint64_t seed,
                std::uint64_t stream, const std::string& dtype) {
-  const bool is_uniform = distribution == Distribution::uniform;
-  const double largest = dtype == "float32" ? 3.4028234663852886e38 : 1.7976931348623157e308;
-  if (is_uniform && !(a <= b && b - a <= largest)) {
-    throw ValueError(text("[random_uniform] low must not be above high, nor further from it than ", dtype,
-                          " can say. Received: low=", a, ", high=", b));
-  }
-  if (!is_uniform && !(b >= 0.0 && b <= largest && a >= -largest && a <= largest)) {
-    throw ValueError(
-        text("[random_normal] mean and stddev must be finite numbers and stddev not negative. "
-             "Received: mean=",
-             a, ", stddev=", b));
-  }
   RandomArguments r;
   r.dtype = dtype_from_name(dtype);
+  ops::check_distribution(distribution, r.dtype, a, b);
   r.distribution = distribution;
   r.key = {seed, stream};
   r.n = element_count(shape);

@@ -19,10 +19,24 @@ DType computing(std::string_view where, ElementType type) {
 }
 }  // namespace
 
+void check_distribution(Distribution distribution, DType dtype, double a, double b) {
+  const double largest = dtype == DType::float32 ? 3.4028234663852886e38 : 1.7976931348623157e308;
+  if (distribution == Distribution::uniform) {
+    if (a <= b && b - a <= largest) return;
+    throw ValueError(text("[random_uniform] low must not be above high, nor further from it than ",
+                          name_of(dtype), " can say. Received: low=", a, ", high=", b));
+  }
+  if (b >= 0.0 && b <= largest && a >= -largest && a <= largest) return;
+  throw ValueError(text(
+      "[random_normal] mean and stddev must be finite numbers and stddev not negative. Received: mean=", a,
+      ", stddev=", b));
+}
+
 Tensor random(Distribution distribution, ElementType type, const ArrayShape& shape, double a, double b,
               RandomKey key) {
   RandomArguments r;
   r.dtype = computing("random", type);
+  check_distribution(distribution, r.dtype, a, b);
   Tensor out = empty(type, shape);
   r.distribution = distribution;
   r.key = key;

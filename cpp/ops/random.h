@@ -6,8 +6,10 @@
 
 namespace lamina::ops {
 
-/// Uniform in [a, b), normal or truncated normal with mean a and standard deviation b, which the
-/// caller has checked.
+/// ValueError unless the distribution is one: finite bounds in order, whose distance is finite too; a
+/// finite mean and a standard deviation that is finite and not negative.
+void check_distribution(Distribution distribution, DType dtype, double a, double b);
+/// Uniform in [a, b), normal or truncated normal with mean a and standard deviation b.
 Tensor random(Distribution distribution, ElementType type, const ArrayShape& shape, double a, double b,
               RandomKey key);
 /// Integers in [low, high), int64.

@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 
 from lamina import _checks, _core
-from lamina._typing import Array, Config
+from lamina._core import Tensor
+from lamina._typing import Config
 from lamina.config import standardize_dtype
+from lamina.ops._functions import functions as _ops
 
 # Streams of the purpose "user": seeds made of seeds stay apart from numbers drawn directly.
 _DRAWS, _SEEDS = 0, 1
@@ -111,13 +113,17 @@ def _shape(where: str, shape: Any) -> tuple[int, ...]:
     return tuple(_checks.integer(where, "shape", extent, low=0) for extent in shape)
 
 
+def _stream() -> int:
+    return _core.stream_id("user", _DRAWS, 0)
+
+
 def normal(
     shape: Sequence[int],
     mean: float = 0.0,
     stddev: float = 1.0,
     dtype: Any = None,
     seed: int | SeedGenerator | None = None,
-) -> Array:
+) -> Tensor:
     """Normal numbers.
 
     Args:
@@ -128,15 +134,15 @@ def normal(
         seed: See the module.
 
     Returns:
-        A NumPy array.
+        A `lamina.Tensor`.
     """
-    return _core.random_normal(
+    return _ops.random_normal(
         _shape("normal", shape),
+        standardize_dtype(dtype),
         _checks.number("normal", "mean", mean),
         _checks.number("normal", "stddev", stddev, low=0.0),
         draw_seed(seed),
-        _core.stream_id("user", _DRAWS, 0),
-        standardize_dtype(dtype),
+        _stream(),
     )
 
 
@@ -146,15 +152,15 @@ def uniform(
     maxval: float = 1.0,
     dtype: Any = None,
     seed: int | SeedGenerator | None = None,
-) -> Array:
+) -> Tensor:
     """Uniform numbers in [minval, maxval). Arguments otherwise as for `normal`."""
-    return _core.random_uniform(
+    return _ops.random_uniform(
         _shape("uniform", shape),
+        standardize_dtype(dtype),
         _checks.number("uniform", "minval", minval),
         _checks.number("uniform", "maxval", maxval),
         draw_seed(seed),
-        _core.stream_id("user", _DRAWS, 0),
-        standardize_dtype(dtype),
+        _stream(),
     )
 
 
@@ -164,15 +170,15 @@ def truncated_normal(
     stddev: float = 1.0,
     dtype: Any = None,
     seed: int | SeedGenerator | None = None,
-) -> Array:
+) -> Tensor:
     """Normal numbers within two standard deviations. Arguments as for `normal`."""
-    return _core.random_truncated_normal(
+    return _ops.random_truncated_normal(
         _shape("truncated_normal", shape),
+        standardize_dtype(dtype),
         _checks.number("truncated_normal", "mean", mean),
         _checks.number("truncated_normal", "stddev", stddev, low=0.0),
         draw_seed(seed),
-        _core.stream_id("user", _DRAWS, 0),
-        standardize_dtype(dtype),
+        _stream(),
     )
 
 
@@ -182,27 +188,39 @@ def randint(
     maxval: int,
     dtype: Any = "int32",
     seed: int | SeedGenerator | None = None,
-) -> Array:
-    """Integers in [minval, maxval), without bias. Arguments otherwise as for `normal`."""
-    extents = _shape("randint", shape)
+) -> Tensor:
+    """Integers in [minval, maxval), without bias.
+
+    Args:
+        shape: The shape of the result.
+        minval: The smallest.
+        maxval: The first that is too large.
+        dtype: The type of the result, which must be able to hold them.
+        seed: See the module.
+    """
     low = _checks.integer("randint", "minval", minval, low=-(2**63))
-    high = _checks.integer("randint", "maxval", maxval, low=low + 1)
-    count = 1
-    for extent in extents:
-        count *= extent
-    drawn = _core.random_integers(
-        count, low, high, draw_seed(seed), _core.stream_id("user", _DRAWS, 0)
-    )
-    result: Array = np.asarray(drawn).reshape(extents).astype(np.dtype(dtype))
+    high = _checks.integer("randint", "maxval", maxval, low=low + 1, high=2**63 - 1)
+    drawn = _ops.random_integers(_shape("randint", shape), low, high, draw_seed(seed), _stream())
+    result = _ops.cast(drawn, "int32" if dtype is None else dtype)
+    limits = _LIMITS.get(str(result.dtype))
+    if limits is not None and not (limits[0] <= low and high - 1 <= limits[1]):
+        raise ValueError(
+            f"[randint] {result.dtype} cannot hold these. Received: minval={low}, maxval={high}"
+        )
     return result
 
 
-def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Array:
+_LIMITS = {"bool": (0, 1), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}
+
+
+def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Tensor:
     """A copy of `x` with its entries along `axis` in random order."""
-    array = np.asarray(x)
-    count = array.shape[axis]
-    order = _core.permutation(count, draw_seed(seed), _core.stream_id("user", _DRAWS, 0))
-    return np.take(array, order, axis=axis)
+    x = _ops.convert(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"[shuffle] there must be such an axis. Received: axis={axis}, shape {x.shape}"
+        )
+    return _ops.take(x, _ops.permutation(x.shape[axis], draw_seed(seed), _stream()), axis)
 
 
 def categorical(
@@ -210,7 +228,7 @@ def categorical(
     num_samples: int,
     dtype: Any = "int32",
     seed: int | SeedGenerator | None = None,
-) -> Array:
+) -> Tensor:
     """Classes drawn by their logits.
 
     Args:
@@ -220,29 +238,24 @@ def categorical(
         seed: See the module.
 
     Returns:
-        An array of shape (rows, num_samples).
+        A tensor of shape (rows, num_samples).
 
     Raises:
         ValueError: If `logits` is not a matrix with at least one column.
     """
-    array = np.asarray(logits)
-    if array.ndim != 2 or array.shape[1] == 0:
+    logits = _ops.cast(logits, "float64")
+    if logits.ndim != 2 or logits.shape[1] == 0:
         raise ValueError(
             "categorical: `logits` must have a row of classes for each row of the result. "
-            f"Received: logits.shape={array.shape}"
+            f"Received: logits.shape={logits.shape}"
         )
     count = _checks.integer("categorical", "num_samples", num_samples, low=0)
-    rows, classes = array.shape
-    network = _core.Network((classes,), "float64")
-    network.add_activation(_core.Activation("softmax"))
-    if rows == 0 or count == 0:
-        return np.zeros((rows, count), dtype)
-    shares = network.predict(array.astype("float64"), rows, None)
-    limits = np.cumsum(shares, axis=1)
-    drawn = uniform((rows, count), dtype="float64", seed=seed) * limits[:, -1:]
-    found = (drawn[:, :, None] >= limits[:, None, :]).sum(axis=2)
-    result: Array = np.minimum(found, classes - 1).astype(dtype)
-    return result
+    rows, classes = logits.shape
+    limits = _ops.cumsum(_ops.activate(_core.Activation("softmax"), logits), 1)
+    drawn = _ops.multiply(uniform((rows, count), dtype="float64", seed=seed), limits[:, -1:])
+    passed = _ops.greater_equal(_ops.expand_dims(drawn, 2), _ops.expand_dims(limits, 1))
+    found = _ops.minimum(_ops.count_nonzero(passed, 2, False), classes - 1)
+    return _ops.cast(found, "int32" if dtype is None else dtype)
 
 
 def dropout(
@@ -250,17 +263,28 @@ def dropout(
     rate: float,
     noise_shape: Sequence[int | None] | None = None,
     seed: int | SeedGenerator | None = None,
-) -> Array:
+) -> Tensor:
     """`inputs` with elements set to 0 at random, and the others divided by 1 - `rate`.
 
     Args:
-        inputs: An array with one row for each sample.
+        inputs: Floating-point numbers.
         rate: The share of elements to drop, from 0 to less than 1.
-        noise_shape: The shape of the mask, as for `lamina.layers.Dropout`.
+        noise_shape: The shape of the mask, which is broadcast to that of the inputs; None stands
+            for an extent of the inputs.
         seed: See the module.
     """
-    from lamina.layers.dropout import Dropout
-
-    layer = Dropout(rate, noise_shape=noise_shape, seed=draw_seed(seed) % 2**32)
-    dropped: Array = layer(inputs, training=True)
-    return dropped
+    inputs = _ops.divide(inputs, 1)
+    rate = _checks.number("dropout", "rate", rate, low=0.0)
+    if rate >= 1.0:
+        raise ValueError(f"[dropout] rate must be less than 1. Received: rate={rate}")
+    if noise_shape is None:
+        return _ops.dropout(inputs, rate, draw_seed(seed), _stream())
+    if len(noise_shape) != inputs.ndim:
+        raise ValueError(
+            f"[dropout] noise_shape has one extent for each axis of the inputs. "
+            f"Received: noise_shape={tuple(noise_shape)}, shape {inputs.shape}"
+        )
+    extents = [n if m is None else m for m, n in zip(noise_shape, inputs.shape, strict=True)]
+    ones = _ops.full_of(inputs.dtype, _shape("dropout", extents), 1)
+    mask = _ops.dropout(ones, rate, draw_seed(seed), _stream())
+    return _ops.multiply(inputs, _ops.broadcast_to(mask, inputs.shape))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,32 @@ def _astype(self: Tensor, dtype: Any, copy: bool = False) -> Tensor:
     return ops.astype(self, dtype, copy=copy)
 
 
+def _reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method, which also takes what NumPy's functions hand on: np.sum(tensor) calls it."""
+
+    @wraps(function)
+    def method(
+        self: Tensor,
+        axis: Any = None,
+        keepdims: bool = False,
+        *,
+        dtype: Any = None,
+        out: None = None,
+        ddof: float | None = None,
+        **keywords: Any,
+    ) -> Tensor:
+        if out is not None:
+            raise ValueError(f"[{function.__name__}] a Tensor has no out=. Received: out={out!r}")
+        if dtype is not None:
+            self = ops.cast(self, dtype)
+        if ddof is not None:
+            keywords["correction"] = ddof
+        result = function(self, axis, keepdims, **keywords)
+        return result if dtype is None else ops.cast(result, dtype)
+
+    return method
+
+
 _METHODS = {
     "__repr__": _repr,
     "__str__": _str,
@@ -109,24 +136,15 @@ _METHODS = {
 }
 # Functions whose first argument is the tensor.
 _FUNCTIONS = (
-    *("all", "any", "argmax", "argmin", "argsort", "clip", "copy", "cumprod", "cumsum", "diagonal"),
-    *(
-        "dot",
-        "flatten",
-        "max",
-        "mean",
-        "min",
-        "nonzero",
-        "prod",
-        "ravel",
-        "repeat",
-        "round",
-        "sort",
-    ),
-    *("squeeze", "std", "sum", "swapaxes", "take", "trace", "var"),
+    *("argmax", "argmin", "argsort", "clip", "copy", "cumprod", "cumsum", "diagonal", "dot"),
+    *("flatten", "nonzero", "ravel", "repeat", "round", "sort", "squeeze", "swapaxes", "take"),
+    "trace",
 )
+_REDUCTIONS = ("all", "any", "max", "mean", "min", "prod", "std", "sum", "var")
 
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name in _FUNCTIONS:
     setattr(Tensor, _name, getattr(ops, _name))
+for _name in _REDUCTIONS:
+    setattr(Tensor, _name, _reduction(getattr(ops, _name)))
