@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -19,14 +19,6 @@ class Tensor:
     An array that cannot be changed: typed, strided, differentiable. Made by lamina.convert_to_tensor and the functions of lamina.ops.
     """
     __hash__: typing.ClassVar[None] = None  # type: ignore[assignment]
-    def all(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
-        """
-        Whether every element is not 0.
-        """
-    def any(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
-        """
-        Whether an element is not 0.
-        """
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """
         The first position of the largest, int64; NaN counts as the largest.
@@ -39,9 +31,17 @@ class Tensor:
         """
         The order that sorts along an axis, int64. Always stable; NaN counts as the largest.
         """
-    def clip(self, x_min: typing.Any = None, x_max: typing.Any = None) -> Tensor:
+    def clip(self, x_min: typing.Any = None, x_max: typing.Any = None, *, min: typing.Any = None, max: typing.Any = None) -> Tensor:
         """
         x, but not below `x_min` nor above `x_max` (None: no limit).
+
+            Args:
+                x: Numbers.
+                x_min: The smallest result.
+                x_max: The largest.
+                min: The array API standard's name for `x_min`.
+                max: Its name for `x_max`.
+
         """
     def copy(self) -> Tensor:
         """
@@ -71,32 +71,13 @@ class Tensor:
         """
         The elements of x, in row-major order, along one axis.
         """
-    def max(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
-        """
-        The largest; NaN where there is one.
-
-            Args:
-                x: Numbers; without elements only where `initial` is given.
-                axis: The axes to reduce.
-                keepdims: Whether reduced axes stay, with extent 1.
-                initial: The smallest result.
-
-        """
-    def mean(self, axis: typing.Any = None, keepdims: bool = False) -> Tensor:
-        """
-        The sum divided by the number of elements.
-        """
-    def min(self, axis: typing.Any = None, keepdims: bool = False, initial: typing.Any = None) -> Tensor:
-        """
-        The smallest; NaN where there is one. Arguments as for `max`.
-        """
     def nonzero(self) -> tuple[Tensor, ...]:
         """
         The positions of the elements that are not 0: one int64 tensor for each axis.
-        """
-    def prod(self, axis: typing.Any = None, keepdims: bool = False, dtype: typing.Any = None) -> Tensor:
-        """
-        The product; integers and bool in int64.
+
+            Raises:
+                ValueError: For a tensor without axes.
+
         """
     def ravel(self) -> Tensor:
         """
@@ -129,21 +110,6 @@ class Tensor:
         """
         Without axes of extent 1: those given, or all.
         """
-    def std(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
-        """
-        The square root of `var`.
-        """
-    def sum(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None) -> Tensor:
-        """
-        The sum; integers and bool in int64.
-
-            Args:
-                x: Numbers.
-                axis: The axes to reduce.
-                keepdims: Whether reduced axes stay, with extent 1.
-                dtype: The type to which `x` is converted first.
-
-        """
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """
         Two axes exchanged.
@@ -164,10 +130,6 @@ class Tensor:
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """
         The sum of a diagonal.
-        """
-    def var(self, axis: typing.Any = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
-        """
-        The mean square of x - mean(x); divided by the number of elements less `correction`.
         """
     def __abs__(self):
         """
@@ -190,6 +152,10 @@ class Tensor:
     def __bool__(self):
         """
         True if self else False
+        """
+    def __complex__(self) -> complex:
+        """
+        The only element, as a complex number.
         """
     def __contains__(self, value: typing.Any) -> bool:
         ...
@@ -377,6 +343,14 @@ class Tensor:
         """
         Return self^value.
         """
+    def all(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        Whether every element is not 0.
+        """
+    def any(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        Whether an element is not 0.
+        """
     def astype(self, dtype: typing.Any, copy: bool = False) -> Tensor:
         """
         The tensor as another type.
@@ -385,13 +359,51 @@ class Tensor:
         """
         The only element, as a Python number.
         """
+    def max(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The largest; NaN where there is one.
+
+            Args:
+                x: Numbers; without elements only where `initial` is given.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                initial: The smallest result.
+
+        """
+    def mean(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The sum divided by the number of elements.
+        """
+    def min(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The smallest; NaN where there is one. Arguments as for `max`.
+        """
     def numpy(self) -> numpy.ndarray:
         """
         The elements as a NumPy array, without a copy; it cannot be written to unless the memory came from outside.
         """
+    def prod(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The product; integers and bool in int64.
+        """
     def reshape(self, *shape: typing.Any) -> Tensor:
         """
         The elements in another shape, given as one tuple or as integers.
+        """
+    def std(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The square root of `var`.
+        """
+    def sum(self, axis: typing.Any = None, keepdims: bool = False, *, dtype: typing.Any = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The sum; integers and bool in int64.
+
+            Args:
+                x: Numbers.
+                axis: The axes to reduce.
+                keepdims: Whether reduced axes stay, with extent 1.
+                dtype: The type to which `x` is converted first, and that of the result.
+
         """
     def to_device(self, device: typing.Any, *, stream: typing.Any = None) -> Tensor:
         """
@@ -404,6 +416,10 @@ class Tensor:
     def transpose(self, *axes: typing.Any) -> Tensor:
         """
         The axes in another order, given as one tuple or as integers; by default reversed.
+        """
+    def var(self, axis: typing.Any = None, keepdims: bool = False, *, dtype = None, out = None, ddof = None, **keywords) -> Tensor:
+        """
+        The mean square of x - mean(x); divided by the number of elements less `correction`.
         """
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -914,6 +930,9 @@ class Network:
         Whether L-BFGS found nothing left to do.
         """
     @property
+    def device(self) -> str:
+        ...
+    @property
     def epochs_seen(self) -> int:
         """
         How many epochs were trained: chooses the next shuffle.
@@ -1096,6 +1115,14 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
 def convert(value: typing.Any) -> Tensor:
     ...
+def cuda_name() -> str:
+    """
+    What this build's CUDA device is called.
+    """
+def cuda_status() -> str:
+    """
+    The GPU, or why there is none.
+    """
 def default_num_threads() -> int:
     """
     What get_num_threads() was at start: OMP_NUM_THREADS, or the CPU affinity and cgroup quota.
@@ -1109,6 +1136,10 @@ def differentiable(value: typing.Any) -> Tensor:
 def elementary(name: str, *args) -> numpy.ndarray:
     """
     One of lamina's elementary functions, element by element.
+    """
+def empty_cache(device: str) -> None:
+    """
+    Gives memory that nobody uses back to the device's driver.
     """
 def find_bad_label(array: numpy.ndarray, classes: typing.SupportsInt | typing.SupportsIndex, ignore_class: typing.SupportsInt | typing.SupportsIndex | None = None, missing: bool = False) -> int:
     """
@@ -1158,6 +1189,10 @@ def mark_changed(tensor: Tensor) -> None:
     """
     Tells tapes that the tensor's memory was changed in place.
     """
+def memory_stats(device: str) -> dict[str, int]:
+    """
+    The device's memory, in bytes and counts.
+    """
 def metric_values(metric: Metric, target: numpy.ndarray, prediction: numpy.ndarray) -> numpy.ndarray:
     """
     The value of each row of a metric that is their mean.
@@ -1200,6 +1235,10 @@ def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
     """
+def require_device(name: str) -> None:
+    """
+    Raises what device(name) would: a RuntimeError that says what is missing.
+    """
 def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing.Any:
     """
     The loss of each row, as a tensor.
@@ -1215,6 +1254,10 @@ def set_default_float(dtype: str) -> None:
 def set_dtype_object(name: str, object: typing.Any) -> None:
     """
     Sets what Tensor.dtype gives for a type.
+    """
+def set_memory_limit(device: str, bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    The most memory that is asked of the device's driver; 0: all.
     """
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
