@@ -143,6 +143,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
         TypeError: For other devices and element types.
     """
     _check_device(device)
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"[from_dlpack] no array with __dlpack__. Received: {type(x).__name__}")
     try:
         capsule = x.__dlpack__(max_version=(1, 0))
     except TypeError:

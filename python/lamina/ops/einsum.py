@@ -51,6 +51,8 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
 
 
 def _parse(subscripts: str, operands: Any) -> tuple[list[tuple[Tensor, list[str]]], list[str]]:
+    if not isinstance(subscripts, str):
+        raise TypeError(f"[einsum] subscripts are a string. Received: subscripts={subscripts!r}")
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     parts = left.split(",")

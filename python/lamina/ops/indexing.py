@@ -256,7 +256,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any
     ends = [_tensor(part) for part in (prepend, result, append) if part is not None]
     if len(ends) > 1:
         result = _ops.concatenate(ends, axis)
-    for _ in range(n):
+    for _ in range(min(n, result.shape[axis])):
         lower: list[Any] = [_slice(None)] * result.ndim
         upper = list(lower)
         lower[axis], upper[axis] = _slice(None, -1), _slice(1, None)

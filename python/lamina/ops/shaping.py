@@ -323,8 +323,10 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
             f"[repeat] one number, not negative, for each of {x.shape[axis]} entries. "
             f"Received: repeats={repeats}"
         )
-    order = [i for i, n in enumerate(counts) for _ in range(n)]
-    return _ops.take(x, order if order else _ops.zeros("int64", 0), axis)
+    # Place p of the result is of the first entry up to which there are more than p.
+    places = _ops.arange_integer("int64", 0, 1, sum(counts))
+    ends = _ops.cumsum(_ops.cast(counts, "int64"), 0)
+    return _ops.take(x, _ops.searchsorted(ends, places, True), axis)
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
@@ -349,8 +351,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         )
     for axis, (before, after) in enumerate(pairs):
         if before or after:
-            order = [_source(i, x.shape[axis], mode) for i in range(-before, x.shape[axis] + after)]
-            x = _ops.take(x, order, axis)
+            extent = x.shape[axis]
+            places = _ops.arange_integer("int64", -before, 1, before + extent + after)
+            x = _ops.take(x, _source(places, extent, mode), axis)
     return _tensor(x)
 
 
@@ -368,18 +371,16 @@ def _pairs(pad_width: Any, rank: int) -> list[tuple[int, int]]:
     return pairs
 
 
-def _source(place: int, extent: int, mode: str) -> int:
+def _source(places: Tensor, extent: int, mode: str) -> Tensor:
     if extent == 0:
         raise ValueError(f"[pad] mode={mode!r} needs an element to repeat")
-    if mode == "edge":
-        return 0 if place < 0 else place if place < extent else extent - 1
-    if mode == "symmetric":
-        place %= 2 * extent
-        return place if place < extent else 2 * extent - 1 - place
-    if extent == 1:
-        return 0
-    place %= 2 * (extent - 1)
-    return place if place < extent else 2 * (extent - 1) - place
+    if mode == "edge" or extent == 1:
+        return _ops.minimum(_ops.maximum(places, 0), extent - 1)
+    # There and back again, the ends once or twice.
+    period = 2 * extent if mode == "symmetric" else 2 * (extent - 1)
+    places = _ops.mod(places, period)
+    back = _ops.subtract(period - 1 if mode == "symmetric" else period, places)
+    return _ops.minimum(places, back)
 
 
 def tril(x: Any, k: int = 0) -> Tensor:
