@@ -306,7 +306,8 @@ def test_running_products_with_zeros():
 #: What has no gradient: results that are no real numbers, or that depend on no tensor's values.
 CONSTANTS = {
     "all", "any", "arange", "arange_integer", "argmax", "argmin", "argsort", "bitcast",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "convert", "count_nonzero", "equal", "eye", "from_dlpack", "full_of", "greater",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "convert", "count_nonzero", "equal", "eye",
+    "from_dlpack", "full_of", "greater",
     "greater_equal", "invert", "isfinite", "isinf", "isnan", "left_shift", "less", "less_equal",
     "linspace", "logical_and", "logical_not", "logical_or", "logical_xor", "nonzero", "not_equal",
     "one_hot", "permutation", "random_integers", "random_normal", "random_truncated_normal",
