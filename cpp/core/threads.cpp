@@ -144,12 +144,15 @@ void set_count(int n) {
   chosen_count.store(n, std::memory_order_relaxed);
 }
 
+// What each thread is to have at least. To wake a worker costs tens of microseconds, and waiting for
+// the last one as much again; one that still looks for work, as between the operations of a step, is
+// there at once. How many threads share the work never changes its result.
+constexpr double kAsleep = 20'000.0, kAwake = 3'000.0;
+
+bool may_be_worthwhile(double cost) { return cost >= 2.0 * kAwake; }
+
 int worthwhile(double cost, std::int64_t tasks) {
-  // What each thread is to have at least. To wake a worker costs tens of microseconds, and waiting for
-  // the last one as much again; one that still looks for work, as between the operations of a step, is
-  // there at once. How many threads share the work never changes its result.
-  constexpr double kAsleep = 20'000.0, kAwake = 3'000.0;
-  if (!(cost >= 2.0 * kAwake)) return 1;
+  if (!may_be_worthwhile(cost)) return 1;
   const Team* team = current_team.load(std::memory_order_acquire);
   const bool awake = team != nullptr && team->pool.awake() > 0;
   const double least = awake ? kAwake : kAsleep;

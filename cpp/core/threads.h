@@ -41,5 +41,7 @@ void parallel_for(std::int64_t tasks, F&& body, int limit = 0) {
 /// How many threads are worth waking for `cost` (about one unit a nanosecond of one
 /// core's work): 1 for small work, count() for large, never more than `tasks`.
 int worthwhile(double cost, std::int64_t tasks);
+/// Whether it could ever be: false where one thread does the work in any case.
+bool may_be_worthwhile(double cost);
 
 }  // namespace lamina::threads

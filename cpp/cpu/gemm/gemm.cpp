@@ -82,11 +82,41 @@ struct Product {
   const UpdateArguments* update = nullptr;  // what C is the gradient for: then it is not stored
 };
 
+/// The plan for a product. Those of small products are kept: making one would take longer than it.
+template <class T>
+Plan plan_of(const ProductSize& size, bool may_use_threads) {
+  struct Kept {
+    ProductSize size;
+    const GemmFunctions<T>* functions = nullptr;
+    bool may_use_threads = false;
+    Plan plan;
+  };
+  constexpr std::uint64_t places = 32;
+  constexpr std::int64_t small = 1 << 20;  // multiply-adds
+  const GemmFunctions<T>& f = functions<T>();
+  const KernelTraits traits{f.lanes, f.nanoseconds, f.shape};
+  if (size.m > small || size.n > small || size.k > small || size.m * size.n > small ||
+      size.m * size.n * size.k > small) {
+    return make_plan(size, traits, may_use_threads);
+  }
+  thread_local Kept kept[places];
+  const auto number = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
+  const std::uint64_t mixed = number(size.m) * 0x9e3779b97f4a7c15u + number(size.n) * 0xc2b2ae3d27d4eb4fu +
+                              number(size.k) * 0x165667b19e3779f9u +
+                              number(size.a_column) * 0x27d4eb2f165667c5u + number(size.b_column);
+  Kept& place = kept[mixed >> 59];
+  if (place.functions == &f && place.may_use_threads == may_use_threads && place.size == size) {
+    return place.plan;
+  }
+  const Plan plan = make_plan(size, traits, may_use_threads);
+  if (plan.lasts) place = {size, &f, may_use_threads, plan};
+  return plan;
+}
+
 template <class T>
 Product<T> make_product(const ProductSize& size, const T* a, const T* b, const Epilogue<T>& epilogue,
                         bool may_use_threads) {
-  const GemmFunctions<T>& f = functions<T>();
-  const Plan plan = make_plan(size, {f.lanes, f.nanoseconds, f.shape}, may_use_threads);
+  const Plan plan = plan_of<T>(size, may_use_threads);
   return {plan, plan.swapped ? b : a, plan.swapped ? a : b, epilogue};
 }
 

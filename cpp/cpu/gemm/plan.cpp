@@ -188,6 +188,7 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
     const auto bytes_of_b = static_cast<double>(size.n * size.k * size.element_bytes);
     const double cost = std::max(work * kernels.nanoseconds, bytes_of_b * kNanosecondsPerByte);
     plan.threads = threads::worthwhile(cost, outputs * chunks);
+    plan.lasts = !threads::may_be_worthwhile(cost);
     if (plan.threads > 1) {
       const double milliseconds = cost * 1e-6 / plan.threads;
       choose_tasks(plan, kernels, milliseconds > 1.0 ? 4 : milliseconds > 0.2 ? 2 : 1);

@@ -15,6 +15,8 @@ struct ProductSize {
   std::int64_t chunk = 0;
   std::int64_t element_bytes = 0;
   bool consumed = false;  ///< blocks of C are used at once and not stored
+
+  bool operator==(const ProductSize&) const = default;
 };
 
 /// What a plan has to know of the kernels.
@@ -38,6 +40,7 @@ struct Plan {
   std::int64_t depth_tasks = 1, depth_per_task = 0;  ///< a power of two of chunks each
   std::int64_t slots = 1;                            ///< of partial sums, for one element of C
   int threads = 1;
+  bool lasts = true;  ///< whether it would be made again so, whatever other threads are doing
 };
 
 Plan make_plan(const ProductSize& size, const KernelTraits& kernels, bool may_use_threads);
