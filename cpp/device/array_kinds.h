@@ -8,21 +8,18 @@ namespace lamina {
 
 // Formulas: numerics/elementary*.h, numerics/array_functions.h. The first group works on every
 // number; the second on float32 and float64.
-#define LAMINA_UNARY_KINDS(X)                                                                              \
-  X(negative)                                                                                              \
-  X(absolute)                                                                                              \
-  X(sign)                                                                                                  \
-  X(square) X(invert) X(isfinite) X(isinf) X(isnan) X(sqrt) X(rsqrt) X(reciprocal) X(exp) X(expm1) X(log)  \
-      X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) X(sinh) X(cosh) X(tanh) X(arcsin) X(arccos) X(arctan) \
-          X(arcsinh) X(arccosh) X(arctanh) X(sigmoid) X(erf) X(floor) X(ceil) X(round) X(trunc)
+// clang-format off
+#define LAMINA_UNARY_KINDS(X) \
+  X(negative) X(absolute) X(sign) X(square) X(invert) X(isfinite) X(isinf) X(isnan) X(sqrt) \
+  X(rsqrt) X(reciprocal) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sin) X(cos) X(tan) \
+  X(sinh) X(cosh) X(tanh) X(arcsin) X(arccos) X(arctan) X(arcsinh) X(arccosh) X(arctanh) \
+  X(sigmoid) X(erf) X(floor) X(ceil) X(round) X(trunc)
 
-#define LAMINA_BINARY_KINDS(X)                                                                             \
-  X(add)                                                                                                   \
-  X(subtract)                                                                                              \
-  X(multiply)                                                                                              \
-  X(divide) X(floor_divide) X(mod) X(power) X(arctan2) X(maximum) X(minimum) X(equal) X(not_equal) X(less) \
-      X(less_equal) X(greater) X(greater_equal) X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(left_shift)  \
-          X(right_shift)
+#define LAMINA_BINARY_KINDS(X) \
+  X(add) X(subtract) X(multiply) X(divide) X(floor_divide) X(mod) X(power) X(arctan2) X(maximum) \
+  X(minimum) X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) \
+  X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(left_shift) X(right_shift)
+// clang-format on
 
 #define LAMINA_ENUMERATOR(name) name,
 enum class UnaryKind : std::uint8_t { LAMINA_UNARY_KINDS(LAMINA_ENUMERATOR) };
