@@ -209,6 +209,45 @@ int slot_count(OptimizerKind kind) {
   return 0;
 }
 
+GemmArguments dense_product(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const void* a,
+                            bool a_turned, const void* b, bool b_turned, void* c) {
+  GemmArguments g;
+  g.dtype = dtype;
+  g.m = m, g.n = n, g.k = k;
+  g.a = a, g.b = b, g.c = c;
+  g.a_row = a_turned ? 1 : k;
+  g.a_column = a_turned ? m : 1;
+  g.b_row = b_turned ? 1 : n;
+  g.b_column = b_turned ? k : 1;
+  g.c_row = n;
+  return g;
+}
+
+std::optional<LossArguments> loss_of(const MetricArguments& metric) {
+  LossArguments l;
+  switch (metric.metric->kind) {
+    case MetricKind::mean_squared_error:
+      l.loss.kind = LossKind::mean_squared_error;
+      break;
+    case MetricKind::mean_absolute_error:
+      l.loss.kind = LossKind::mean_absolute_error;
+      break;
+    case MetricKind::loss:
+      l.loss = metric.metric->loss;
+      break;
+    default:
+      return std::nullopt;
+  }
+  l.dtype = metric.dtype;
+  l.form = l.loss.from_logits ? PredictionForm::logits : PredictionForm::values;
+  l.rows = metric.rows;
+  l.columns = metric.columns;
+  l.prediction = metric.prediction;
+  l.target = metric.target;
+  l.skip_missing = metric.skip_missing;
+  return l;
+}
+
 std::string_view name_of(ActivationKind kind) { return kActivations[static_cast<std::size_t>(kind)]; }
 std::string_view name_of(LossKind kind) { return kLosses[static_cast<std::size_t>(kind)]; }
 std::string_view name_of(MetricKind kind) { return kMetrics[static_cast<std::size_t>(kind)]; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/types.h"
 #include "device/kinds.h"
@@ -54,6 +55,10 @@ struct GemmArguments {
   const struct UpdateArguments* update = nullptr;
 };
 
+/// C[m,n] = A[m,k] B[k,n], all dense; what is `turned` is given as its transpose, [k,m] or [n,k].
+GemmArguments dense_product(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const void* a,
+                            bool a_turned, const void* b, bool b_turned, void* c);
+
 /// A row is one position of the last axis; a batch has `rows` of them.
 struct LossArguments {
   DType dtype = DType::float32;
@@ -83,6 +88,9 @@ struct MetricArguments {
   const void* weights = nullptr;     ///< [rows] or null
   bool skip_missing = false;         ///< NaN among the targets does not count; else there is none
 };
+
+/// The loss whose values of rows are the metric's, without weights; nothing where there is none.
+std::optional<LossArguments> loss_of(const MetricArguments& metric);
 
 int slot_count(OptimizerKind kind);
 

@@ -58,20 +58,7 @@ struct Flat {
   /// c[m,n] = a b with a[m,k], b[k,n] dense, or a transposed: a[k,m].
   void product(std::int64_t m, std::int64_t n, std::int64_t k, const void* a, bool transposed, const void* b,
                bool b_transposed, void* c) const {
-    GemmArguments g;
-    g.dtype = dtype;
-    g.m = m;
-    g.n = n;
-    g.k = k;
-    g.a = a;
-    g.a_row = transposed ? 1 : k;
-    g.a_column = transposed ? m : 1;
-    g.b = b;
-    g.b_row = b_transposed ? 1 : n;
-    g.b_column = b_transposed ? k : 1;
-    g.c = c;
-    g.c_row = n;
-    device.gemm(g);
+    device.gemm(dense_product(dtype, m, n, k, a, transposed, b, b_transposed, c));
   }
   double read(const void* one) const {
     if (dtype == DType::float32) {

@@ -20,25 +20,6 @@ const LossKernelsOf<T>& circle_kernels() {
   }
 }
 
-/// C = A B for dense matrices; `turned`: B is given as its transpose.
-template <class T>
-void product(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, bool turned,
-             T* c) {
-  GemmArguments g;
-  g.dtype = dtype;
-  g.m = m;
-  g.n = n;
-  g.k = k;
-  g.a = a;
-  g.a_row = k;
-  g.b = b;
-  g.b_row = turned ? 1 : n;
-  g.b_column = turned ? k : 1;
-  g.c = c;
-  g.c_row = n;
-  gemm(g);
-}
-
 template <class T>
 double circle(const LossArguments& a) {
   const std::int64_t n = a.rows;
@@ -47,7 +28,7 @@ double circle(const LossArguments& a) {
   const auto* const weights = static_cast<const T*>(a.weights);
   const auto* const labels = static_cast<const std::int32_t*>(a.target);
   std::vector<T> pairs(static_cast<std::size_t>(n * n));
-  product(a.dtype, n, n, a.columns, x, x, true, pairs.data());
+  gemm(dense_product(a.dtype, n, n, a.columns, x, false, x, true, pairs.data()));
   const double total =
       sum_over_chunks(n, 20.0 * static_cast<double>(n), [&](std::int64_t first, std::int64_t rows) {
         double sum = 0.0;
@@ -80,7 +61,7 @@ double circle(const LossArguments& a) {
     }
   }
   const std::vector<T> kept(x, x + n * a.columns);  // the gradient may lie where the prediction does
-  product(a.dtype, n, a.columns, n, pairs.data(), kept.data(), false, static_cast<T*>(a.gradient));
+  gemm(dense_product(a.dtype, n, a.columns, n, pairs.data(), false, kept.data(), false, a.gradient));
   return total;
 }
 

@@ -1,5 +1,7 @@
 #include "cpu/metric/metric.h"
 
+#include <optional>
+
 #include "cpu/dispatch.h"
 #include "cpu/loss/loss.h"
 #include "cpu/loss/row_chunks.h"
@@ -23,36 +25,6 @@ const MetricKernelsOf<T>& kernels_for() {
 template <class T>
 double weight_of(const T* weights, std::int64_t row) {
   return weights ? static_cast<double>(weights[row]) : 1.0;
-}
-
-/// The loss whose rows' values are the metric, if it is such a one.
-bool is_loss(const MetricSpecification& metric, LossSpecification& loss) {
-  switch (metric.kind) {
-    case MetricKind::mean_squared_error:
-      loss.kind = LossKind::mean_squared_error;
-      return true;
-    case MetricKind::mean_absolute_error:
-      loss.kind = LossKind::mean_absolute_error;
-      return true;
-    case MetricKind::loss:
-      loss = metric.loss;
-      return true;
-    default:
-      return false;
-  }
-}
-
-LossArguments loss_arguments(const MetricArguments& a, const LossSpecification& loss) {
-  LossArguments l;
-  l.dtype = a.dtype;
-  l.loss = loss;
-  l.form = loss.from_logits ? PredictionForm::logits : PredictionForm::values;
-  l.rows = a.rows;
-  l.columns = a.columns;
-  l.prediction = a.prediction;
-  l.target = a.target;
-  l.skip_missing = a.skip_missing;
-  return l;
 }
 
 /// How much of a row counts, of 1.
@@ -102,12 +74,10 @@ void each_value(const MetricArguments& a, std::int64_t first, std::int64_t rows,
 template <class T>
 void add_mean(const MetricArguments& a, double* state) {
   const T* weights = static_cast<const T*>(a.weights);
-  LossSpecification specification;
-  if (is_loss(*a.metric, specification)) {
-    LossArguments l = loss_arguments(a, specification);
-    state[0] += weighted_row_losses(l, a.weights);
-    l.weights = a.weights;
-    state[1] += loss_count(l, true);
+  if (std::optional<LossArguments> l = loss_of(a)) {
+    state[0] += weighted_row_losses(*l, a.weights);
+    l->weights = a.weights;
+    state[1] += loss_count(*l, true);
     return;
   }
   const double cost = 5.0 + 0.3 * static_cast<double>(a.columns);

@@ -71,31 +71,14 @@ struct Counted {
   }
 };
 
-/// C = A B for dense matrices; `turned`: B is given as its transpose.
-void product(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const void* a, const void* b,
-             bool turned, void* c) {
-  GemmArguments g;
-  g.dtype = dtype;
-  g.m = m;
-  g.n = n;
-  g.k = k;
-  g.a = a;
-  g.a_row = k;
-  g.b = b;
-  g.b_row = turned ? 1 : n;
-  g.b_column = turned ? k : 1;
-  g.c = c;
-  g.c_row = n;
-  gemm(g);
-}
-
 template <class T>
 double total(const LossArguments& a, double* to, bool adds) {
   const std::int64_t n = a.rows;
   const std::size_t size = static_cast<std::size_t>(n) * sizeof(T);
   const Scratch own(sizeof(double)), pairs(static_cast<std::size_t>(n) * size), losses(size);
   double* const result = to != nullptr ? to : own.as<double>();
-  if (n > 0) product(a.dtype, n, n, a.columns, a.prediction, a.prediction, true, pairs.as<T>());
+  if (n > 0)
+    gemm(dense_product(a.dtype, n, n, a.columns, a.prediction, false, a.prediction, true, pairs.as<T>()));
   CircleRow<T> all{};
   all.gamma = a.loss.gamma;
   all.margin = a.loss.margin;
@@ -112,7 +95,7 @@ double total(const LossArguments& a, double* to, bool adds) {
     const std::size_t bytes = static_cast<std::size_t>(a.columns) * size;
     const Scratch kept(bytes);
     runtime::copy(kept.as<T>(), a.prediction, bytes);
-    product(a.dtype, n, a.columns, n, pairs.as<T>(), kept.as<T>(), false, a.gradient);
+    gemm(dense_product(a.dtype, n, a.columns, n, pairs.as<T>(), false, kept.as<T>(), false, a.gradient));
   }
   return to != nullptr ? 0.0 : read(result);
 }

@@ -1,3 +1,4 @@
+#include <optional>
 #include <vector>
 
 #include "cpu/metric/counts.h"
@@ -61,35 +62,6 @@ struct AddNumber {
   LAMINA_KERNEL void operator()(std::int64_t) const { *to = *to + number; }
 };
 
-bool is_loss(const MetricSpecification& metric, LossSpecification& loss) {
-  switch (metric.kind) {
-    case MetricKind::mean_squared_error:
-      loss.kind = LossKind::mean_squared_error;
-      return true;
-    case MetricKind::mean_absolute_error:
-      loss.kind = LossKind::mean_absolute_error;
-      return true;
-    case MetricKind::loss:
-      loss = metric.loss;
-      return true;
-    default:
-      return false;
-  }
-}
-
-LossArguments loss_arguments(const MetricArguments& a, const LossSpecification& loss) {
-  LossArguments l;
-  l.dtype = a.dtype;
-  l.loss = loss;
-  l.form = loss.from_logits ? PredictionForm::logits : PredictionForm::values;
-  l.rows = a.rows;
-  l.columns = a.columns;
-  l.prediction = a.prediction;
-  l.target = a.target;
-  l.skip_missing = a.skip_missing;
-  return l;
-}
-
 template <class T>
 MetricRows<T> rows_of(const MetricArguments& a, double* values) {
   const bool labels = takes_labels(*a.metric);
@@ -110,12 +82,10 @@ MetricRows<T> rows_of(const MetricArguments& a, double* values) {
 template <class T>
 void add_mean(const MetricArguments& a, double* state) {
   const T* weights = in<T>(a.weights);
-  LossSpecification specification;
-  if (is_loss(*a.metric, specification)) {
-    LossArguments l = loss_arguments(a, specification);
-    state[0] += weighted_row_losses(l, a.weights);
-    l.weights = a.weights;
-    state[1] += loss_count(l, true);
+  if (std::optional<LossArguments> l = loss_of(a)) {
+    state[0] += weighted_row_losses(*l, a.weights);
+    l->weights = a.weights;
+    state[1] += loss_count(*l, true);
     return;
   }
   const Scratch memory(static_cast<std::size_t>(2 * a.rows + 2) * sizeof(double));
@@ -136,11 +106,10 @@ void add_mean(const MetricArguments& a, double* state) {
 template <class T>
 void mean_on_device(const MetricArguments& a, double* state) {
   const T* weights = in<T>(a.weights);
-  LossSpecification specification;
-  if (is_loss(*a.metric, specification)) {
+  if (const std::optional<LossArguments> l = loss_of(a)) {
     // How many rows count is not known without reading them.
-    if (specification.ignores_class || specification.kind == LossKind::circle) throw runtime::CannotRecord();
-    weighted_row_losses(loss_arguments(a, specification), a.weights, state, true);
+    if (l->loss.ignores_class || l->loss.kind == LossKind::circle) throw runtime::CannotRecord();
+    weighted_row_losses(*l, a.weights, state, true);
   } else {
     const Scratch values(static_cast<std::size_t>(a.rows) * sizeof(double));
     for_each_group<T>(a.rows, Values<T>{rows_of<T>(a, values.as<double>())});
