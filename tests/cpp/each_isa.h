@@ -39,8 +39,9 @@ int for_each_isa(Body body) {
       _exit(status);
     }
     int status = 0;
-    good = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-           WEXITSTATUS(status) == EXIT_SUCCESS && good;
+    const bool ended = child > 0 && waitpid(child, &status, 0) == child;
+    if (ended && WIFSIGNALED(status)) std::fprintf(stderr, "%s: signal %d\n", isa.c_str(), WTERMSIG(status));
+    good = ended && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS && good;
   }
   return good && some ? EXIT_SUCCESS : EXIT_FAILURE;
 #else

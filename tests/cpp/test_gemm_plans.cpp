@@ -193,7 +193,7 @@ void expect(bool equal, const std::string& what) {
 }
 
 /// Every tile of the table, whole and with a rest, reading B in place, packing it on the way or before,
-/// with A in place or packed, in one piece of the depth or several.
+/// with A in place or packed, in one piece of the depth or several, and then asking for the next one.
 template <class T>
 void test_tiles() {
   const std::int64_t lanes = functions<T>().lanes;
@@ -203,11 +203,13 @@ void test_tiles() {
     for (std::int64_t vectors = 1; vectors <= widest[static_cast<std::size_t>(rows)]; ++vectors) {
       for (const std::int64_t rest : {std::int64_t{0}, lanes - 3}) {
         Problem<T> problem(rows, vectors * lanes - rest, 131, false, false, Reduction::rows);
-        for (int way = 0; way < 12; ++way) {
+        for (int way = 0; way < 18; ++way) {
           alter = [&](Plan& plan, const KernelTraits&, bool may_use_threads) {
             if (!may_use_threads) return;
             if (plan.swapped) swap_operands(plan);
-            plan.shape = {rows, vectors};
+            plan.shape.strip = rows;
+            plan.shape.panel = vectors;
+            plan.ask_a = way >= 12;
             plan.pack_a = way % 2 == 1;
             plan.pack_b = way / 2 % 3 >= 1;
             plan.pack_b_first = way / 2 % 3 == 2;
@@ -265,6 +267,7 @@ void test_plans(int count) {
         plan.pack_a = below(2) == 0;
         plan.pack_b = below(2) == 0;
         plan.pack_b_first = below(3) == 0;
+        plan.ask_a = below(2) == 0;
         plan.keep_a = below(2) == 0;
         plan.keep_b = below(2) == 0;
         if (may_use_threads) {
@@ -279,11 +282,11 @@ void test_plans(int count) {
         plan.rows = 1 + below(size.m);
         plan.columns = (1 + below(vectors)) * traits.lanes;
         settle(plan);
-        chosen =
-            text(plan.swapped ? "swapped " : "", "strip ", plan.shape.strip, " panel ", plan.shape.panel,
-                 " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " keep ", plan.keep_a, plan.keep_b,
-                 " block ", plan.rows, " x ", plan.columns, " x ", plan.depth, " tasks ", plan.row_tasks,
-                 " x ", plan.column_tasks, " x ", plan.depth_tasks, " threads ", plan.threads);
+        chosen = text(plan.swapped ? "swapped " : "", "strip ", plan.shape.strip, " panel ", plan.shape.panel,
+                      " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " ask ", plan.ask_a, " keep ",
+                      plan.keep_a, plan.keep_b, " block ", plan.rows, " x ", plan.columns, " x ", plan.depth,
+                      " tasks ", plan.row_tasks, " x ", plan.column_tasks, " x ", plan.depth_tasks,
+                      " threads ", plan.threads);
       };
       const bool equal = problem.plain() && problem.forward(f) && problem.backward(f);
       expect(equal, text(m, " x ", n, " x ", k, a_down ? " T" : " N", b_down ? "T " : "N ", name_of(f.kind),

@@ -125,7 +125,8 @@ struct Range {
   std::int64_t row, rows, column, columns, begin, end;
 };
 
-std::int64_t rounded_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
+/// `unit` is a power of two.
+std::int64_t rounded_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) & -unit; }
 
 /// Where a task keeps what it needs besides the operands. Sizes are in elements.
 template <class T>
@@ -178,6 +179,32 @@ void touch_a(const ProductSize& size, std::int64_t rows, std::int64_t depth, con
 #endif
 }
 
+/// Where a block begins in its range: row, column, term.
+struct Place {
+  std::int64_t i, j, l;
+};
+
+/// Lets `block`, which begins at `at`, ask for the block of A that follows it. `a` is A's first element in
+/// the range.
+template <class T>
+void ask_for_next(const Plan& plan, const Range& range, Place at, const T* a, GemmBlock<T>& block) {
+  const ProductSize& size = plan.size;
+  const std::int64_t depth = range.end - range.begin;
+  block.next = nullptr;
+  at.l += plan.depth;
+  if (at.l >= depth) at.l = 0, at.i += plan.rows;
+  if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
+  const bool by_rows = size.a_column == 1;
+  const std::int64_t apart = by_rows ? size.a_row : size.a_column;
+  if (at.j >= range.columns || apart == 0) return;
+  const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
+  const std::int64_t terms = std::min(plan.depth, depth - at.l);
+  block.next = a + at.i * size.a_row + at.l * size.a_column;
+  block.next_runs = by_rows ? rows : terms;
+  block.next_bytes = (by_rows ? terms : rows) * size.element_bytes;
+  block.next_apart = apart * size.element_bytes;
+}
+
 template <class T>
 void multiply_range(const Product<T>& product, const Range& range) {
   const GemmFunctions<T>& f = functions<T>();
@@ -203,6 +230,7 @@ void multiply_range(const Product<T>& product, const Range& range) {
   block.partials = work.partials;
   block.slots = plan.slots;
   block.several_pieces = work.several_pieces;
+  block.next = nullptr;
 
   for (std::int64_t j = 0; j < range.columns; j += plan.columns) {
     block.columns = std::min(plan.columns, range.columns - j);
@@ -228,7 +256,10 @@ void multiply_range(const Product<T>& product, const Range& range) {
         block.chunk_index = l / size.chunk;
         const std::int64_t length = block.end - l;
         block.a = a + i * size.a_row + l * size.a_column;
-        if (plan.touch_a && j == 0) touch_a(size, block.rows, length, block.a);
+        if (plan.touch_a && j == 0 && (!plan.ask_a || (i == 0 && l == 0))) {
+          touch_a(size, block.rows, length, block.a);
+        }
+        if (plan.ask_a) ask_for_next(plan, range, Place{i, j, l}, a, block);
         if (plan.pack_a) {
           T* packed = work.a + (plan.keep_a ? i * depth + l * block.rows : 0);
           if (!plan.keep_a || j == 0) {
@@ -276,6 +307,9 @@ template <class T>
 void run_task(const Product<T>& product, std::int64_t task, T* partial_products) {
   const Plan& plan = product.plan;
   const ProductSize& size = plan.size;
+  if (plan.row_tasks * plan.column_tasks * plan.depth_tasks == 1) {
+    return multiply_range(product, Range{0, size.m, 0, size.n, 0, size.k});
+  }
   const std::int64_t lanes = functions<T>().lanes;
   const std::int64_t down = task % plan.row_tasks;
   const std::int64_t across = task / plan.row_tasks % plan.column_tasks;

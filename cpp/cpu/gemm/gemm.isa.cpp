@@ -19,8 +19,45 @@ struct Panel {
   T* packed;
 };
 
+/// Divides what a block shall ask for among its tiles: as many bytes for each where it is one run, and
+/// otherwise a run for each chunk. A tile that is left without has none.
+class Shares {
+ public:
+  template <class T>
+  Shares(const GemmBlock<T>& block, std::int64_t panels) {
+    if (block.next == nullptr) return;
+    const std::int64_t tiles = panels * ((block.rows + block.shape.strip - 1) / block.shape.strip);
+    const std::int64_t length = block.end - block.begin;
+    const std::int64_t bytes = block.next_runs * block.next_apart;
+    next_.place = reinterpret_cast<std::uintptr_t>(block.next);
+    if (block.next_apart == block.next_bytes) {
+      next_.step = bytes / (tiles * length) + 1;
+      tile_ = bytes / tiles + 1;
+    } else {
+      const std::int64_t steps = length < block.chunk ? length : block.chunk;
+      next_.step = block.next_bytes / steps + 1;
+      next_.chunk = block.next_apart - next_.step * steps;
+      tile_ = (length + block.chunk - 1) / block.chunk * block.next_apart;
+    }
+    left_ = (bytes + tile_ - 1) / tile_;
+  }
+
+  bool any() const { return left_ > 0; }
+  Ahead take() {
+    const Ahead share = next_;
+    --left_;
+    next_.place += static_cast<std::uintptr_t>(tile_);
+    return share;
+  }
+
+ private:
+  Ahead next_{0, 0, 0};
+  std::int64_t tile_ = 0;  // bytes from tile to tile
+  std::int64_t left_ = 0;  // tiles
+};
+
 template <class T>
-void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel) {
+void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel, Shares& shares) {
   static constexpr Tiles<T> tiles = make_tiles<T>();
   constexpr std::int64_t lanes = VectorOf<T>::Type::lanes;
   const std::int64_t width = panel.vectors * lanes;
@@ -36,7 +73,7 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel) {
 
   // What is packed has strips of one height; otherwise each panel has its own.
   const std::int64_t strip = block.a_packed ? block.shape.strip : strip_of(panel.vectors);
-  const std::int64_t strips = (block.rows + strip - 1) / strip;
+  const std::int64_t strips = block.rows <= strip ? 1 : (block.rows + strip - 1) / strip;
   for (std::int64_t s = 0; s < strips; ++s) {
     const std::int64_t i = part_begin(block.rows, strips, s);
     const std::int64_t rows = part_begin(block.rows, strips, s + 1) - i;
@@ -50,6 +87,9 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel) {
     t.partials = block.partials;
     if (block.several_pieces) t.partials += (panel.column * block.rows + i * width) * block.slots;
     t.c = block.c + i * block.c_row + panel.column;
+    const bool asks = shares.any();
+    if (asks) t.ahead = shares.take();
+    const auto& reading = asks ? tiles.asking : tiles.of;
     const bool reads_packed = panel.packed != nullptr && s > 0;
     if (reads_packed) {
       t.b = panel.packed;
@@ -57,13 +97,13 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel) {
       t.begin = block.begin;
       t.end = block.end;
       t.chunk_index = block.chunk_index;
-      tiles.of[rows][panel.vectors](t);
+      reading[rows][panel.vectors](t);
       continue;
     }
     t.packed = panel.packed;
     const bool packs = panel.packed != nullptr;
     const typename Tiles<T>::Function function =
-        packs ? tiles.packing[rows][panel.vectors] : tiles.of[rows][panel.vectors];
+        packs ? tiles.packing[rows][panel.vectors] : reading[rows][panel.vectors];
     if (panel.safe > 0) {
       t.b = panel.b;
       t.b_row = panel.b_row;
@@ -89,9 +129,11 @@ template <class T>
 void multiply(const GemmBlock<T>& block) {
   constexpr std::int64_t lanes = VectorOf<T>::Type::lanes;
   const std::int64_t vectors = (block.columns + lanes - 1) / lanes;
-  const std::int64_t panels = (vectors + block.shape.panel - 1) / block.shape.panel;
+  const std::int64_t panels =
+      vectors <= block.shape.panel ? 1 : (vectors + block.shape.panel - 1) / block.shape.panel;
   const std::int64_t length = block.end - block.begin;
   T padded[16 * lanes];
+  Shares shares(block, panels);
 
   for (std::int64_t p = 0; p < panels; ++p) {
     const std::int64_t first = part_begin(vectors, panels, p);
@@ -120,7 +162,7 @@ void multiply(const GemmBlock<T>& block) {
         panel.padded = padded;
       }
     }
-    multiply_panel(block, panel);
+    multiply_panel(block, panel, shares);
   }
 }
 

@@ -18,10 +18,12 @@ namespace lamina::cpu {
 struct GemmShape {
   std::int64_t strip;
   std::int64_t panel;
+  bool asks;  ///< its tiles can ask for what is read next (GemmBlock::next)
 };
 
 /// Piece `part` of `parts` of 0..total, the longer ones first.
 constexpr std::int64_t part_begin(std::int64_t total, std::int64_t parts, std::int64_t part) {
+  if (parts == 1) return part * total;  // divisions take longer than a small product
   const std::int64_t each = total / parts, longer = total % parts;
   return part * each + (part < longer ? part : longer);
 }
@@ -53,6 +55,11 @@ struct GemmBlock {
   T* c;
   std::int64_t c_row;
   const T* bias;  // [columns], or null
+
+  // What is read after this block: tiles that can (GemmShape::asks) ask for it on their way. Runs of bytes,
+  // one `next_apart` bytes after the other; or null.
+  const void* next;
+  std::int64_t next_runs, next_bytes, next_apart;
 
   // Sums that wait for others: a tile of r rows and v vectors takes r * v * lanes * slots
   // numbers: slot 0 a chunk cut short by the end of a piece, slot 1 + i level i of the

@@ -213,6 +213,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.columns = std::min(task_columns, used_once     ? plan.shape.panel * kernels.lanes
                                         : plan.pack_a ? kPackedBlockColumns
                                                       : kBlockColumns);
+  const bool may_ask = plan.touch_a && plan.shape.asks;
+  // Nobody asks for the first block, and nothing else is lost with low blocks where B is one panel.
+  if (may_ask && panels == 1 && !plan.swapped) plan.rows = std::min(plan.rows, plan.shape.strip);
   if (size.consumed) {
     const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
     const std::int64_t most = kResultBytes / row_bytes / plan.shape.strip * plan.shape.strip;
@@ -227,6 +230,15 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
     const std::int64_t most =
         kPackedBytes / (task_depth * size.element_bytes) / kernels.lanes * kernels.lanes;
     plan.columns = std::min(plan.columns, std::max(most, 4 * kernels.lanes));
+  }
+  if (may_ask) {
+    // Of a block of A that is one run tiles ask for equal parts, otherwise for a run in each chunk.
+    const std::int64_t block_vectors = pieces(std::min(plan.columns, task_columns), kernels.lanes);
+    const std::int64_t tiles = pieces(block_vectors, plan.shape.panel) * pieces(plan.rows, plan.shape.strip);
+    const bool by_rows = size.a_column == 1;
+    const std::int64_t runs = by_rows ? plan.rows : plan.depth;
+    const bool one_run = by_rows ? size.a_row == plan.depth : size.a_column == plan.rows;
+    plan.ask_a = one_run || tiles * pieces(plan.depth, size.chunk) >= runs;
   }
   const std::int64_t block_columns = pieces(plan.columns, kernels.lanes) * kernels.lanes;
   plan.keep_a = plan.columns < task_columns && task_rows * task_depth * size.element_bytes <= kPackedBytes;

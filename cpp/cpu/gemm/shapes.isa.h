@@ -41,11 +41,15 @@ constexpr std::int64_t strip_of(std::int64_t vectors) {
   return strip;
 }
 
+/// Whether tiles so high have time to ask for what is read next.
+constexpr bool asks(std::int64_t rows) { return rows + 1 >= kMaxRows; }
+
 template <class T>
 struct Tiles {
   using Function = void (*)(const Tile<T>&);
   Function of[kMaxRows + 1][kWidest + 1] = {};
   Function packing[kMaxRows + 1][kWidest + 1] = {};
+  Function asking[kMaxRows + 1][kWidest + 1] = {};
 };
 
 template <class T, int kRows, int kVectors>
@@ -55,8 +59,13 @@ constexpr void add_tiles(Tiles<T>& tiles) {
       add_tiles<T, kRows + 1, 1>(tiles);
     } else {
       using V = typename VectorOf<T>::Type;
-      tiles.of[kRows][kVectors] = &tile<V, kRows, kVectors, false>;
-      tiles.packing[kRows][kVectors] = &tile<V, kRows, kVectors, true>;
+      tiles.of[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing>;
+      tiles.packing[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::pack>;
+      if constexpr (asks(kRows)) {
+        tiles.asking[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask>;
+      } else {
+        tiles.asking[kRows][kVectors] = tiles.of[kRows][kVectors];
+      }
       add_tiles<T, kRows, kVectors + 1>(tiles);
     }
   }
@@ -79,9 +88,9 @@ GemmShape shape(std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t few = 40;
   if (strip >= 4 && vectors > panel && vectors % panel == 1 && panel < kWidest &&
       (vectors == panel + 1 || (strip_of(panel + 1) > 4 && vectors <= few))) {
-    return {strip_of(panel + 1), panel + 1};
+    return {strip_of(panel + 1), panel + 1, asks(strip_of(panel + 1))};
   }
-  return {strip, panel};
+  return {strip, panel, asks(strip)};
 }
 
 }  // namespace

@@ -18,6 +18,13 @@ struct VectorOf<double> {
   using Type = F64;
 };
 
+/// What a tile asks for while it multiplies: the address at the first step, and how many bytes further it
+/// goes after each step and each chunk. A number and no pointer, as it may run past the end of A.
+struct Ahead {
+  std::uintptr_t place;
+  std::int64_t step, chunk;
+};
+
 template <class T>
 struct Tile {
   const T* a;  // element (0, begin) of the tile's rows
@@ -32,6 +39,7 @@ struct Tile {
   std::int64_t c_row;
   const T* bias;
   std::size_t last;  // lanes of the last vector that are columns of C
+  Ahead ahead;       // for tiles that ask
 };
 
 /// How many rows of B ahead.
@@ -39,6 +47,14 @@ constexpr std::int64_t kAhead = 12;
 LAMINA_INLINE void prefetch(const void* p) {
 #if defined(__GNUC__)
   __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
+/// Into the second cache only.
+LAMINA_INLINE void prefetch_far(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, 0, 2);
 #else
   (void)p;
 #endif
@@ -63,9 +79,12 @@ struct RowPointers {
 };
 
 /// kRows rows by kVectors vectors of C: fma(A, B, sum) along the depth, chunk after chunk.
-/// kPack: also writes the vectors of B that it reads one behind the other to `packed`, for the
-/// tiles below; it reads rows of B that lie apart, so it asks for them ahead.
-template <class V, int kRows, int kVectors, bool kPack>
+/// Beside that, `kBeside`:
+/// pack: writes the vectors of B that it reads one behind the other to `packed`, for the tiles below; it
+///     reads rows of B that lie apart, so it asks for them ahead.
+/// ask: asks for what will be read next, a line at most each step.
+enum class Beside { nothing, pack, ask };
+template <class V, int kRows, int kVectors, Beside kBeside>
 void tile(const Tile<typename V::Scalar>& t) {
   using T = typename V::Scalar;
   constexpr int kSlot = kRows * kVectors * V::lanes;
@@ -75,6 +94,8 @@ void tile(const Tile<typename V::Scalar>& t) {
   [[maybe_unused]] T* packed = t.packed;
   const std::int64_t a_column = t.a_column, b_row = t.b_row;
   std::int64_t index = t.chunk_index;
+  [[maybe_unused]] std::uintptr_t ahead = t.ahead.place;
+  [[maybe_unused]] const auto ahead_step = static_cast<std::uintptr_t>(t.ahead.step);
 
   std::int64_t l = t.begin;
   do {
@@ -97,7 +118,7 @@ void tile(const Tile<typename V::Scalar>& t) {
     std::int64_t steps = stop - l;
     l = stop;
     do {
-      if constexpr (kPack) {
+      if constexpr (kBeside == Beside::pack) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) {
           prefetch(b + kAhead * b_row + v * V::lanes);
@@ -130,9 +151,14 @@ void tile(const Tile<typename V::Scalar>& t) {
           for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(av, bv[v], sum[r][v]);
         }
       }
+      if constexpr (kBeside == Beside::ask) {
+        prefetch_far(reinterpret_cast<const void*>(ahead));
+        ahead += ahead_step;
+      }
       a.advance(a_column);
       b += b_row;
     } while (--steps > 0);
+    if constexpr (kBeside == Beside::ask) ahead += static_cast<std::uintptr_t>(t.ahead.chunk);
 
     // A chunk has ended, or else the piece. Level i of the binary counter holds the sum of
     // 2^i chunks when bit i of the chunk's index is set.
