@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lamina
 from lamina._names import snake_case
 
 # What takes milliseconds to load and is not needed to train: imported where it is used.
@@ -69,6 +71,51 @@ def test_the_files_come_when_asked_for() -> None:
     assert loaded in modules_after("import lamina; lamina.saving.load_model")
     assert loaded in modules_after("from lamina.models import load_model")
     assert loaded in modules_after("from lamina.saving import *")
+
+
+def test_what_few_use_comes_when_asked_for() -> None:
+    late = {
+        "lamina.autograd.gradient_tape": "lamina.GradientTape",
+        "lamina.autograd.functional": "lamina.autograd.grad",
+        "lamina.layers.preprocessing.string_lookup": "lamina.layers.StringLookup",
+        "lamina.ops": "lamina.random.normal((2, 2)).sum()",
+        "lamina.optimizers.lamb": "lamina.optimizers.get('lamb')",
+        "lamina.optimizers.schedule_free_adamw": "lamina.optimizers.get('Schedule_Free_AdamW')",
+    }
+    assert not late.keys() & modules_after("import lamina")
+    for module, use in late.items():
+        assert module in modules_after(f"import lamina; {use}"), use
+    named = "{'class_name': 'Hashing', 'config': {'num_bins': 3}}"
+    assert "lamina.layers.preprocessing.hashing" in modules_after(
+        f"import lamina; lamina.layers.deserialize({named})"
+    )
+
+
+def test_late_names_are_listed_and_others_are_errors() -> None:
+    for module in (
+        lamina,
+        lamina.autograd,
+        lamina.layers,
+        lamina.layers.preprocessing,
+        lamina.optimizers,
+    ):
+        assert set(module.__all__) <= set(dir(module))
+        for name in module.__all__:
+            assert getattr(module, name) is not None, name
+        with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+            module.nonsense  # noqa: B018
+    with pytest.raises(ValueError, match="Lion"):
+        lamina.optimizers.get("Lionn")
+
+
+def test_methods_of_tensors_are_functions_of_ops() -> None:
+    script = (
+        "import lamina; "
+        "x = lamina.random.normal((2, 3)); a = x.mean(axis=0); b = x.reshape(6).cumsum(); "
+        "assert lamina.Tensor.cumsum is lamina.ops.cumsum; "
+        "assert a.shape == (3,) and b.shape == (6,)"
+    )
+    subprocess.check_call([sys.executable, "-c", script])
 
 
 def test_training_loads_nothing_heavy() -> None:

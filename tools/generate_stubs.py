@@ -23,7 +23,9 @@ def generate() -> str:
         RuntimeError: If a signature names a type that Python does not know.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pybind11_stubgen", "lamina._core"]
+        # Methods of tensors get their signatures when lamina.ops is loaded.
+        run = "import lamina.ops, pybind11_stubgen; pybind11_stubgen.main()"
+        command = [sys.executable, "-c", run, "lamina._core"]
         command += ["--exit-code", "--output-dir", folder]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -13,6 +13,10 @@ Example:
     2410
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lamina import (
     activations,
     autograd,
@@ -26,7 +30,6 @@ from lamina import (
     losses,
     metrics,
     models,
-    ops,
     optimizers,
     random,
     regularizers,
@@ -35,24 +38,28 @@ from lamina import (
 )
 from lamina._core import __version__, get_num_threads, numerics_version, set_num_threads
 from lamina._device import device
-from lamina.autograd import (
-    GradientTape,
-    UnconnectedGradients,
-    Variable,
-    custom_gradient,
-    grad,
-    stop_gradient,
-    value_and_grad,
-)
+from lamina._lazy import late_names
+from lamina.autograd import Variable
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
 from lamina.metrics import Metric
 from lamina.models import Sequential
-from lamina.ops import convert_to_tensor
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
 from lamina.tensor import Tensor
+
+if TYPE_CHECKING:
+    from lamina import ops
+    from lamina.autograd import (
+        GradientTape,
+        UnconnectedGradients,
+        custom_gradient,
+        grad,
+        stop_gradient,
+        value_and_grad,
+    )
+    from lamina.ops import convert_to_tensor
 
 __all__ = [
     "FileFormatError",
@@ -97,3 +104,19 @@ __all__ = [
     "utils",
     "value_and_grad",
 ]
+
+_LATE = {
+    "GradientTape": "lamina.autograd",
+    "UnconnectedGradients": "lamina.autograd",
+    "convert_to_tensor": "lamina.ops",
+    "custom_gradient": "lamina.autograd",
+    "grad": "lamina.autograd",
+    "ops": "lamina.ops",
+    "stop_gradient": "lamina.autograd",
+    "value_and_grad": "lamina.autograd",
+}
+__getattr__ = late_names(__name__, _LATE)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -25,3 +27,30 @@ class LazyModule:
         if self._module is None:
             self._module = importlib.import_module(self._name)
         return getattr(self._module, attribute)
+
+
+def late_names(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """A `__getattr__` for a module whose names are loaded when first used.
+
+    Args:
+        module: The module's `__name__`.
+        homes: Where each name is defined; a name that is a module is its own home.
+
+    Returns:
+        The function; a name that `homes` does not have is an AttributeError.
+
+    Example:
+        >>> late = late_names("lamina.models", {"load_model": "lamina.saving.model_file"})
+        >>> late("load_model").__name__
+        'load_model'
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        home = importlib.import_module(homes[name])
+        found = home if homes[name] == f"{module}.{name}" else getattr(home, name)
+        setattr(sys.modules[module], name, found)
+        return found
+
+    return find

@@ -21,9 +21,9 @@ import numpy as np
 
 from lamina import _checks, _core
 from lamina._core import Tensor
+from lamina._tensor_functions import functions as _ops
 from lamina._typing import Config
 from lamina.config import standardize_dtype
-from lamina.ops._functions import functions as _ops
 
 # Streams of the purpose "user": seeds made of seeds stay apart from numbers drawn directly.
 _DRAWS, _SEEDS = 0, 1

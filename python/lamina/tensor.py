@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import ops
 from lamina._core import Tensor
+from lamina._lazy import LazyModule
 
 __all__ = ["Tensor"]
 
 _SHOWN = 1000
+
+if TYPE_CHECKING:
+    from lamina import ops
+else:
+    ops = LazyModule("lamina.ops")
 
 
 def _repr(self: Tensor) -> str:
@@ -59,7 +65,7 @@ def _namespace(self: Tensor, *, api_version: str | None = None) -> Any:
         raise ValueError(
             f"[__array_namespace__] unknown version. Received: api_version={api_version!r}"
         )
-    return ops
+    return importlib.import_module("lamina.ops")
 
 
 def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
@@ -142,9 +148,33 @@ _FUNCTIONS = (
 )
 _REDUCTIONS = ("all", "any", "max", "mean", "min", "prod", "std", "sum", "var")
 
+
+def install(functions: Any) -> None:
+    """Makes functions methods.
+
+    Args:
+        functions: The module `lamina.ops`, which calls this once it is loaded.
+    """
+    globals()["ops"] = functions
+    for name in _FUNCTIONS:
+        setattr(Tensor, name, getattr(functions, name))
+    for name in _REDUCTIONS:
+        setattr(Tensor, name, _reduction(getattr(functions, name)))
+
+
+def _late(name: str) -> Callable[..., Any]:
+    """The method until then: it loads `lamina.ops`, which replaces it."""
+
+    def method(self: Tensor, *arguments: Any, **keywords: Any) -> Any:
+        getattr(ops, name)
+        return getattr(self, name)(*arguments, **keywords)
+
+    method.__name__ = name
+    method.__doc__ = f"`lamina.ops.{name}` of the tensor."
+    return method
+
+
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
-for _name in _FUNCTIONS:
-    setattr(Tensor, _name, getattr(ops, _name))
-for _name in _REDUCTIONS:
-    setattr(Tensor, _name, _reduction(getattr(ops, _name)))
+for _name in (*_FUNCTIONS, *_REDUCTIONS):
+    setattr(Tensor, _name, _late(_name))

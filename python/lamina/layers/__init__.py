@@ -1,5 +1,10 @@
 """Layers of a `Sequential` model."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lamina._lazy import late_names
 from lamina.layers.activations import ELU, Activation, LeakyReLU, ReLU, Softmax
 from lamina.layers.activity_regularization import ActivityRegularization
 from lamina.layers.batch_normalization import BatchNormalization
@@ -14,21 +19,22 @@ from lamina.layers.layer import Layer
 from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
 from lamina.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from lamina.layers.prelu import PReLU
-from lamina.layers.preprocessing import (
-    CategoryEncoding,
-    Discretization,
-    HashedCrossing,
-    Hashing,
-    IntegerLookup,
-    Normalization,
-    Rescaling,
-    StringLookup,
-)
+from lamina.layers.preprocessing import Normalization, Rescaling
 from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
 from lamina.layers.residual import Residual
 from lamina.layers.resolve import deserialize, serialize
 from lamina.layers.rms_normalization import RMSNormalization, UnitNormalization
 from lamina.layers.spectral_normalization import SpectralNormalization
+
+if TYPE_CHECKING:
+    from lamina.layers.preprocessing import (
+        CategoryEncoding,
+        Discretization,
+        HashedCrossing,
+        Hashing,
+        IntegerLookup,
+        StringLookup,
+    )
 
 __all__ = [
     "ELU",
@@ -73,3 +79,20 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+_LATE = dict.fromkeys(
+    (
+        "CategoryEncoding",
+        "Discretization",
+        "HashedCrossing",
+        "Hashing",
+        "IntegerLookup",
+        "StringLookup",
+    ),
+    "lamina.layers.preprocessing",
+)
+__getattr__ = late_names(__name__, _LATE)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -74,7 +74,7 @@ def get(identifier: Any) -> Metric:
         try:
             METRICS.find(identifier)
         except ValueError:
-            names = [*METRICS._classes, *METRICS._aliases, *LATE_NAMES]
+            names = [*METRICS.names(), *LATE_NAMES]
             raise unknown_name("metric", identifier, names) from None
         metric = METRICS.create({"class_name": identifier})
         metric.name = identifier

@@ -12,7 +12,9 @@ Example:
 from __future__ import annotations
 
 import math
+import sys
 
+from lamina import tensor as tensor_methods
 from lamina.ops._dtypes import DType, float32, float64, int32, int64, uint8
 from lamina.ops._dtypes import bool_ as bool
 from lamina.ops.array_api import (
@@ -528,3 +530,5 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+tensor_methods.install(sys.modules[__name__])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from lamina._core import Tensor
+from lamina._tensor_functions import functions as _ops
 from lamina.config import floatx
 from lamina.ops import _dtypes
-from lamina.ops._functions import functions as _ops
 
 __all__ = [
     "FloatLimits",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from lamina._core import Tensor
+from lamina._tensor_functions import functions as _ops
 from lamina.config import floatx
-from lamina.ops._functions import functions as _ops
 
 __all__ = [
     "arange",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina._core import Tensor
-from lamina.ops._functions import functions as _ops
+from lamina._tensor_functions import functions as _ops
 from lamina.ops.shaping import diagonal
 
 

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from lamina._core import Tensor
-from lamina.ops._functions import functions as _ops
+from lamina._tensor_functions import functions as _ops
 
 __all__ = [
     "abs",

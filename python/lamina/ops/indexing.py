@@ -6,8 +6,8 @@ import builtins
 from typing import Any, NamedTuple
 
 from lamina._core import Tensor
+from lamina._tensor_functions import functions as _ops
 from lamina.config import floatx
-from lamina.ops._functions import functions as _ops
 
 __all__ = [
     "argsort",

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from lamina import activations as _activations
 from lamina._core import Tensor
+from lamina._tensor_functions import Functions
+from lamina._tensor_functions import functions as _ops
 from lamina.config import epsilon
-from lamina.ops._functions import Functions
-from lamina.ops._functions import functions as _ops
 
 __all__ = [
     "binary_crossentropy",

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.exceptions import AxisError
 
 from lamina._core import Tensor
-from lamina.ops._functions import functions as _ops
+from lamina._tensor_functions import functions as _ops
 
 __all__ = [
     "atleast_1d",

@@ -24,7 +24,7 @@ def get(identifier: Any) -> Optimizer:
         return identifier.from_config({})
     if isinstance(identifier, str):
         lower = identifier.lower()  # as in Keras, case does not matter
-        identifier = {"class_name": lower if lower in OPTIMIZERS._aliases else identifier}
+        identifier = {"class_name": lower if OPTIMIZERS.knows(lower) else identifier}
     if isinstance(identifier, dict):
         optimizer = OPTIMIZERS.create(identifier)
         if not isinstance(optimizer, Optimizer):

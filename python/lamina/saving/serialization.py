@@ -1,12 +1,13 @@
 """Objects as plain data and back.
 
-Only registered classes are ever built: nothing that a configuration names is imported.
+Only registered classes are ever built: a configuration has nothing imported but lamina's own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -38,6 +39,7 @@ class Family:
         self.module = module
         self._classes: dict[str, type] = {}
         self._aliases: dict[str, type] = {}
+        self._late: dict[str, str] = {}
         Family._all[module] = self
 
     def register(self, *aliases: str) -> Callable[[type[T]], type[T]]:
@@ -51,16 +53,30 @@ class Family:
 
         return add
 
+    def late(self, module: str, *names: str) -> None:
+        """Makes classes known whose module is loaded when one of their names is asked for."""
+        self._late.update(dict.fromkeys(names, module))
+
+    def names(self) -> list[str]:
+        """All names and aliases."""
+        return list(dict.fromkeys((*self._classes, *self._aliases, *self._late)))
+
+    def knows(self, name: str) -> bool:
+        """Whether one of lamina's own classes of this kind goes by that name."""
+        return name in self._classes or name in self._aliases or name in self._late
+
     def find(self, name: object) -> type:
         """The class of that name; ValueError with a suggestion if there is none."""
         custom = custom_object(name) if isinstance(name, str) else None
         if isinstance(custom, type):
             return custom
         if isinstance(name, str):
+            if name in self._late:
+                importlib.import_module(self._late[name])
             found = self._classes.get(name) or self._aliases.get(name)
             if found is not None:
                 return found
-        raise unknown_name(self.kind, name, [*self._classes, *self._aliases])
+        raise unknown_name(self.kind, name, self.names())
 
     def owns(self, cls: type) -> bool:
         """Whether `cls` is one of lamina's own classes of this kind."""
@@ -296,5 +312,5 @@ def deserialize_keras_object(
                 continue
             return family.create(config)
         raise unknown_name(
-            "class", config["class_name"], [name for family in families for name in family._classes]
+            "class", config["class_name"], [name for family in families for name in family.names()]
         )
