@@ -102,6 +102,7 @@ def test_double_precision(tmp_path: Path) -> None:
 MORE: dict[str, tuple[Any, tuple[int, ...]]] = {
     "batch": (lambda: layers.BatchNormalization(), (4,)),
     "batch axis": (lambda: layers.BatchNormalization(axis=1, center=False), (3, 4)),
+    "batch renorm": (lambda: layers.BatchNormalization(renorm=True, scale=False), (3, 4)),
     "layer": (lambda: layers.LayerNormalization(), (3, 4)),
     "layer axes": (lambda: layers.LayerNormalization([1, 2], scale=False), (3, 4)),
     "rms": (lambda: layers.RMSNormalization(epsilon=0.01), (3, 4)),
