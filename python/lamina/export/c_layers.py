@@ -164,18 +164,9 @@ def _einsum_dense(source: Source, layer: Any, x: str) -> str:
     kernel = source.constant("kernel", _weights(layer)["kernel"].transpose(order))
     x = _permuted(source, x, shape, [plan.input.index(c) for c in (*rows, *groups, *deep)])
     y = source.take(count["rows"] * count["groups"] * count["out"])
-    each = count["deep"] * count["out"]
-    for group in range(count["groups"]):
-        source.add_dense(
-            count["rows"],
-            count["deep"],
-            count["out"],
-            f"{x} + {group * count['deep']}" if group else x,
-            f"{kernel} + {group * each}" if group else kernel,
-            "NULL",
-            f"{y} + {group * count['out']}" if group else y,
-            count["groups"],
-        )
+    source.add_dense(
+        count["rows"], count["deep"], count["out"], x, kernel, "NULL", y, count["groups"]
+    )
     source.give(x)
     answered = [*rows, *groups, *columns]
     answer = [extents[c] for c in answered]

@@ -118,14 +118,16 @@ class Source:
         kernel: str,
         bias: str,
         y: str,
-        step: int = 1,
+        groups: int = 1,
     ) -> None:
-        """Adds products of rows with a kernel: of every `step`-th row of x and y."""
+        """Adds products of rows with a kernel; with one of the kernels for each group of a row."""
         self.used.add("dense")
         self.parts = max(self.parts, units * max(1, -(-depth // DEPTH_CHUNK)))
+        if groups > 1:
+            kernel = f"{kernel} + i % {groups} * {depth * units}"
         self.steps.append(
-            f"for (i = 0; i < {rows}; ++i) dense({depth}, {units}, {x} + i * {depth * step}, "
-            f"{kernel}, {bias}, parts, {y} + i * {units * step});"
+            f"for (i = 0; i < {rows * groups}; ++i) dense({depth}, {units}, {x} + i * {depth}, "
+            f"{kernel}, {bias}, parts, {y} + i * {units});"
         )
 
 
