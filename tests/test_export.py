@@ -13,7 +13,9 @@ from lamina import layers
 
 Array = np.ndarray[Any, Any]
 _NAMES = """linear relu relu6 leaky_relu elu selu celu sigmoid hard_sigmoid tanh softplus softsign
-silu swish gelu gelu_tanh mish exponential softmax log_softmax"""
+silu swish gelu gelu_tanh mish exponential softmax log_softmax
+hard_tanh hard_silu hard_swish log_sigmoid hard_shrink soft_shrink tanh_shrink sparse_plus
+sparse_sigmoid squareplus"""
 ACTIVATIONS = _NAMES.split()
 
 
@@ -154,6 +156,16 @@ def test_embedding(tmp_path: Path) -> None:
     stack = [layers.Embedding(7, 3), layers.Flatten(), layers.Dense(2)]
     model = lamina.Sequential([lamina.Input((4,)), *stack])
     _same(model, np.random.default_rng(5).integers(0, 7, (9, 4)).astype("float32"), tmp_path)
+
+
+def test_every_activation_is_written_or_refused(tmp_path: Path) -> None:
+    from lamina.activations import resolve
+
+    # Layers have neither glu nor threshold.
+    assert set(resolve._FUNCTIONS) - set(ACTIVATIONS) == {"glu", "threshold", "sparsemax"}
+    model = lamina.Sequential([lamina.Input((4,)), layers.Activation("sparsemax")])
+    with pytest.raises(NotImplementedError, match="sparsemax"):
+        model.export(tmp_path / "m.onnx")
 
 
 def test_every_layer_is_written_or_refused() -> None:
