@@ -104,12 +104,16 @@ def layers_case(name: str) -> tuple:
             layers.Flatten(),
         ),
         "orthogonal": (layers.Dense(9, kernel_regularizer=orthogonal),),
+        "renormalized": (
+            layers.BatchNormalization(renorm=True, renorm_clipping={"rmax": 1.5, "dmax": 1.0}),
+            layers.Residual([layers.BatchNormalization(renorm=True, scale=False)]),
+        ),
         "two axes": (layers.Reshape((4, 4)), layers.LayerNormalization((1, 2)), layers.Flatten()),
     }[name]
 
 
 @on_gpu
-@pytest.mark.parametrize("case", ["spectral", "einsum", "orthogonal", "two axes"])
+@pytest.mark.parametrize("case", ["spectral", "einsum", "orthogonal", "renormalized", "two axes"])
 def test_layers_of_several_calls_have_the_cpus_bits(device: str, case: str) -> None:
     cpu, history, answers = train("cpu", extra=layers_case(case))
     gpu, same_history, same_answers = train(device, extra=layers_case(case))

@@ -234,6 +234,7 @@ CONFIGURED = [
     layers.BatchNormalization(
         axis=1, momentum=0.5, gamma_regularizer="l2", beta_constraint="non_neg"
     ),
+    layers.BatchNormalization(renorm=True, renorm_clipping={"rmax": 2.0}, renorm_momentum=0.5),
     layers.LayerNormalization(axis=[1], rms_scaling=True),
     layers.RMSNormalization(epsilon=0.5),
     layers.UnitNormalization(),

@@ -187,6 +187,15 @@ void bind_layers(NetworkClass& network) {
           },
           py::arg("axis"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"))
       .def(
+          "add_batch_renormalization",
+          [](Sequential& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale,
+             double lowest, double highest, double farthest, double renorm_momentum) {
+            const nn::RenormalizationOptions options{lowest, highest, farthest, renorm_momentum};
+            s.network.add_batch_normalization(axis, momentum, epsilon, center, scale, options);
+          },
+          py::arg("axis"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"),
+          py::arg("rmin"), py::arg("rmax"), py::arg("dmax"), py::arg("renorm_momentum"))
+      .def(
           "add_row_normalization",
           [](Sequential& s, const std::string& kind, std::int64_t axes, double epsilon, bool center,
              bool scale, const std::string& scale_name, const std::vector<std::int64_t>& order) {

@@ -165,6 +165,11 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::blend_moving(dtype, n, momentum, current, moving);
   }
+  void variance_of_deviation(DType dtype, std::int64_t n, double epsilon, const void* deviation,
+                             void* variance) override {
+    const FloatEnvironment environment;
+    cpu::variance_of_deviation(dtype, n, epsilon, deviation, variance);
+  }
   void unary(const UnaryArguments& arguments) override {
     const FloatEnvironment environment;
     array_unary(arguments);

@@ -102,6 +102,10 @@ class CudaDevice final : public Device {
                     void* moving) override {
     cuda::blend_moving(dtype, n, momentum, current, moving);
   }
+  void variance_of_deviation(DType dtype, std::int64_t n, double epsilon, const void* deviation,
+                             void* variance) override {
+    cuda::variance_of_deviation(dtype, n, epsilon, deviation, variance);
+  }
   void combine(const CombineArguments& a) override { cuda::combine(a); }
   void rescale(const RescaleArguments& a) override { cuda::rescale(a); }
   void prelu(const PreluArguments& a) override { cuda::prelu(a); }

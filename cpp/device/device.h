@@ -84,6 +84,9 @@ class Device {
   virtual void normalize_rows_backward(const RowNormalization&) = 0;
   /// moving = moving * momentum + current * (1 - momentum).
   virtual void blend_moving(DType, std::int64_t n, double momentum, const void* current, void* moving) = 0;
+  /// variance = deviation^2 - epsilon, not below 0.
+  virtual void variance_of_deviation(DType, std::int64_t n, double epsilon, const void* deviation,
+                                     void* variance) = 0;
   virtual void combine(const CombineArguments&) = 0;
   virtual void rescale(const RescaleArguments&) = 0;
   virtual void prelu(const PreluArguments&) = 0;

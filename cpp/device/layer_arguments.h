@@ -8,6 +8,17 @@
 
 namespace lamina {
 
+/// What leads the statistics of batches towards moving ones: formulas in numerics/renormalization.h.
+/// Arrays of [columns]; without bounds they are infinite.
+struct Renormalization {
+  const void* moving_mean = nullptr;       ///< forward
+  const void* moving_deviation = nullptr;  ///< forward
+  double lowest = 0.0, highest = 0.0, farthest = 0.0;
+  void* deviation = nullptr;  ///< forward fills it
+  void* factor = nullptr;     ///< forward fills it, backward reads it
+  void* offset = nullptr;     ///< likewise
+};
+
 /// Each column of [rows, columns] normalised over the rows: formulas and orders in
 /// cpu/normalization/normalization.h.
 struct ColumnNormalization {
@@ -20,7 +31,8 @@ struct ColumnNormalization {
   void* mean = nullptr;           ///< [columns]; null for zeros
   void* variance = nullptr;       ///< [columns]; null for no division at all
   bool batch_statistics = false;  ///< forward fills mean and variance from x; backward goes through them
-  void* y = nullptr;              ///< forward
+  const Renormalization* renormalization = nullptr;  ///< or null; of batch statistics only
+  void* y = nullptr;                                 ///< forward
   // Backward.
   const void* dy = nullptr;
   void* dx = nullptr;              ///< or null

@@ -26,10 +26,35 @@ void finish_backward(const Pass& pass, ColumnNormalization& c, const BackwardArg
   pass.device.normalize_columns_backward(c);
 }
 
+/// Where forward and backward find the arrays of the workspace, behind the mean.
+constexpr std::int64_t kVariance = 1, kDeviation = 2, kFactor = 3, kOffset = 4;
+/// The states behind the moving mean.
+constexpr std::size_t kMovingVariance = 1, kMovingDeviation = 2, kRenormMean = 3, kRenormDeviation = 4;
+
+void check(const RenormalizationOptions& r) {
+  if (!(r.momentum >= 0.0 && r.momentum <= 1.0)) {
+    throw ValueError(
+        text("[BatchNormalization] renorm_momentum must be between 0 and 1. Received: renorm_momentum=",
+             r.momentum));
+  }
+  if (!(r.lowest <= r.highest)) {
+    throw ValueError(text("[BatchNormalization] rmin must not be above rmax. Received: rmin=", r.lowest,
+                          ", rmax=", r.highest));
+  }
+  if (!(r.farthest >= 0.0))
+    throw ValueError(text("[BatchNormalization] dmax must be at least 0. Received: dmax=", r.farthest));
+}
+
 }  // namespace
 
-BatchNormalization::BatchNormalization(Shape input, double momentum, double epsilon, bool center, bool scale)
-    : Layer(std::move(input)), momentum_(momentum), epsilon_(epsilon), center_(center), scale_(scale) {
+BatchNormalization::BatchNormalization(Shape input, double momentum, double epsilon, bool center, bool scale,
+                                       const std::optional<RenormalizationOptions>& renormalization)
+    : Layer(std::move(input)),
+      momentum_(momentum),
+      epsilon_(epsilon),
+      center_(center),
+      scale_(scale),
+      renormalization_(renormalization) {
   if (input_shape_.empty()) {
     throw ValueError("[BatchNormalization] a sample must have at least one axis. Received: shape ()");
   }
@@ -42,8 +67,33 @@ BatchNormalization::BatchNormalization(Shape input, double momentum, double epsi
   features_ = input_shape_.back();
   positions_ = element_count(Shape(input_shape_.begin(), input_shape_.end() - 1));
   add_factors(parameters_, features_, scale_, center_);
+  state_ = parameters_.size();
   parameters_.push_back({"moving_mean", {features_}, false});
   parameters_.push_back({"moving_variance", {features_}, false});
+  if (!renormalization_) return;
+  check(*renormalization_);
+  for (const char* name : {"moving_stddev", "renorm_mean", "renorm_stddev"}) {
+    parameters_.push_back({name, {features_}, false});
+  }
+}
+
+void* BatchNormalization::kept(const Pass& pass, const void* workspace, std::int64_t i) const {
+  char* const start = const_cast<char*>(static_cast<const char*>(workspace));
+  return start + static_cast<std::size_t>(i * features_) * size_of(pass.dtype);
+}
+
+Renormalization BatchNormalization::renormalization(const Pass& pass, const ParameterPointers& parameters,
+                                                    void* workspace) const {
+  Renormalization r;
+  r.moving_mean = parameters[state_ + kRenormMean];
+  r.moving_deviation = parameters[state_ + kRenormDeviation];
+  r.lowest = renormalization_->lowest;
+  r.highest = renormalization_->highest;
+  r.farthest = renormalization_->farthest;
+  r.deviation = kept(pass, workspace, kDeviation);
+  r.factor = kept(pass, workspace, kFactor);
+  r.offset = kept(pass, workspace, kOffset);
+  return r;
 }
 
 ColumnNormalization BatchNormalization::arguments(const Pass& pass, const ParameterPointers& parameters,
@@ -60,16 +110,21 @@ ColumnNormalization BatchNormalization::arguments(const Pass& pass, const Parame
   c.batch_statistics = by_batch(pass);
   if (c.batch_statistics) {
     c.mean = workspace;
-    c.variance = static_cast<char*>(workspace) + static_cast<std::size_t>(features_) * size_of(pass.dtype);
+    c.variance = kept(pass, workspace, kVariance);
   } else {
-    c.mean = parameters[parameters.size() - 2];
-    c.variance = parameters.back();
+    c.mean = parameters[state_];
+    c.variance = parameters[state_ + kMovingVariance];
   }
   return c;
 }
 
 void BatchNormalization::forward(const Pass& pass, const ForwardArguments& f, bool) const {
   ColumnNormalization c = arguments(pass, *f.parameters, f.workspace);
+  Renormalization r;
+  if (renormalization_ && c.batch_statistics) {
+    r = renormalization(pass, *f.parameters, f.workspace);
+    c.renormalization = &r;
+  }
   c.x = f.x;
   c.y = f.y;
   pass.device.normalize_columns(c);
@@ -77,6 +132,11 @@ void BatchNormalization::forward(const Pass& pass, const ForwardArguments& f, bo
 
 void BatchNormalization::backward(const Pass& pass, const BackwardArguments& b) const {
   ColumnNormalization c = arguments(pass, *b.parameters, b.workspace);
+  Renormalization r;
+  if (renormalization_ && c.batch_statistics) {
+    r = renormalization(pass, *b.parameters, b.workspace);
+    c.renormalization = &r;
+  }
   c.x = b.x;
   finish_backward(pass, c, b, scale_, center_, trains());
   if (b.input_gradient != nullptr) apply_below(pass, b.below, b.input_gradient);
@@ -85,10 +145,21 @@ void BatchNormalization::backward(const Pass& pass, const BackwardArguments& b) 
 void BatchNormalization::commit(const Pass& pass, const ParameterPointers& parameters,
                                 const void* workspace) const {
   if (!by_batch(pass)) return;
-  const auto* mean = static_cast<const char*>(workspace);
-  const void* variance = mean + static_cast<std::size_t>(features_) * size_of(pass.dtype);
-  pass.device.blend_moving(pass.dtype, features_, momentum_, mean, parameters[parameters.size() - 2]);
-  pass.device.blend_moving(pass.dtype, features_, momentum_, variance, parameters.back());
+  const auto blend = [&](double momentum, const void* current, std::size_t state) {
+    pass.device.blend_moving(pass.dtype, features_, momentum, current, parameters[state_ + state]);
+  };
+  blend(momentum_, workspace, 0);
+  if (!renormalization_) {
+    blend(momentum_, kept(pass, workspace, kVariance), kMovingVariance);
+    return;
+  }
+  // The variance for inference is that of the moving deviation.
+  const void* deviation = kept(pass, workspace, kDeviation);
+  blend(momentum_, deviation, kMovingDeviation);
+  pass.device.variance_of_deviation(pass.dtype, features_, epsilon_, parameters[state_ + kMovingDeviation],
+                                    parameters[state_ + kMovingVariance]);
+  blend(renormalization_->momentum, workspace, kRenormMean);
+  blend(renormalization_->momentum, deviation, kRenormDeviation);
 }
 
 Affine::Affine(Shape input, bool center, bool scale)

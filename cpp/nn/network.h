@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "nn/batch_normalization.h"
 #include "nn/kernel_blocks.h"
 #include "nn/layer.h"
 #include "nn/monitor.h"
@@ -54,7 +55,8 @@ class Network {
   void add_repeat(std::int64_t n);  ///< [features] to [n, features]
   /// Softmax and other functions of whole rows, along any axis of a sample.
   void add_row_activation(const Activation&, std::int64_t axis);
-  void add_batch_normalization(std::int64_t axis, double momentum, double epsilon, bool center, bool scale);
+  void add_batch_normalization(std::int64_t axis, double momentum, double epsilon, bool center, bool scale,
+                               const std::optional<RenormalizationOptions>& = std::nullopt);
   /// Over the last `axes` axes of a sample, whose axes are put into `order` for it unless that is empty;
   /// `scale_name` names the factors, "gamma" or "scale".
   void add_row_normalization(RowNormalizationKind, std::int64_t axes, double epsilon, bool center, bool scale,

@@ -81,12 +81,13 @@ void Network::add_row_activation(const Activation& activation, std::int64_t axis
 }
 
 void Network::add_batch_normalization(std::int64_t axis, double momentum, double epsilon, bool center,
-                                      bool scale) {
+                                      bool scale,
+                                      const std::optional<RenormalizationOptions>& renormalization) {
   require_unbuilt();
   const std::vector<std::int64_t> order = exchanged(current_, axis, "BatchNormalization");
   const bool last = is_last(current_, axis);
   if (!last) append(std::make_unique<Permute>(current_, order));
-  append(std::make_unique<BatchNormalization>(current_, momentum, epsilon, center, scale));
+  append(std::make_unique<BatchNormalization>(current_, momentum, epsilon, center, scale, renormalization));
   if (!last) append(std::make_unique<Permute>(current_, order));
   end_layer();
 }

@@ -254,7 +254,8 @@ void check_workers() {
   CHECK(allocations_of([&] { steps(100); }) <= 20);
 }
 
-/// Steps through residual blocks, einsums, normalised kernels and orthogonal penalties allocate nothing.
+/// Steps through residual blocks, renormalization, einsums, normalised kernels and orthogonal penalties
+/// allocate nothing.
 void check_other_layers() {
   nn::Sequential model({12}, DType::float32, device("cpu"), 1);
   const Activation relu{ActivationKind::relu};
@@ -262,6 +263,7 @@ void check_other_layers() {
   network.begin_residual();
   network.add_dense(20, true, relu);
   network.add_batch_normalization(0, 0.9, 1e-3, true, true);
+  network.add_batch_normalization(0, 0.9, 1e-3, true, true, nn::RenormalizationOptions{0.5, 2.0, 1.0, 0.9});
   network.add_dense(16, true, Activation{ActivationKind::gelu});
   network.begin_shortcut();
   network.add_dense(16, false, Activation{});

@@ -1,5 +1,6 @@
 // Every other call of the device, against the CPU, bit for bit.
 #include <algorithm>
+#include <cmath>
 
 #include "both.h"
 #include "device/names.h"
@@ -273,6 +274,41 @@ void normalizations() {
                    c.beta_gradient = p[9];
                    on.normalize_columns_backward(c);
                    on.blend_moving(kDType<T>, columns, 0.99, p[3], p[10]);
+                   return Results{};
+                 });
+    }
+    for (int variant = 0; variant < 4; ++variant) {
+      check_same(text("renormalize ", rows, " x ", columns, " variant ", variant),
+                 {numbers.array<T>(n), numbers.array<T>(columns), numbers.array<T>(columns),
+                  numbers.array<T>(columns), numbers.array<T>(columns, -0.1, 2.0),
+                  numbers.array<T>(7 * columns), numbers.array<T>(n), numbers.array<T>(n),
+                  numbers.array<T>(n), numbers.array<T>(columns), numbers.array<T>(columns)},
+                 [&](Device& on, const Pointers& p) {
+                   const auto part = [&](std::int64_t i) { return static_cast<T*>(p[5]) + i * columns; };
+                   Renormalization r;
+                   r.moving_mean = p[3], r.moving_deviation = p[4];
+                   r.lowest = variant == 0 ? -HUGE_VAL : 0.75;
+                   r.highest = variant == 0 ? HUGE_VAL : 1.25;
+                   r.farthest = variant == 0 ? HUGE_VAL : 0.5;
+                   r.deviation = part(2), r.factor = part(3), r.offset = part(4);
+                   ColumnNormalization c;
+                   c.dtype = kDType<T>;
+                   c.rows = rows, c.columns = columns;
+                   c.x = p[0];
+                   if (variant != 2) c.gamma = p[1];
+                   if (variant != 3) c.beta = p[2];
+                   c.epsilon = 1e-3;
+                   c.mean = part(0), c.variance = part(1);
+                   c.batch_statistics = true;
+                   c.renormalization = &r;
+                   c.y = p[6];
+                   on.normalize_columns(c);
+                   c.dy = p[7];
+                   c.dx = p[8];
+                   c.gamma_gradient = p[9];
+                   c.beta_gradient = p[10];
+                   on.normalize_columns_backward(c);
+                   on.variance_of_deviation(kDType<T>, columns, 0.5, p[4], part(5));
                    return Results{};
                  });
     }

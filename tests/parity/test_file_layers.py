@@ -38,6 +38,16 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
         ),
         VECTOR,
     ),
+    "BatchNormalization renorm": (
+        lambda k: k.layers.BatchNormalization(
+            renorm=True, renorm_clipping={"rmax": 3.0, "dmax": 5.0}, renorm_momentum=0.9
+        ),
+        VECTOR,
+    ),
+    "BatchNormalization renorm free": (
+        lambda k: k.layers.BatchNormalization(1, renorm=True, center=False),
+        MATRIX,
+    ),
     "BatchNormalization axis": (lambda k: k.layers.BatchNormalization(1, scale=False), MATRIX),
     "Dense": (
         lambda k: k.layers.Dense(
@@ -191,6 +201,24 @@ def test_weights(name: str, keras: Any, tmp_path: Path) -> None:
     mine.save_weights(tmp_path / "b.weights.h5")
     theirs.load_weights(str(tmp_path / "b.weights.h5"))
     _close(mine, theirs, x)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name.startswith("BatchNorm")])
+def test_old_files_with_state(name: str, keras: Any, tmp_path: Path) -> None:
+    theirs = _model(keras, name)
+    theirs.save(str(tmp_path / "theirs.h5"))
+    theirs.save_weights(str(tmp_path / "theirs.weights.h5"))
+    mine = lamina.models.load_model(tmp_path / "theirs.h5")
+    for one, other in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+        assert one.tobytes() == np.asarray(other).tobytes()
+    fresh = _model(lamina, name)
+    fresh.set_weights([np.zeros_like(weight) for weight in fresh.get_weights()])
+    fresh.load_weights(tmp_path / "theirs.weights.h5")
+    assert all(
+        a.tobytes() == b.tobytes()
+        for a, b in zip(mine.get_weights(), fresh.get_weights(), strict=True)
+    )
+    _close(mine, theirs, _data(name))
 
 
 def test_no_layer_is_missing() -> None:

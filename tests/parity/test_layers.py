@@ -33,6 +33,30 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
         MATRIX,
     ),
     "batch axis": (lambda k: k.layers.BatchNormalization(axis=1), MATRIX),
+    "batch renorm": (
+        lambda k: k.layers.BatchNormalization(momentum=0.7, renorm=True, renorm_momentum=0.6),
+        VECTOR,
+    ),
+    "batch renorm clipped": (
+        lambda k: k.layers.BatchNormalization(
+            axis=1,
+            scale=False,
+            renorm=True,
+            renorm_clipping={"rmin": 0.5, "rmax": 1.5, "dmax": 0.5},
+            renorm_momentum=0.8,
+        ),
+        MATRIX,
+    ),
+    "batch renorm bare": (
+        lambda k: k.layers.BatchNormalization(
+            center=False, renorm=True, renorm_clipping={"rmax": 2.0, "dmax": 1.0}
+        ),
+        MATRIX,
+    ),
+    "batch renorm frozen": (
+        lambda k: k.layers.BatchNormalization(renorm=True, trainable=False),
+        VECTOR,
+    ),
     "batch frozen": (lambda k: k.layers.BatchNormalization(trainable=False), VECTOR),
     "layer": (lambda k: k.layers.LayerNormalization(), VECTOR),
     "layer axes": (lambda k: k.layers.LayerNormalization(axis=[1, 2], center=False), MATRIX),
@@ -116,6 +140,9 @@ def _pair(build: Build, shape: tuple[int, ...]) -> tuple[Any, Any]:
         np.abs(rng.normal(size=v.shape)) if "variance" in v.path else rng.normal(size=v.shape) / 2
         for v in models[1].weights
     ]
+    for place, variable in enumerate(models[1].weights):
+        if "stddev" in variable.path:  # not so small that steps grow beyond all bounds
+            weights[place] = rng.uniform(1.0, 2.0, size=variable.shape)
     for model in models:
         assert [tuple(v.shape) for v in model.weights] == [w.shape for w in weights]
         model.set_weights(weights)

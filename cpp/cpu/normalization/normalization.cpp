@@ -8,6 +8,7 @@
 #include "cpu/dispatch.h"
 #include "cpu/reduce/reduce.h"
 #include "numerics/order.h"
+#include "numerics/renormalization.h"
 
 namespace lamina::cpu {
 
@@ -91,8 +92,58 @@ struct ColumnFactors {
       inverse[j] = variance != nullptr ? inverse_of(variance[j], epsilon) : T(1);
       scale[j] = gamma != nullptr ? gamma[j] * inverse[j] : inverse[j];
     }
+    if (c.renormalization == nullptr) return;
+    const auto* factor = static_cast<const T*>(c.renormalization->factor);
+    for (std::int64_t j = 0; j < c.columns; ++j) {
+      scale[j] = (gamma != nullptr ? gamma[j] * factor[j] : factor[j]) * inverse[j];
+    }
   }
 };
+
+/// Leads the statistics of a batch towards moving ones.
+template <class T>
+void correct(const ColumnNormalization& c, const Renormalization& r) {
+  const numerics::RenormalizationBounds<T> bounds{static_cast<T>(c.epsilon), static_cast<T>(r.lowest),
+                                                  static_cast<T>(r.highest), static_cast<T>(r.farthest)};
+  const auto *mean = static_cast<const T*>(c.mean), *variance = static_cast<const T*>(c.variance);
+  const auto* moving_mean = static_cast<const T*>(r.moving_mean);
+  const auto* moving_deviation = static_cast<const T*>(r.moving_deviation);
+  for (std::int64_t j = 0; j < c.columns; ++j) {
+    const auto found =
+        numerics::renormalized(mean[j], variance[j], moving_mean[j], moving_deviation[j], bounds);
+    static_cast<T*>(r.deviation)[j] = found.deviation;
+    static_cast<T*>(r.factor)[j] = found.factor;
+    static_cast<T*>(r.offset)[j] = found.offset;
+  }
+}
+
+/// What is added behind the scale.
+template <class T>
+void fill_shift(const ColumnNormalization& c, T* shift) {
+  const auto *gamma = static_cast<const T*>(c.gamma), *beta = static_cast<const T*>(c.beta);
+  for (std::int64_t j = 0; j < c.columns; ++j) shift[j] = beta != nullptr ? beta[j] : T(0);
+  if (c.renormalization == nullptr) return;
+  const auto* offset = static_cast<const T*>(c.renormalization->offset);
+  for (std::int64_t j = 0; j < c.columns; ++j) {
+    shift[j] =
+        gamma != nullptr ? numerics::builtin::fused(offset[j], gamma[j], shift[j]) : offset[j] + shift[j];
+  }
+}
+
+/// The gradient of gamma from those of the effective gamma and beta.
+template <class T>
+void fill_gamma_gradient(const ColumnNormalization& c, const T* sums, const T* products) {
+  auto* out = static_cast<T*>(c.gamma_gradient);
+  if (c.renormalization == nullptr) {
+    std::copy_n(products, c.columns, out);
+    return;
+  }
+  const auto* factor = static_cast<const T*>(c.renormalization->factor);
+  const auto* offset = static_cast<const T*>(c.renormalization->offset);
+  for (std::int64_t j = 0; j < c.columns; ++j) {
+    out[j] = numerics::builtin::fused(offset[j], sums[j], factor[j] * products[j]);
+  }
+}
 
 template <class T>
 void forward_columns(const ColumnNormalization& c) {
@@ -112,10 +163,10 @@ void forward_columns(const ColumnNormalization& c) {
         });
     join(chunks, c.columns, partials, variance);
     for (std::int64_t j = 0; j < c.columns; ++j) variance[j] = variance[j] / n;
+    if (c.renormalization != nullptr) correct<T>(c, *c.renormalization);
   }
   factors.fill(c);
-  const auto* beta = static_cast<const T*>(c.beta);
-  for (std::int64_t j = 0; j < c.columns; ++j) shift[j] = beta != nullptr ? beta[j] : T(0);
+  fill_shift(c, shift);
   over_rows(c.rows, c.columns, rows_a_task(c.columns), 0.5,
             [&](std::int64_t first, std::int64_t rows, std::int64_t) {
               kernel.columns_forward(rows, c.columns, x + first * c.columns, factors.mean, factors.scale,
@@ -143,7 +194,7 @@ void backward_columns(const ColumnNormalization& c) {
     join(chunks, c.columns, sum_parts, sums);
     join(chunks, c.columns, product_parts, products);
     if (c.beta_gradient != nullptr) std::copy_n(sums, c.columns, static_cast<T*>(c.beta_gradient));
-    if (c.gamma_gradient != nullptr) std::copy_n(products, c.columns, static_cast<T*>(c.gamma_gradient));
+    if (c.gamma_gradient != nullptr) fill_gamma_gradient(c, sums, products);
   }
   if (c.dx == nullptr) return;
   const T n = static_cast<T>(c.rows);
@@ -222,6 +273,13 @@ void blend(std::int64_t n, double momentum, const T* current, T* moving) {
   for (std::int64_t i = 0; i < n; ++i) moving[i] = moving[i] * keep + current[i] * take;
 }
 
+template <class T>
+void square_deviations(std::int64_t n, double epsilon, const T* deviation, T* variance) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    variance[i] = numerics::variance_of_deviation(deviation[i], static_cast<T>(epsilon));
+  }
+}
+
 }  // namespace
 
 void normalize_columns(const ColumnNormalization& c) {
@@ -241,6 +299,14 @@ void blend_moving(DType dtype, std::int64_t n, double momentum, const void* curr
     blend(n, momentum, static_cast<const float*>(current), static_cast<float*>(moving));
   } else {
     blend(n, momentum, static_cast<const double*>(current), static_cast<double*>(moving));
+  }
+}
+void variance_of_deviation(DType dtype, std::int64_t n, double epsilon, const void* deviation,
+                           void* variance) {
+  if (dtype == DType::float32) {
+    square_deviations(n, epsilon, static_cast<const float*>(deviation), static_cast<float*>(variance));
+  } else {
+    square_deviations(n, epsilon, static_cast<const double*>(deviation), static_cast<double*>(variance));
   }
 }
 

@@ -9,6 +9,8 @@
 //   dx = scale * dy                                                           otherwise
 // Sums down a column: one chain from +0 in each chunk of kRowChunk rows; then each chunk's sum is added
 // to +0 and the chunks are joined by the chunk tree. Missing gamma is 1, missing beta 0.
+// Renormalization: gamma and beta above are the effective ones of numerics/renormalization.h, and dgamma is
+// worked out from the sums as it says; dx is the same with that scale.
 //
 // Rows of n elements; sums along a row are in the order of numerics/row.h.
 //   standard       c = (sum x) / n, v = (sum (x-c)^2) / n, inverse = 1 / sqrt(v + epsilon), h = (x - c) *
@@ -33,5 +35,7 @@ void normalize_rows(const RowNormalization&);
 void normalize_rows_backward(const RowNormalization&);
 /// moving = moving * momentum + current * (1 - momentum), each operation rounded.
 void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current, void* moving);
+/// variance = deviation^2 - epsilon, not below 0.
+void variance_of_deviation(DType, std::int64_t n, double epsilon, const void* deviation, void* variance);
 
 }  // namespace lamina::cpu

@@ -2,6 +2,7 @@
 #include "cuda/memory.h"
 #include "cuda/normalization/normalization.h"
 #include "cuda/reduce/tree.h"
+#include "numerics/renormalization.h"
 
 namespace lamina::cuda {
 namespace {
@@ -13,12 +14,34 @@ template <class T>
 struct Factors {
   const T *mean, *variance, *gamma;
   T epsilon;
+  const T *factor, *offset;  ///< of renormalization, or null
   LAMINA_KERNEL T centre(std::int64_t j) const { return mean != nullptr ? mean[j] : T(0); }
   LAMINA_KERNEL T inverse(std::int64_t j) const {
     return variance != nullptr ? T(1) / numerics::builtin::root(variance[j] + epsilon) : T(1);
   }
   LAMINA_KERNEL T scale(std::int64_t j) const {
+    if (factor != nullptr) return (gamma != nullptr ? gamma[j] * factor[j] : factor[j]) * inverse(j);
     return gamma != nullptr ? gamma[j] * inverse(j) : inverse(j);
+  }
+  LAMINA_KERNEL T shift(T beta, std::int64_t j) const {
+    if (offset == nullptr) return beta;
+    return gamma != nullptr ? numerics::builtin::fused(offset[j], gamma[j], beta) : offset[j] + beta;
+  }
+};
+
+/// Leads the statistics of a batch towards moving ones.
+template <class T>
+struct Renormalize {
+  static constexpr const char* kName = "renormalize";
+  numerics::RenormalizationBounds<T> bounds;
+  const T *mean, *variance, *moving_mean, *moving_deviation;
+  T *deviation, *factor, *offset;
+  LAMINA_KERNEL void operator()(std::int64_t j) const {
+    const auto found =
+        numerics::renormalized(mean[j], variance[j], moving_mean[j], moving_deviation[j], bounds);
+    deviation[j] = found.deviation;
+    factor[j] = found.factor;
+    offset[j] = found.offset;
   }
 };
 
@@ -54,7 +77,7 @@ struct ColumnsForward {
   T* y;
   LAMINA_KERNEL void operator()(std::int64_t i) const {
     const std::int64_t j = i % columns;
-    const T shift = beta != nullptr ? beta[j] : T(0);
+    const T shift = factors.shift(beta != nullptr ? beta[j] : T(0), j);
     y[i] = numerics::builtin::fused(x[i] - factors.centre(j), factors.scale(j), shift);
   }
 };
@@ -78,6 +101,18 @@ struct ColumnGradients {
   }
 };
 
+/// The gradient of gamma from those of the effective gamma and beta.
+template <class T>
+struct RenormalizedGradient {
+  static constexpr const char* kName = "gradient of renormalized factors";
+  std::int64_t columns;
+  const T *sums, *factor, *offset;
+  T* gamma_gradient;
+  LAMINA_KERNEL void operator()(std::int64_t j) const {
+    gamma_gradient[j] = numerics::builtin::fused(offset[j], sums[j], factor[j] * sums[columns + j]);
+  }
+};
+
 template <class T>
 struct ColumnsBackward {
   static constexpr const char* kName = "normalize columns (backward)";
@@ -97,7 +132,13 @@ struct ColumnsBackward {
 
 template <class T>
 Factors<T> factors_of(const ColumnNormalization& c) {
-  return {in<T>(c.mean), in<T>(c.variance), in<T>(c.gamma), static_cast<T>(c.epsilon)};
+  const Renormalization* r = c.renormalization;
+  return {in<T>(c.mean),
+          in<T>(c.variance),
+          in<T>(c.gamma),
+          static_cast<T>(c.epsilon),
+          r != nullptr ? in<T>(r->factor) : nullptr,
+          r != nullptr ? in<T>(r->offset) : nullptr};
 }
 
 template <class T>
@@ -107,6 +148,17 @@ void forward_columns(const ColumnNormalization& c) {
     const T n = static_cast<T>(c.rows);
     down_columns<T>(c.rows, c.columns, Mean<T>{c.columns, x, n, out<T>(c.mean)});
     down_columns<T>(c.rows, c.columns, Variance<T>{c.columns, x, in<T>(c.mean), n, out<T>(c.variance)});
+    if (const Renormalization* r = c.renormalization; r != nullptr) {
+      for_each_item(c.columns, Renormalize<T>{{static_cast<T>(c.epsilon), static_cast<T>(r->lowest),
+                                               static_cast<T>(r->highest), static_cast<T>(r->farthest)},
+                                              in<T>(c.mean),
+                                              in<T>(c.variance),
+                                              in<T>(r->moving_mean),
+                                              in<T>(r->moving_deviation),
+                                              out<T>(r->deviation),
+                                              out<T>(r->factor),
+                                              out<T>(r->offset)});
+    }
   }
   for_each_item(c.rows * c.columns,
                 ColumnsForward<T>{c.columns, factors_of<T>(c), x, in<T>(c.beta), out<T>(c.y)});
@@ -122,6 +174,10 @@ void backward_columns(const ColumnNormalization& c) {
     down_columns<T>(c.rows, 2 * c.columns,
                     ColumnGradients<T>{c.columns, factors, x, dy, sums.as<T>(), out<T>(c.beta_gradient),
                                        out<T>(c.gamma_gradient)});
+    if (c.renormalization != nullptr && c.gamma_gradient != nullptr) {
+      for_each_item(c.columns, RenormalizedGradient<T>{c.columns, sums.as<T>(), factors.factor,
+                                                       factors.offset, out<T>(c.gamma_gradient)});
+    }
   }
   if (c.dx == nullptr) return;
   for_each_item(c.rows * c.columns,
@@ -224,6 +280,22 @@ void blend(std::int64_t n, double momentum, const void* current, void* moving) {
                                   out<T>(moving)});
 }
 
+template <class T>
+struct VarianceOfDeviation {
+  static constexpr const char* kName = "variances of deviations";
+  T epsilon;
+  const T* deviation;
+  T* variance;
+  LAMINA_KERNEL void operator()(std::int64_t i) const {
+    variance[i] = numerics::variance_of_deviation(deviation[i], epsilon);
+  }
+};
+
+template <class T>
+void square_deviations(std::int64_t n, double epsilon, const void* deviation, void* variance) {
+  for_each_item(n, VarianceOfDeviation<T>{static_cast<T>(epsilon), in<T>(deviation), out<T>(variance)});
+}
+
 }  // namespace
 
 void normalize_columns(const ColumnNormalization& c) {
@@ -241,6 +313,11 @@ void normalize_rows_backward(const RowNormalization& r) {
 void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current, void* moving) {
   dtype == DType::float32 ? blend<float>(n, momentum, current, moving)
                           : blend<double>(n, momentum, current, moving);
+}
+void variance_of_deviation(DType dtype, std::int64_t n, double epsilon, const void* deviation,
+                           void* variance) {
+  dtype == DType::float32 ? square_deviations<float>(n, epsilon, deviation, variance)
+                          : square_deviations<double>(n, epsilon, deviation, variance);
 }
 
 }  // namespace lamina::cuda

@@ -328,7 +328,7 @@ def _part_cases() -> list[Case]:
         if without:
             cases.append(Case(section, without, {"part": ""}, listed=True))
         for name in names:
-            if hasattr(room, name):
+            if hasattr(room, name.partition(",")[0]):
                 label = f"Dense + {name}" if section == "layers" else name
                 cases.append(Case(section, label, {"part": name}, listed=True))
     return cases

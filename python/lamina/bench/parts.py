@@ -23,6 +23,7 @@ class Part(NamedTuple):
     kind: str
 
 
+#: By the name of the class, with a comma and a word behind it for a second way to use one.
 LAYERS: dict[str, Part] = {
     "Dense": Part({"units": WIDTH}, "row"),
     "EinsumDense": Part({"equation": "ab,bc->ac", "output_shape": WIDTH}, "row"),
@@ -42,6 +43,7 @@ LAYERS: dict[str, Part] = {
     "SpatialDropout1D": Part({"rate": 0.2}, "rows"),
     "ActivityRegularization": Part({"l2": 1e-3}, "row"),
     "BatchNormalization": Part({}, "row"),
+    "BatchNormalization, renorm": Part({"renorm": True}, "row"),
     "LayerNormalization": Part({}, "row"),
     "RMSNormalization": Part({}, "row"),
     "GroupNormalization": Part({}, "row"),
@@ -193,7 +195,8 @@ def layer_step(library: Any, name: str) -> Callable[[], object]:
         before.append(library.layers.Reshape((16, WIDTH // 16)))
     elif part.kind == "indices":
         before, x = [library.Input((16,))], rng.integers(0, 1000, (ROWS, 16))
-    measured = [getattr(library.layers, name)(**_inside(library, part.arguments))] if name else []
+    kind = name.partition(",")[0]
+    measured = [getattr(library.layers, kind)(**_inside(library, part.arguments))] if name else []
     model = library.Sequential([*before, *measured])
     model.compile("sgd", "mse")
     y = np.zeros((ROWS, *model.output_shape[1:]), "float32")

@@ -131,12 +131,65 @@ def _gelu_tanh(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> st
     return _half_of_one_plus(graph, x, graph.node("Tanh", [scaled], f"{name}/tanh"), name)
 
 
+def _bounded(graph: Graph, x: str, low: float, high: float, name: str) -> str:
+    return graph.node("Clip", [x, graph.constant("low", low), graph.constant("high", high)], name)
+
+
+def _hard_tanh(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    return _bounded(graph, x, -1.0, 1.0, name)
+
+
+def _sparse_sigmoid(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    return graph.node("HardSigmoid", [x], name, alpha=0.5, beta=0.5)
+
+
+def _sparse_plus(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    one = graph.constant("one", 1.0)
+    moved = graph.node("Add", [_bounded(graph, x, -1.0, 1.0, f"{name}/near"), one], f"{name}/moved")
+    square = graph.node("Mul", [moved, moved], f"{name}/square")
+    bent = graph.node("Mul", [square, graph.constant("quarter", 0.25)], f"{name}/bent")
+    straight = graph.node("GreaterOrEqual", [x, one], f"{name}/straight")
+    return graph.node("Where", [straight, x, bent], name)
+
+
+def _squareplus(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    """(b / 2) / (r - x) for a negative x, without cancellation, else (x + r) / 2."""
+    square = graph.node("Mul", [x, x], f"{name}/square")
+    moved = graph.node("Add", [square, graph.constant("smoothness", 4.0)], f"{name}/moved")
+    root = graph.node("Sqrt", [moved], f"{name}/root")
+    total = graph.node("Add", [x, root], f"{name}/total")
+    above = graph.node("Mul", [total, graph.constant("half", 0.5)], f"{name}/above")
+    distance = graph.node("Sub", [root, x], f"{name}/distance")
+    below = graph.node("Div", [graph.constant("two", 2.0), distance], f"{name}/below")
+    negative = graph.node("Less", [x, graph.constant("zero", 0.0)], f"{name}/negative")
+    return graph.node("Where", [negative, below, above], name)
+
+
+def _hard_shrink(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    return graph.node("Shrink", [x], name, lambd=0.5, bias=0.0)
+
+
+def _soft_shrink(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    return graph.node("Shrink", [x], name, lambd=0.5, bias=0.5)
+
+
+def _tanh_shrink(graph: Graph, x: str, name: str, config: Mapping[str, Any]) -> str:
+    return graph.node("Sub", [x, graph.node("Tanh", [x], f"{name}/tanh")], name)
+
+
 _SPECIAL: dict[str, _Write] = {
     "linear": _linear,
     "relu6": _relu6,
     "leaky_relu": _leaky,
     "silu": _silu,
     "hard_silu": _hard_silu,
+    "hard_tanh": _hard_tanh,
+    "hard_shrink": _hard_shrink,
+    "soft_shrink": _soft_shrink,
+    "tanh_shrink": _tanh_shrink,
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": _sparse_sigmoid,
+    "squareplus": _squareplus,
     "log_sigmoid": _log_sigmoid,
     "mish": _mish,
     "gelu": _gelu,
