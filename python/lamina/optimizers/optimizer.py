@@ -371,6 +371,14 @@ class Optimizer:
         if self._network is not None:
             self._network.follow(self._with_rate(self._rule()))
 
+    @property
+    def asks_python(self) -> bool:
+        """Whether steps call a function of the user's for the learning rate."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate.specification() is None
+        return callable(rate)
+
     def _start_rate(self) -> float:
         """The number for the core: what it is, or 0 where a schedule decides."""
         return 0.0 if callable(self._learning_rate) else float(self._learning_rate)
