@@ -8,6 +8,7 @@ from lamina import _core
 from lamina._typing import Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
+from lamina.layers.preprocessing.data_layer import DataLayer
 from lamina.layers.owned import Owned
 
 
@@ -16,7 +17,7 @@ class Nestable(Owned):
 
     name: str
     activity_regularizer: Any = None
-    _own_front: list[Any]
+    _own_front: list[DataLayer]
     _layers: list[Any]
     _input: InputLayer | None
     _trainable: bool

@@ -162,13 +162,13 @@ class Stack(Nestable, Trainer):
         self._front.append(layer)
 
     def _after_own_front(self, sample: Shape) -> Shape:
-        """The shape that the first of the other layers takes; it may be a model that prepares, too."""
+        """The shape that the first of the other layers takes; that may be a model that prepares."""
         for layer in self._own_front:
             sample = layer._shape_after(sample)
         return sample
 
     def _after_front(self, sample: Shape | None = None) -> Shape:
-        """The shape of a sample once all layers in front, those of a model inside too, prepared it."""
+        """The shape of a sample once all layers in front have prepared it, those inside too."""
         if sample is None:
             assert self._input is not None
             sample = self._input._samples
@@ -496,8 +496,13 @@ class Stack(Nestable, Trainer):
     def _through_layers(self, x: Any, training: bool) -> Any:
         """The answer of one layer after the other."""
         with _calls.inside(training):
-            for layer in self._layers:
-                x = layer(x, training=training) if _takes_training(layer) else layer(x)
+            layers: list[Any] = list(self._layers)
+            for layer in layers:
+                if isinstance(layer, Stack) and layer._front:  # x went through those already
+                    with _calls.prepared_for(layer):
+                        x = layer(x, training=training)
+                else:
+                    x = layer(x, training=training) if _takes_training(layer) else layer(x)
         return x
 
     def _plan(self) -> _core.Network:
