@@ -8,8 +8,8 @@ from lamina import _core
 from lamina._typing import Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
-from lamina.layers.preprocessing.data_layer import DataLayer
 from lamina.layers.owned import Owned
+from lamina.layers.preprocessing.data_layer import DataLayer
 
 
 class Nestable(Owned):

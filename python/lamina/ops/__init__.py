@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 
+from lamina.autograd.functional import custom_gradient, stop_gradient
 from lamina.ops._dtypes import DType, float32, float64, int32, int64, uint8
 from lamina.ops._dtypes import bool_ as bool
 from lamina.ops.array_api import (
@@ -347,6 +348,7 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_gradient",
     "deg2rad",
     "diag",
     "diagonal",
@@ -495,6 +497,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",

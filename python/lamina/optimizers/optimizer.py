@@ -476,6 +476,32 @@ class Optimizer:
         made = sorted(self._made().values(), key=lambda entry: entry[0])
         return [*(variable for _, variable in made), *self._own_variables]
 
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets its state.
+
+        Args:
+            weights: An array for each of `variables`.
+
+        Raises:
+            ValueError: If there is no state yet, or for arrays that do not fit; nothing has changed
+                then.
+        """
+        variables = self.variables
+        if not self.built:
+            raise ValueError(
+                f"{type(self).__name__}.set_weights: there is no state before `build` or the first "
+                "step."
+            )
+        arrays = [np.asarray(weight) for weight in weights]
+        wanted = [tuple(variable.shape) for variable in variables]
+        if [array.shape for array in arrays] != wanted:
+            raise ValueError(
+                f"{type(self).__name__}.set_weights: `weights` must be arrays of the shapes "
+                f"{wanted}. Received: shapes {[array.shape for array in arrays]}"
+            )
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
     @property
     def converged(self) -> bool:
         """Whether there is nothing left to do; only `LBFGS` ever knows."""
