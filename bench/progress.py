@@ -12,6 +12,7 @@ import contextlib
 import os
 import pty
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -29,15 +30,12 @@ EPOCHS = {"tiny": 200, "small": 40, "mid": 8}
 
 @contextlib.contextmanager
 def standard_output(terminal: bool) -> Iterator[None]:
-    """Standard output into a terminal or a pipe that a process of its own empties."""
+    """Standard output into a terminal or a pipe that a program of its own empties."""
     there, here = pty.openpty() if terminal else os.pipe()
-    reader = os.fork()
-    if reader == 0:
-        os.close(here)
-        with contextlib.suppress(OSError):
-            while os.read(there, 1 << 16):
-                pass
-        os._exit(0)
+    # No fork of this process: its pages would be copied one by one when they are next written.
+    reader = subprocess.Popen(
+        ["cat"], stdin=there, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     os.close(there)
     old = sys.stdout
     sys.stdout = os.fdopen(here, "w", encoding="utf-8")
@@ -46,7 +44,7 @@ def standard_output(terminal: bool) -> Iterator[None]:
     finally:
         sys.stdout.close()
         sys.stdout = old
-        os.waitpid(reader, 0)
+        reader.wait()
 
 
 class Clock:

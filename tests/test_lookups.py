@@ -306,10 +306,10 @@ def test_damaged_vocabularies_in_files(tmp_path: Path) -> None:
         ),
         (
             lambda: lamina.Sequential(
-                [lamina.Input((2,)), lamina.Sequential([layers.Hashing(3), layers.Dense(2)])]
+                [layers.Dense(2), lamina.Sequential([layers.Hashing(3), layers.Dense(2)])]
             ),
-            NotImplementedError,
-            "part of another",
+            ValueError,
+            "before all layers",
         ),
         (lambda: layers.Residual([layers.Hashing(3)]), TypeError, "list of layers"),
     ],

@@ -356,3 +356,28 @@ def test_schedule_free_starts_from_the_weights_of_its_first_step() -> None:
     for bad in ({"beta_1": 0.0}, {"beta_1": 1.0}, {"warmup_steps": -1}, {"epsilon": -1.0}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             optimizers.ScheduleFreeAdamW(**bad)  # type: ignore[arg-type]
+
+
+def test_set_weights() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 2)), rng.normal(size=(8, 1))
+    models = []
+    for _ in range(2):
+        model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        model.compile("adam", "mse")
+        models.append(model)
+    one, other = models
+    one.fit(x, y, epochs=3, verbose=0)
+    with pytest.raises(ValueError, match="set_weights"):
+        lamina.optimizers.Adam().set_weights([])
+    other.fit(x, y, verbose=0)
+    other.set_weights(one.get_weights())
+    state = [variable.numpy() for variable in one.optimizer.variables]
+    with pytest.raises(ValueError, match=r"`weights` must be arrays of the shapes"):
+        other.optimizer.set_weights(state[1:])
+    other.optimizer.set_weights(state)
+    other.optimizer.iterations = one.optimizer.iterations
+    for model in models:
+        model.fit(x, y, shuffle=False, verbose=0)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

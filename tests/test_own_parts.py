@@ -307,3 +307,11 @@ def test_copies(tmp_path: Path) -> None:
         each.fit(X, Y, epochs=1, verbose=0)
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         assert a.tobytes() == b.tobytes()
+
+
+def test_what_keras_layers_say_of_themselves() -> None:
+    layer = lamina.layers.Dense(2, dtype="float64")
+    assert layer.compute_dtype == layer.variable_dtype == "float64"
+    assert layer.supports_masking is False
+    assert lamina.ops.stop_gradient is lamina.stop_gradient
+    assert lamina.ops.custom_gradient is lamina.custom_gradient

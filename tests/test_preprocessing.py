@@ -123,3 +123,13 @@ def test_orthogonal_is_the_triangular_factorisation() -> None:
     q, r = np.linalg.qr(drawn)
     expected = q * np.sign(np.diag(r))
     assert np.allclose(lamina.initializers.Orthogonal(seed=5)((9, 4), "float64"), expected)
+
+
+def test_discretization_learns_from_batches() -> None:
+    data = np.arange(40, dtype="float32").reshape(20, 2)
+    whole, parts = layers.Discretization(num_bins=4), layers.Discretization(num_bins=4)
+    whole.adapt(data[:15])
+    parts.adapt((data[i : i + 5] for i in range(0, 20, 5)), steps=3)
+    assert whole.bin_boundaries == parts.bin_boundaries
+    with pytest.raises(ValueError, match="steps"):
+        parts.adapt(data, 2)

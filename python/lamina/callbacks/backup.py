@@ -52,6 +52,7 @@ class BackupAndRestore(Callback):
     """
 
     runs_last = True
+    prints = False
 
     def __init__(
         self,

@@ -106,6 +106,9 @@ class Callback:
 
     #: Whether it is called after all others: when they have seen the epoch.
     runs_last = False
+    #: Whether its hooks may print even where its `verbose` is 0. A class says so for itself alone:
+    #: one that is derived from it may print.
+    prints = True
     #: The attributes that make up its state; None takes all that hold plain data.
     state_names: tuple[str, ...] | None = None
 
@@ -119,6 +122,12 @@ class Callback:
             name in vars(self) or getattr(type(self), name) is not getattr(Callback, name)
             for name in BATCH_HOOKS[kind]
         )
+
+    def may_print(self, hook: str) -> bool:
+        """Whether a hook may print: it is the user's own, or that of a talkative callback."""
+        if not vars(type(self)).get("prints", True) and not getattr(self, "verbose", 0):
+            return False
+        return hook in vars(self) or getattr(type(self), hook) is not getattr(Callback, hook)
 
     def get_state(self) -> dict[str, Any]:
         """What `BackupAndRestore` keeps: attributes with numbers, strings, arrays and the like.

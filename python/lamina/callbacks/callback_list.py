@@ -40,9 +40,7 @@ class CallbackList(Callback):
             self.callbacks.append(ProgbarLogger())
         if len(self.callbacks) > 1:
             self.callbacks.sort(key=lambda callback: callback.runs_last)
-        if self.progress is not None:
-            silent = (History, ProgbarLogger)
-            self.progress.alone = all(isinstance(each, silent) for each in self.callbacks)
+        self._progress: ProgbarLogger | None = self._first(ProgbarLogger)
         if model is not None:
             self.set_model(model)
         self.set_params(params)
@@ -62,21 +60,18 @@ class CallbackList(Callback):
     @property
     def progress(self) -> ProgbarLogger | None:
         """The `ProgbarLogger`, if there is one."""
-        found: ProgbarLogger | None = self._first(ProgbarLogger)
-        return found
+        return self._progress
 
     @property
     def poll(self) -> Poll | None:
         """What shows progress within an epoch, or None if nothing would be seen."""
-        progress = self.progress
-        return None if progress is None else progress.poll
+        return None if self._progress is None else self._progress.poll
 
     def append(self, callback: Callback) -> None:
         """Adds one; those that run last stay behind it."""
         self.callbacks.extend(_flat(callback))
-        if self.progress is not None and not isinstance(callback, History):
-            self.progress.alone = False
         self.callbacks.sort(key=lambda each: each.runs_last)
+        self._progress = self._first(ProgbarLogger)
 
     def wants_batches(self, kind: str) -> bool:
         """Whether any callback has a hook of its own for batches."""
@@ -99,8 +94,16 @@ class CallbackList(Callback):
             callback.set_model(model)
 
     def _call(self, hook: str, *arguments: Any) -> None:
+        progress = self._progress
         for callback in self.callbacks:
+            if progress is not None and progress.waits and callback.may_print(hook):
+                progress.flush()
             getattr(callback, hook)(*arguments)
+
+    def flush(self) -> None:
+        """Shows what waits to be shown, before others may print."""
+        if self._progress is not None:
+            self._progress.flush()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Calls every callback's hook, as all methods of this name do."""

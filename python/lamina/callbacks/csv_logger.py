@@ -19,6 +19,8 @@ class CSVLogger(Callback):
         append: Whether to go on with a file that is there rather than replace it.
     """
 
+    prints = False
+
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)

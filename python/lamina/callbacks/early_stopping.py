@@ -28,6 +28,7 @@ class EarlyStopping(MonitorCallback):
         ValueError: For an unknown mode, and with "auto" for a name that does not tell.
     """
 
+    prints = False
     state_names = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
 
     def __init__(
@@ -116,6 +117,7 @@ class StopOnTolerance(Callback):
         verbose: 1 prints when it acts.
     """
 
+    prints = False
     state_names = ("best", "count", "stopped_epoch")
 
     def __init__(

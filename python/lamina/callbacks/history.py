@@ -16,6 +16,7 @@ class History(Callback):
         epoch: The epochs' numbers.
     """
 
+    prints = False
     state_names = ("history", "epoch", "_places")
 
     def __init__(self) -> None:

@@ -66,6 +66,7 @@ class ReduceLROnPlateau(MonitorCallback):
         ValueError: For a factor of 1 or more.
     """
 
+    prints = False
     state_names = ("best", "wait", "cooldown_counter")
 
     def __init__(

@@ -61,6 +61,8 @@ class ModelCheckpoint(MonitorCallback):
         KeyError: In training, if `filepath` names what the logs do not hold.
     """
 
+    prints = False
+
     def __init__(
         self,
         filepath: Any,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.callbacks.callback import Callback, Logs
+from lamina.callbacks.screen import Heading, Screen, format_heading
 
 _WIDTH = 20
 Poll = Callable[[int, Callable[[], Logs]], None]
@@ -42,23 +43,25 @@ def is_dynamic() -> bool:
 
 def format_logs(logs: Logs) -> str:
     """The logs as " - loss: 0.1234 - ...", small numbers in scientific notation."""
-    parts = []
+    text = ""
     entries: dict[str, Any] = logs
     for name, value in entries.items():
         if not isinstance(value, float) and np.ndim(value):  # for each class or threshold
             value = float(np.mean(value))
-        plain = value == 0.0 or abs(value) > 1e-3 or value != value
-        parts.append(f" - {name}: {value:.4f}" if plain else f" - {name}: {value:.4e}")
-    return "".join(parts)
+        if value > 1e-3 or value < -1e-3 or value == 0.0 or value != value:
+            text += f" - {name}: {value:.4f}"
+        else:
+            text += f" - {name}: {value:.4e}"
+    return text
 
 
 def format_time(seconds: float) -> str:
-    """A time for one step with its unit."""
+    """A short time with its unit."""
     if seconds >= 1:
-        return f"{seconds:.0f}s/step"
+        return f"{seconds:.0f}s"
     if seconds >= 1e-3:
-        return f"{seconds * 1e3:.0f}ms/step"
-    return f"{seconds * 1e6:.0f}us/step"
+        return f"{seconds * 1e3:.0f}ms"
+    return f"{seconds * 1e6:.0f}us"
 
 
 def format_left(seconds: float) -> str:
@@ -67,42 +70,6 @@ def format_left(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
     return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{whole}s"
-
-
-class Screen:
-    """Standard output; what need not be seen at once may wait for what comes next.
-
-    Epochs of a millisecond are over faster than anybody can read their lines: those are written
-    together, at most so many times a second.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: list[str] = []
-        self._written = 0.0
-
-    def write(self, text: str) -> None:
-        """Writes the text, and before it all that waited."""
-        sys.stdout.write("".join([*self._waiting, text]))
-        sys.stdout.flush()
-        self._waiting = []
-        self._written = time.perf_counter()
-
-    def leave(self, text: str) -> None:
-        """Writes the text now or, if something was written a moment ago, with what comes next."""
-        if time.perf_counter() - self._written >= _INTERVAL:
-            self.write(text)
-        else:
-            self._waiting.append(text)
-
-    def flush(self) -> None:
-        """Writes what waited."""
-        if self._waiting:
-            self.write("")
-
-    def flush_if_due(self) -> None:
-        """Writes what waited for a while."""
-        if self._waiting and time.perf_counter() - self._written >= _INTERVAL:
-            self.write("")
 
 
 class ProgressLine:
@@ -115,7 +82,6 @@ class ProgressLine:
         unit: What a step is called.
         interval: Seconds between two pictures of a bar.
         screen: Where to; what waits there comes first.
-        patient: Whether the finished line may wait.
     """
 
     def __init__(
@@ -126,16 +92,18 @@ class ProgressLine:
         unit: str = "step",
         interval: float = _INTERVAL,
         screen: Screen | None = None,
-        patient: bool = False,
     ) -> None:
         self._screen = screen if screen is not None else Screen()
-        #: Whether its last picture may wait for what comes next.
-        self.patient = patient
         self._interval = interval
         self.steps = steps
         self.dynamic = verbose == 1 and is_dynamic()
-        self._verbose, self._width, self._unit = verbose, width, unit
-        self._start = self._drawn = time.perf_counter()
+        self.verbose, self._width, self._unit = verbose, width, unit
+        self._head = (-1, -1, "")
+        self.restart()
+
+    def restart(self) -> None:
+        """Another epoch begins, of as many steps."""
+        self.start = self._drawn = time.perf_counter()
         self._shown = 0
         self._done = 0
 
@@ -149,89 +117,122 @@ class ProgressLine:
         if now - self._drawn < self._interval:
             return
         self._drawn = now
-        elapsed = now - self._start
-        left = elapsed
-        if self.steps is not None:
-            left = elapsed / max(done, 1) * max(self.steps - done, 0)
-        self._write_over(self._bar(done, format_left(left), elapsed, logs()))
+        elapsed = now - self.start
+        each = elapsed / max(done, 1)
+        if self.steps is None:
+            line = f"{done:>7}/Unknown {format_left(elapsed)}"
+        else:
+            left = each * max(self.steps - done, 0)
+            line = f"{self._bar(done, self.steps)} {format_left(left)}"
+        line += f" {format_time(each)}/{self._unit}{format_logs(logs())}"
+        self._screen.write(f"\r{line}{' ' * (self._shown - len(line))}")
+        self._shown = len(line)
 
     def finish(self, logs: Logs, done: int | None = None) -> None:
         """Shows the last picture and ends the line."""
-        if self._verbose == 0:
+        if self.verbose == 0:
             return
-        if self.steps is None:
-            self.steps = self._done if done is None else done
-        count = self.steps if done is None else done
-        elapsed = time.perf_counter() - self._start
-        if self._verbose == 2:
-            each = format_time(elapsed / max(count, 1)).replace("step", self._unit)
-            line = f"{count}/{self.steps} - {format_left(elapsed)} - {each}{format_logs(logs)}"
-            self._end(line)
-            return
-        line = self._bar(count, format_left(elapsed), elapsed, logs)
-        if self.dynamic:
-            line = self._over(line)
-        self._end(line)
-        self._shown = 0
+        steps = self.steps
+        if steps is None:
+            steps = self._done if done is None else done
+        screen = self._screen
+        now = time.perf_counter()
+        count = steps if done is None else done
+        # The logs go on to other callbacks, which may add to them before the line is made.
+        shown, self._shown = self._shown, 0
+        screen.leave(now, self._finished, count, steps, now - self.start, shown, logs.copy())
 
-    def _end(self, line: str) -> None:
-        if self.patient:
-            self._screen.leave(line + "\n")
+    def _finished(
+        self, heading: Heading, count: int, steps: int, elapsed: float, shown: int, logs: Logs
+    ) -> str:
+        first = "" if heading is None else format_heading(heading)
+        each = elapsed / count if count > 1 else elapsed
+        if each >= 1e-3 or elapsed >= 1:
+            left, speed = format_left(elapsed), format_time(each)
         else:
-            self._screen.write(line + "\n")
+            left, speed = "0s", f"{each * 1e6:.0f}us"
+        if self.verbose == 2:
+            text = f"{count}/{steps} - {left} - {speed}/{self._unit}{format_logs(logs)}"
+            return f"{first}{text}\n"
+        text = f"{self._bar(count, steps)} {left} {speed}/{self._unit}{format_logs(logs)}"
+        if self.dynamic:
+            return f"{first}\r{text}{' ' * (shown - len(text))}\n"
+        return f"{first}{text}\n"
 
     def abandon(self) -> None:
         """Leaves the line as it is: training was stopped."""
         self._screen.write("\n" if self._shown else "")
         self._shown = 0
 
-    def _bar(self, done: int, left: str, elapsed: float, logs: Logs) -> str:
-        each = format_time(elapsed / max(done, 1)).replace("step", self._unit)
-        if self.steps is None:
-            return f"{done:>7}/Unknown {left} {each}{format_logs(logs)}"
-        digits = len(str(self.steps))
-        filled = min(self._width, self._width * done // max(self.steps, 1))
-        full, rest = "━" * filled, "━" * (self._width - filled)
-        if self.dynamic:
-            full, rest = f"\x1b[32m{full}\x1b[0m", f"\x1b[37m{rest}\x1b[0m"
-        return f"{done:>{digits}}/{self.steps} {full}{rest} {left} {each}{format_logs(logs)}"
-
-    def _write_over(self, line: str) -> None:
-        self._screen.write(self._over(line))
-        self._shown = len(line)
-
-    def _over(self, line: str) -> str:
-        return f"\r{line}{' ' * max(0, self._shown - len(line))}"
+    def _bar(self, done: int, steps: int) -> str:
+        if self._head[0] != done or self._head[1] != steps:
+            digits = len(str(steps))
+            filled = min(self._width, self._width * done // max(steps, 1))
+            full, rest = "━" * filled, "━" * (self._width - filled)
+            if self.dynamic:
+                full = f"\x1b[32m{full}\x1b[0m"
+                rest = f"\x1b[37m{rest}\x1b[0m" if rest else ""
+            self._head = (done, steps, f"{done:>{digits}}/{steps} {full}{rest}")
+        return self._head[2]
 
 
 class ProgbarLogger(Callback):
     """Prints how training, evaluation or prediction goes.
 
-    A bar that is drawn anew at most twenty times a second where a line can be written over (a
+    A bar that is drawn anew at most ten times a second where a line can be written over (a
     terminal, a notebook), one finished line an epoch elsewhere. `fit` adds one unless
-    `verbose=0`. It needs no hooks for batches: the core calls `poll` while it works.
+    `verbose=0`. It needs no hooks for batches: the core calls `poll` while it works. In `fit`,
+    lines of epochs that are over in a moment are written together, at most ten times a second,
+    and always before anybody else's code runs.
     """
 
     state_names = ()
+    prints = False
 
     def __init__(self) -> None:
         super().__init__()
         self._line: ProgressLine | None = None
+        self._kept: ProgressLine | None = None
+        self._kept_for: Any = None
         self._training = False
         self._screen = Screen()
-        #: Whether nobody else prints while it shows something, as far as `fit` knows.
-        self.alone = False
 
-    def _verbose(self, quiet: bool) -> int:
-        return resolve_verbose(self.params.get("verbose", 1), quiet)
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called before training with "epochs", "steps" and "verbose"."""
+        self.params = params
+        self._kept = None
 
-    def _begin(self, quiet: bool = True) -> None:
-        self._line = ProgressLine(
-            self.params.get("steps"),
-            self._verbose(quiet),
-            screen=self._screen,
-            patient=self.alone and not quiet,
-        )
+    def _begin(self, quiet: bool = True) -> ProgressLine:
+        line, steps = self._kept, self.params.get("steps")
+        if line is None or self._kept_for is not sys.stdout or line.steps != steps:
+            verbose = resolve_verbose(self.params.get("verbose", 1), quiet)
+            line = ProgressLine(steps, verbose, screen=self._screen)
+            self._kept, self._kept_for = line, sys.stdout
+        else:
+            line.restart()
+        self._line = line
+        return line
+
+    def be_patient(self, patient: bool) -> None:
+        """Whether lines may wait, since the caller flushes before anybody else may print."""
+        self._screen.patient = patient
+        if patient:
+            self._screen.start()
+        else:
+            self._screen.flush()
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are lines that wait."""
+        return self._screen.waits
+
+    def flush(self) -> None:
+        """Writes the lines that wait: somebody else may print."""
+        self._screen.flush()
+
+    def flush_if_due(self, done: int, logs: Any = None) -> None:
+        """Writes lines that waited long enough; in the place of a `poll`."""
+        self._screen.flush_if_due()
 
     @property
     def poll(self) -> Poll | None:
@@ -240,9 +241,13 @@ class ProgbarLogger(Callback):
         None if nothing would show.
         """
         line = self._line
-        if line is None or not (line.dynamic or line.patient or line.steps is None):
+        if line is None or not (line.dynamic or self._screen.patient or line.steps is None):
             return None
-        return line.update
+        return self._update
+
+    def _update(self, done: int, logs: Callable[[], Logs]) -> None:
+        if self._line is not None:
+            self._line.update(done, logs)
 
     def finish(self, logs: Logs) -> None:
         """Ends the line."""
@@ -254,6 +259,7 @@ class ProgbarLogger(Callback):
         """Makes room for something else to be printed."""
         if self._line is not None:
             self._line.abandon()
+        self._screen.flush()
 
     def abandon(self) -> None:
         """Leaves the line as it is: training was stopped."""
@@ -271,14 +277,13 @@ class ProgbarLogger(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Prints the epoch's number and starts its line."""
-        self._begin(quiet=False)
-        assert self._line is not None
-        if self._verbose(quiet=False) and self.params.get("epochs", 1) > 1:
-            heading = f"Epoch {epoch + 1}/{self.params['epochs']}\n"
-            if self._line.patient:
-                self._screen.leave(heading)
-            else:
-                self._screen.write(heading)
+        line = self._begin(quiet=False)
+        epochs = self.params.get("epochs", 1)
+        if epochs > 1 and line.verbose:
+            screen = self._screen
+            screen.heading = (epoch + 1, epochs)
+            if not screen.patient:
+                screen.flush()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Ends the line."""

@@ -26,6 +26,8 @@ class SwapEMAWeights(Callback):
         >>> callbacks = [lamina.callbacks.SwapEMAWeights()]
     """
 
+    prints = False
+
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = _checks.boolean("SwapEMAWeights", "swap_on_epoch", swap_on_epoch)

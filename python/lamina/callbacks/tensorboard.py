@@ -32,6 +32,8 @@ class TensorBoard(Callback):
         NotImplementedError: For what is not supported.
     """
 
+    prints = False
+
     def __init__(
         self,
         log_dir: Any = "logs",

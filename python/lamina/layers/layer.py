@@ -80,6 +80,9 @@ class Layer(Owned):
         plans = cls._append_to is not Layer._append_to or cls._plan_into is not Layer._plan_into
         cls._native = plans and cls.call is Layer.call
 
+    #: For Keras' sake: there are no masks.
+    supports_masking = False
+
     def __init__(
         self,
         name: str | None = None,
@@ -325,6 +328,16 @@ class Layer(Owned):
     def dtype(self) -> str:
         """The floating-point type that it computes in."""
         return self._dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The same as `dtype`."""
+        return self.dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The same as `dtype`."""
+        return self.dtype
 
     @property
     def trainable(self) -> bool:

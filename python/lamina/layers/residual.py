@@ -57,6 +57,12 @@ class Residual(Layer):
                 "Residual: layers must have different names. "
                 f"Received: {[layer.name for layer in inner]}"
             )
+        for layer in inner:
+            if getattr(layer, "_front", None):
+                raise ValueError(
+                    "Residual: a model that begins with a layer that prepares data must come "
+                    f"before all layers of a network. Received: model '{layer.name}'"
+                )
         self.projects = _checks.boolean("Residual", "projection", projection)
         self.projection: Dense | None = None
         if options.get("dtype") is None:

@@ -37,6 +37,8 @@ class Compilable:
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
         self._placed: list[tuple[int, Variable]] = []
+        #: The layers of its own that prepare data, and with them those of a model at its front.
+        self._own_front: list[DataLayer] = []
         self._front: list[DataLayer] = []
         self.stop_training = False
         self.history: History | None = None

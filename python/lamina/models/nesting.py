@@ -9,6 +9,7 @@ from lamina._typing import Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
 from lamina.layers.owned import Owned
+from lamina.layers.preprocessing.data_layer import DataLayer
 
 
 class Nestable(Owned):
@@ -16,6 +17,7 @@ class Nestable(Owned):
 
     name: str
     activity_regularizer: Any = None
+    _own_front: list[DataLayer]
     _layers: list[Any]
     _input: InputLayer | None
     _trainable: bool
@@ -47,7 +49,11 @@ class Nestable(Owned):
 
     @property
     def _first_input(self) -> Any:
-        return self._input._samples if self._input is not None else self._layers[0]._first_input
+        if self._input is not None:
+            return self._input._samples
+        if self._own_front or not self._layers:
+            return None  # what its first layer takes is not what the data are
+        return self._layers[0]._first_input
 
     @property
     def _input_shape(self) -> Shape | None:
@@ -63,7 +69,7 @@ class Nestable(Owned):
                 f"Model '{self.name}' takes samples of shape {self._input._samples}. "
                 f"Received: samples of shape {shape}"
             )
-        for layer in self._layers:
+        for layer in [*self._own_front, *self._layers]:
             shape = layer._shape_after(shape)
         return shape
 

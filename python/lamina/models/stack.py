@@ -80,7 +80,7 @@ class Stack(Nestable, Trainer):
                 what the layer before it gives. The model is unchanged then.
         """
         self._require_free()
-        if layer is self or (isinstance(layer, Stack) and not layer._layers):
+        if layer is self or (isinstance(layer, Stack) and not layer.layers):
             raise ValueError(
                 "A model in a model needs layers, and cannot be in itself. "
                 f"Received: model '{layer.name}'"
@@ -93,10 +93,12 @@ class Stack(Nestable, Trainer):
         if isinstance(layer, InputLayer):
             self._add_input(layer)
             return
-        if isinstance(layer, Stack) and layer._front:
-            raise NotImplementedError(
-                "A model that begins with layers that prepare data cannot be part of another one: "
-                f"put those layers in front of the outer one. Received: model '{layer.name}'"
+        if isinstance(layer, Stack) and layer._front and self._layers:
+            raise ValueError(
+                f"Model '{layer.name}' begins with '{layer._front[0].name}', which prepares data "
+                "(it takes strings or whole numbers and has no gradient), so it must come before "
+                f"all layers of a network. Received: model '{layer.name}' after "
+                f"'{self._layers[-1].name}'"
             )
         if isinstance(layer, Layer) and not layer._native and type(layer).call is Layer.call:
             layer._append_to(_core.Network((1,)))  # raises: it cannot be computed
@@ -134,6 +136,8 @@ class Stack(Nestable, Trainer):
             layer._owner = weakref.ref(self)
             added: Any = layer
             self._layers.append(added)
+            if isinstance(layer, Stack):
+                self._front.extend(layer._front)
             layer._set_prefix("")
 
     def _plans_already(self, layer: Any) -> bool:
@@ -154,10 +158,17 @@ class Stack(Nestable, Trainer):
         if self._input is not None:
             layer._build(self._after_front())
         layer._owner = weakref.ref(self)
+        self._own_front.append(layer)
         self._front.append(layer)
 
+    def _after_own_front(self, sample: Shape) -> Shape:
+        """The shape that the first of the other layers takes; that may be a model that prepares."""
+        for layer in self._own_front:
+            sample = layer._shape_after(sample)
+        return sample
+
     def _after_front(self, sample: Shape | None = None) -> Shape:
-        """The shape of a sample once the layers in front have prepared it."""
+        """The shape of a sample once all layers in front have prepared it, those inside too."""
         if sample is None:
             assert self._input is not None
             sample = self._input._samples
@@ -191,8 +202,9 @@ class Stack(Nestable, Trainer):
             IndexError: If there is none.
         """
         self._require_free()
-        if not self._layers and self._front:
-            front = self._front.pop()
+        if not self._layers and self._own_front:
+            front = self._own_front.pop()
+            self._front.pop()
             front._leave(self)
             return front
         if not self._layers:
@@ -200,6 +212,8 @@ class Stack(Nestable, Trainer):
         with self._lock:
             self._forget_network()
             layer = self._layers.pop()
+            if not self._layers:
+                self._front = list(self._own_front)
             for leaf in layer._leaves():
                 for variable in leaf.weights:
                     variable.leave(self)
@@ -244,7 +258,7 @@ class Stack(Nestable, Trainer):
             built = []
             try:
                 shape = sample
-                for front in self._front:
+                for front in self._own_front:
                     front._build(shape)
                     shape = front._shape_after(shape)
                 for layer in self._layers:
@@ -267,7 +281,7 @@ class Stack(Nestable, Trainer):
                 f"Sequential model '{self.name}' has no layers. Call `model.add(layer)`."
             )
         sample = self._input._samples if self._input is not None else x.shape[1:]
-        shape = self._after_front(sample)
+        shape = self._after_own_front(sample)
         for layer in self._layers:
             shape = layer._shape_after(shape)
         return sample, shape
@@ -283,7 +297,7 @@ class Stack(Nestable, Trainer):
     def _output_after(self, count: int) -> Shape:
         assert self._input is not None
         if count == 0:
-            return self._after_front()
+            return self._after_own_front(self._input._samples)
         output = self._layers[count - 1]._output
         assert output is not None
         return output
@@ -291,7 +305,7 @@ class Stack(Nestable, Trainer):
     @property
     def layers(self) -> list[Layer]:
         """The layers without the input."""
-        return [*self._front, *self._layers]
+        return [*self._own_front, *self._layers]
 
     @property
     def built(self) -> bool:
@@ -482,8 +496,13 @@ class Stack(Nestable, Trainer):
     def _through_layers(self, x: Any, training: bool) -> Any:
         """The answer of one layer after the other."""
         with _calls.inside(training):
-            for layer in self._layers:
-                x = layer(x, training=training) if _takes_training(layer) else layer(x)
+            layers: list[Any] = list(self._layers)
+            for layer in layers:
+                if isinstance(layer, Stack) and layer._front:  # x went through those already
+                    with _calls.prepared_for(layer):
+                        x = layer(x, training=training)
+                else:
+                    x = layer(x, training=training) if _takes_training(layer) else layer(x)
         return x
 
     def _plan(self) -> _core.Network:

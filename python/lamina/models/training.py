@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina import _checks, config
+from lamina import _checks, _core, config
 from lamina._typing import Shape
 from lamina.callbacks.callback import Logs
 from lamina.callbacks.callback_list import CallbackList
@@ -195,12 +195,17 @@ class Trainer(Inference):
             self._fitting,
             Fitting(data, callback_list, first, validation, resplit),
         )
+        progress = callback_list.progress
+        if progress is not None:
+            progress.be_patient(True)
         try:
             self._fit(compiled, self._fitting, last, frequency)
         except BaseException:
             abandon(callback_list)
             raise
         finally:
+            if progress is not None:
+                progress.be_patient(False)
             self._fitting = outer
             data.close()
             if self._network is not None:
@@ -225,6 +230,12 @@ class Trainer(Inference):
         watched = _watches(callback_list)
         hooks = self._train_hooks(compiled, fitting)
         checks = None if validation is None else self._test_hooks(callback_list, show=False)
+        progress = callback_list.progress
+        if checks is not None and progress is not None:
+            checks.poll = progress.flush_if_due
+        # Where code of the user's runs within an epoch, it may print.
+        strange = hooks.every > 0 or isinstance(data, StreamEpochs)
+        strange_checks = isinstance(validation, StreamBatches)
         while fitting.epoch < last and not self.stop_training:
             epoch = fitting.epoch
             network = self._plan()
@@ -238,7 +249,11 @@ class Trainer(Inference):
                 network.set_metric_state(fitting.sums)
                 fitting.sums = None
             network.watch = watched or config.check_finite()
-            hooks.poll = poll_of(callback_list, compiled.logs)
+            if hooks.poll is None:
+                hooks.poll = poll_of(callback_list, compiled.logs)
+            planned = isinstance(network, _core.Network)
+            if strange or not planned or compiled.optimizer.asks_python:
+                callback_list.flush()
             try:
                 means = data.run(network, fitting.step, hooks)
             except LostLossError as lost:
@@ -255,6 +270,8 @@ class Trainer(Inference):
                 callback_list.on_test_begin({})
                 network = self._plan()
                 network.reset_metrics()
+                if strange_checks or not planned:
+                    callback_list.flush()
                 validated = compiled.logs(validation.evaluate(network, checks))
                 callback_list.on_test_end(validated)
                 logs.update({f"val_{name}": value for name, value in validated.items()})

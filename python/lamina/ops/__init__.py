@@ -15,6 +15,7 @@ import math
 import sys
 
 from lamina import tensor as tensor_methods
+from lamina.autograd.functional import custom_gradient, stop_gradient
 from lamina.ops._dtypes import DType, float32, float64, int32, int64, uint8
 from lamina.ops._dtypes import bool_ as bool
 from lamina.ops.array_api import (
@@ -349,6 +350,7 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_gradient",
     "deg2rad",
     "diag",
     "diagonal",
@@ -497,6 +499,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",

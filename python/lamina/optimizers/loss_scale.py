@@ -106,6 +106,11 @@ class LossScaleOptimizer(Optimizer):
         super().release()
         self._learning_rate = 0.0
 
+    @property
+    def asks_python(self) -> bool:
+        """As the inner optimizer."""
+        return self.inner_optimizer.asks_python
+
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """See `Optimizer.finalize_variable_values`."""
         self.inner_optimizer.finalize_variable_values(var_list)

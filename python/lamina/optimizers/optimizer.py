@@ -371,6 +371,14 @@ class Optimizer:
         if self._network is not None:
             self._network.follow(self._with_rate(self._rule()))
 
+    @property
+    def asks_python(self) -> bool:
+        """Whether steps call a function of the user's for the learning rate."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate.specification() is None
+        return callable(rate)
+
     def _start_rate(self) -> float:
         """The number for the core: what it is, or 0 where a schedule decides."""
         return 0.0 if callable(self._learning_rate) else float(self._learning_rate)
@@ -467,6 +475,32 @@ class Optimizer:
         """
         made = sorted(self._made().values(), key=lambda entry: entry[0])
         return [*(variable for _, variable in made), *self._own_variables]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets its state.
+
+        Args:
+            weights: An array for each of `variables`.
+
+        Raises:
+            ValueError: If there is no state yet, or for arrays that do not fit; nothing has changed
+                then.
+        """
+        variables = self.variables
+        if not self.built:
+            raise ValueError(
+                f"{type(self).__name__}.set_weights: there is no state before `build` or the first "
+                "step."
+            )
+        arrays = [np.asarray(weight) for weight in weights]
+        wanted = [tuple(variable.shape) for variable in variables]
+        if [array.shape for array in arrays] != wanted:
+            raise ValueError(
+                f"{type(self).__name__}.set_weights: `weights` must be arrays of the shapes "
+                f"{wanted}. Received: shapes {[array.shape for array in arrays]}"
+            )
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
 
     @property
     def converged(self) -> bool:

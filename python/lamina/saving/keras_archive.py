@@ -93,14 +93,15 @@ def save(model: Sequential, state: Mapping[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def _lookups(model: Sequential) -> list[tuple[str, Lookup]]:
+def _lookups(model: Any, path: str = "layers") -> list[tuple[str, Lookup]]:
     """The layers that learn a vocabulary, and where Keras keeps it."""
-    paths = dict(weights_h5.named(model.layers, "layers"))
-    return [
-        (f"{_ASSETS}{path}{_VOCABULARY}", layer)
-        for path, layer in paths.items()
-        if isinstance(layer, Lookup)
-    ]
+    found: list[tuple[str, Lookup]] = []
+    for place, layer in weights_h5.named(model.layers, path):
+        if isinstance(layer, Lookup):
+            found.append((f"{_ASSETS}{place}{_VOCABULARY}", layer))
+        elif getattr(layer, "_front", None):
+            found += _lookups(layer, f"{place}/layers")
+    return found
 
 
 def _assets(model: Sequential) -> list[tuple[str, bytes]]:

@@ -212,10 +212,10 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
             if excluded:
                 state["without_weight_decay"] = excluded
     metadata["state"] = json.dumps(state)
-    for layer in model._front:
-        learned = layer._state_asset() if isinstance(layer, Lookup) else None
+    for key, lookup in _lookups(model):
+        learned = lookup._state_asset()
         if learned is not None:
-            tensors[f"learned/{layer.name}"] = np.frombuffer(json.dumps(learned).encode(), "uint8")
+            tensors[key] = np.frombuffer(json.dumps(learned).encode(), "uint8")
     return tensors, metadata
 
 
@@ -303,13 +303,20 @@ def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
         setattr(layer, "seed", seed)  # noqa: B010 - only layers with a seed come here
 
 
+def _lookups(model: Any, prefix: str = "learned/") -> list[tuple[str, Lookup]]:
+    """The layers that learn a vocabulary, also of a model at the front, and where a file has it."""
+    found: list[tuple[str, Lookup]] = []
+    for layer in model.layers:
+        if isinstance(layer, Lookup):
+            found.append((f"{prefix}{layer.name}", layer))
+        elif getattr(layer, "_front", None):
+            found += _lookups(layer, f"{prefix}{layer.name}/")
+    return found
+
+
 def _restore_learned(model: Sequential, learned: dict[str, Array]) -> None:
     """Gives the layers in front the vocabularies of a file."""
-    waiting = {
-        f"learned/{layer.name}": layer
-        for layer in model._front
-        if isinstance(layer, Lookup) and layer._needs_asset
-    }
+    waiting = {key: layer for key, layer in _lookups(model) if layer._needs_asset}
     if set(waiting) != set(learned):
         raise FileFormatError(
             f"The file must hold the vocabularies {sorted(waiting)}. "

@@ -12,6 +12,7 @@ from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
 from lamina.layers.layer import LAYERS
 from lamina.layers.preprocessing.data_layer import DataLayer
+from lamina.layers.preprocessing.vocabulary import batches_of
 
 _MODES = ("multi_hot", "one_hot", "count")
 
@@ -186,15 +187,23 @@ class Discretization(DataLayer):
                 )
             self.bin_boundaries = [float(value) for value in array]
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Takes boundaries that cut the data into `num_bins` parts of about the same size.
 
+        Args:
+            data: An array or list of numbers, or a source of batches, which must fit in memory.
+            steps: For sources of batches: how many to take.
+
         Raises:
-            ValueError: If boundaries were given, there is no data, or it holds NaN.
+            ValueError: If boundaries were given, there is no data, or it holds NaN; for `steps`
+                with an array.
         """
         if self.num_bins is None:
             raise ValueError("Discretization: `bin_boundaries` were given: nothing to adapt.")
-        values = np.sort(real_array(data, "data").ravel().astype("float64"))
+        parts = [
+            real_array(batch, "data").ravel().astype("float64") for batch in batches_of(data, steps)
+        ]
+        values = np.sort(np.concatenate(parts)) if parts else np.empty(0)
         if values.size == 0 or np.isnan(values).any():
             raise ValueError("Discretization: adapt needs data without NaN.")
         cuts = [values.size * i // self.num_bins for i in range(1, self.num_bins)]
