@@ -20,6 +20,13 @@ bool available();
 std::string status();
 /// The device; StateError that says what is missing.
 Device& device();
+/// The device at a precision. Others than strict load cuBLASLt and reserve its workspace: StateError that
+/// says what is missing, std::bad_alloc.
+Device& device(Precision precision);
+/// Files that may be cuBLASLt, best first: where Python's packages have it.
+void set_library_candidates(std::vector<std::string> paths);
+/// Which cuBLASLt is loaded, if any.
+std::string library_status();
 
 /// Bytes: "allocated", "peak", "reserved", "limit" (0: none), "free", "total"; counts: "requests",
 /// "driver_calls". StateError without the device.

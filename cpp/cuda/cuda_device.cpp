@@ -4,6 +4,8 @@
 #include "cpu/gather/gather.h"
 #include "cpu/random/random.h"
 #include "cuda/activation/activation.h"
+#include "cuda/cublaslt/gemm.h"
+#include "cuda/cublaslt/library.h"
 #include "cuda/cuda.h"
 #include "cuda/elementwise/elementwise.h"
 #include "cuda/flat/flat.h"
@@ -28,7 +30,9 @@ namespace {
 /// Each call goes to its room. What is asked of users' arrays, which are the host's, the CPU's rooms answer.
 class CudaDevice final : public Device {
  public:
+  explicit CudaDevice(Precision precision) : precision_(precision) {}
   std::string_view name() const override { return runtime::name(); }
+  Precision precision() const override { return precision_; }
 
   void* allocate(std::size_t bytes) override { return cuda::allocate(bytes); }
   void release(void* memory) noexcept override { cuda::release(memory); }
@@ -47,7 +51,10 @@ class CudaDevice final : public Device {
     for (int i = 0; i < n; ++i) run(i);
   }
 
-  void gemm(const GemmArguments& a) override { cuda::gemm(a); }
+  void gemm(const GemmArguments& a) override {
+    if (precision_ == Precision::strict || !a.of_layer || a.dtype != DType::float32) return cuda::gemm(a);
+    cublaslt::gemm(a, precision_);
+  }
   void activate(DType dtype, const Activation& f, std::int64_t rows, std::int64_t columns, const void* x,
                 void* y) override {
     cuda::activate(dtype, f, rows, columns, x, y);
@@ -165,6 +172,8 @@ class CudaDevice final : public Device {
     const RecordedNumbers* recorded = recorded_numbers();
     return recorded == nullptr ? nullptr : recorded->step;
   }
+
+  Precision precision_;
 };
 
 void require() {
@@ -184,9 +193,25 @@ std::string status() {
 
 Device& device() {
   require();
-  static CudaDevice the_device;
+  static CudaDevice the_device(Precision::strict);
   return the_device;
 }
+
+Device& device(Precision precision) {
+  Device& strict = device();
+  if (precision == Precision::strict) return strict;
+  constexpr int ampere = 80;
+  if (const int capability = runtime::capability(); capability < ampere) {
+    throw StateError(text("[device] precision='", name_of(precision),
+                          "' needs a GPU of compute capability 8.0 or higher; this one has ", capability / 10,
+                          ".", capability % 10));
+  }
+  cublaslt::prepare();
+  static CudaDevice tf32(Precision::tf32), bf16(Precision::bf16);
+  return precision == Precision::tf32 ? tf32 : bf16;
+}
+void set_library_candidates(std::vector<std::string> paths) { cublaslt::set_candidates(std::move(paths)); }
+std::string library_status() { return cublaslt::library_status(); }
 
 std::vector<std::pair<std::string, std::uint64_t>> memory_stats() {
   require();

@@ -19,7 +19,7 @@ thread_local int graphs_being_recorded = 0;
 struct Probe {
   bool good = false;
   std::string why, description;
-  int processors = 1;
+  int processors = 1, capability = 0;
 
   Probe() {
     int driver = 0, run_time = 0, devices = 0;
@@ -52,6 +52,7 @@ struct Probe {
       return;
     }
     processors = properties.multiProcessorCount;
+    capability = 10 * properties.major + properties.minor;
     description = text(properties.name, ", compute capability ", properties.major, ".", properties.minor,
                        ", ", properties.totalGlobalMem >> 20, " MiB; driver for CUDA ", version(driver),
                        ", run time ", version(run_time));
@@ -83,6 +84,8 @@ bool available(std::string* why) {
 }
 std::string description() { return probe().description; }
 int processors() { return probe().processors; }
+int capability() { return probe().capability; }
+void* stream_handle() { return stream(); }
 void memory(std::size_t* free, std::size_t* total) { check(cudaMemGetInfo(free, total), "memory"); }
 
 void* reserve(std::size_t bytes) {

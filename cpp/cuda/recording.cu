@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "cuda/cublaslt/plan.h"
 #include "cuda/launch.h"
 #include "cuda/memory.h"
 #include "cuda/recording.h"
@@ -127,9 +128,14 @@ const RecordedNumbers* recorded_numbers() { return recorded; }
 std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void()>& step) {
   static std::mutex one_at_a_time;
   const std::lock_guard guard(one_at_a_time);
-  auto graph = std::make_unique<Graph>(a);
-  if (!graph->record(a, step)) return nullptr;
-  return graph;
+  // A step that cuBLASLt has not seen is recorded twice: the first time chooses its algorithms and loads their
+  // code, and is thrown away, so that a recording holds nothing but launches.
+  for (bool again = true;; again = false) {
+    const std::uint64_t plans = cublaslt::plans_made();
+    auto graph = std::make_unique<Graph>(a);
+    if (!graph->record(a, step)) return nullptr;
+    if (!again || cublaslt::plans_made() == plans) return graph;
+  }
 }
 
 }  // namespace lamina::cuda

@@ -25,6 +25,7 @@ enum class Reduction : std::uint8_t {
 
 struct GemmArguments {
   DType dtype = DType::float32;
+  bool of_layer = false;  ///< of a layer's pass: at the device's precision. Others have the contract's bits
   Reduction reduction = Reduction::depth;
   std::int64_t m = 0, n = 0, k = 0;
   const void* a = nullptr;  ///< A[i,l] at a[i * a_row + l * a_column]

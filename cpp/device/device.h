@@ -15,6 +15,7 @@
 #include "device/arguments.h"
 #include "device/array.h"
 #include "device/layer_arguments.h"
+#include "device/precision.h"
 #include "device/recording.h"
 
 namespace lamina {
@@ -25,6 +26,8 @@ class Device {
   virtual std::string_view name() const = 0;
   /// Whether its memory is the host's: pointers of either work for both.
   virtual bool is_host() const { return false; }
+  /// Of the products of layers in float32; a device of each precision shares memory and everything else.
+  virtual Precision precision() const { return Precision::strict; }
 
   // Memory. Pointers in all arguments are to this device's memory unless said otherwise.
   virtual void* allocate(std::size_t bytes) = 0;  ///< 64-byte aligned; std::bad_alloc when out of it
@@ -158,6 +161,8 @@ class Device {
 /// The device of that name ("cpu", "cuda"); ValueError names the ones there are and, for
 /// one that this build or machine lacks, why.
 Device& device(std::string_view name);
+/// The same at a precision; StateError says what it lacks, ValueError for one that the device never has.
+Device& device(std::string_view name, Precision precision);
 /// The names that device() accepts here.
 std::vector<std::string> available_devices();
 
