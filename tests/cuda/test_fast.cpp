@@ -428,11 +428,11 @@ void failing_calls() {
     fake().no_algorithm(0);
     report(message.find("no algorithm") != std::string::npos && message.find("bf16") != std::string::npos,
            message.c_str(), __FILE__, __LINE__);
-    fake().fail("MatmulAlgoGetHeuristic", cuda::cublaslt::kNotSupported, 0, 1);
+    fake().fail("MatmulAlgoGetHeuristic", cuda::cublaslt::kNotSupported, 0, 9);
     CHECK(message_of<StateError>(train).find("no algorithm") != std::string::npos);
-    fake().fail("Matmul", cuda::cublaslt::kAllocFailed, 0, 1);
+    fake().fail("Matmul", cuda::cublaslt::kAllocFailed, 0, 9);
     CHECK_THROWS(train(), std::bad_alloc);
-    fake().fail("Matmul", 99, 0, 1);
+    fake().fail("Matmul", 99, 0, 9);
     CHECK(message_of<StateError>(train).find("(99)") != std::string::npos);
     fake().fail("", 0, 0, 0);
     CHECK(m.model.steps_seen() == 0);

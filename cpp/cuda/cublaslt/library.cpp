@@ -75,6 +75,7 @@ std::unique_ptr<const Library> open(const std::string& path, std::string* why) {
   if (file.library == nullptr) {
     const char* const error = dlerror();
     *why = error != nullptr ? error : "it cannot be opened";
+    if (why->starts_with(path + ": ")) why->erase(0, path.size() + 2);  // said by the caller
     return nullptr;
   }
   auto found = std::make_unique<Library>();

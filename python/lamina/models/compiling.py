@@ -127,9 +127,9 @@ class Compilable:
                 the scope (`with lamina.device("cuda")`), or where it was, which is the CPU at
                 first. The results are the same bits. (lamina's own.)
             precision: "strict", or on "cuda" also "tf32" or "bf16": the matrix products of layers
-                then run on tensor cores, by NVIDIA's cuBLASLt, rounded as docs/cuda.md says; the results
-                are no longer the CPU's bits. None: that of the scope where the scope chooses the
-                device, else "strict". (lamina's own.)
+                then run on tensor cores, by NVIDIA's cuBLASLt, rounded as docs/cuda.md says; the
+                results are no longer the CPU's bits. None: that of the scope where the scope
+                chooses the device, else "strict". (lamina's own.)
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
