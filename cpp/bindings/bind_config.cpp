@@ -64,6 +64,8 @@ void init_config(py::module_& m) {
       "Raises what device(name) would: a RuntimeError that says what is missing.");
   m.def("cuda_name", [] { return std::string(cuda::name()); }, "What this build's CUDA device is called.");
   m.def("cuda_status", &cuda::status, "The GPU, or why there is none.");
+  m.def("cuda_recordings", &cuda::recordings,
+        "How many recordings of training steps were made, and how often one was run.");
   m.def("memory_stats", &memory_stats, py::arg("device"), "The device's memory, in bytes and counts.");
   m.def(
       "set_memory_limit",

@@ -18,6 +18,7 @@ bool available() { return false; }
 std::string status() { return "not in this build"; }
 Device& device() { refuse(); }
 std::vector<std::pair<std::string, std::uint64_t>> memory_stats() { refuse(); }
+std::pair<std::uint64_t, std::uint64_t> recordings() { return {0, 0}; }
 void set_memory_limit(std::uint64_t) { refuse(); }
 void empty_cache() { refuse(); }
 
