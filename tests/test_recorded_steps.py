@@ -53,6 +53,10 @@ RULES = {
     "momentum": lambda: lamina.optimizers.SGD(0.05, momentum=0.9),
     "nesterov": lambda: lamina.optimizers.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
     "adam": lambda: lamina.optimizers.Adam(0.01, clipvalue=0.02),
+    "clipped": lambda: lamina.optimizers.SGD(0.1, clipnorm=0.05, momentum=0.5),
+    "clipped together": lambda: lamina.optimizers.AdamW(
+        0.01, global_clipnorm=0.1, weight_decay=0.05, use_ema=True
+    ),
     "amsgrad": lambda: lamina.optimizers.Adam(0.01, amsgrad=True),
     "adamw": lambda: lamina.optimizers.AdamW(
         lamina.optimizers.schedules.ExponentialDecay(0.01, 5, 0.9), weight_decay=0.02
@@ -85,7 +89,7 @@ def test_rules_of_one_pass_are_recorded(rule: str) -> None:
         made, run = made_and_run() - before
         results.append((losses, history, state(model)))
     assert results[0] == results[1]
-    # Whole batches at once, the last one of an epoch when it comes again; train_on_batch was before.
+    # Whole batches at once, the last of an epoch when it comes again; train_on_batch was before.
     assert (made, run) == (2, 3 * 4 + 2 + 2)
 
 

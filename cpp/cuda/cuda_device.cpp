@@ -81,6 +81,8 @@ class CudaDevice final : public Device {
     if (recorded == nullptr) return cuda::update(a);
     cuda::update(a, recorded->numbers);
   }
+  bool clips_by_itself() const override { return true; }
+  void clip_factors(const ClipArguments& a) override { cuda::clip_factors(a); }
   void flat(const FlatArguments& a) override { cuda::flat(a); }
   double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
     return cuda::dot(dtype, n, x, y);

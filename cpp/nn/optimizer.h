@@ -43,7 +43,7 @@ class Optimizer {
                 const PlacedParameter& parameter, Separate& part);
   /// Whether that many coming steps are the same calls in which nothing but numbers_ahead() differs. More
   /// than one: also that nobody is asked for the rate.
-  bool repeats(std::int64_t steps) const;
+  bool repeats(const Device& device, std::int64_t steps) const;
   /// What changes from step to step in them; empty where a rate is not a finite number of at least 0. For
   /// recorded steps.
   std::vector<StepNumbers> numbers_ahead(std::int64_t steps);
@@ -114,6 +114,8 @@ class Optimizer {
   /// The gradients after loss scaling and accumulation; null when this step only adds up.
   const void* gathered(const Network& network);
   void apply(const Network& network, const void* gradients, const PlacedParameter* done);
+  /// The updates of a whole_rule(), clipped by norms that the host never sees.
+  void clip_on_device(const Network& network, const void* gradients, const UpdateTreatment& treatment);
   bool whole_rule() const { return is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb; }
   void update(const Network& network, const void* gradients, const Piece& piece, UpdateTreatment treatment);
   bool clips_norms() const {
@@ -155,6 +157,7 @@ class Optimizer {
   bool pieces_made_ = false;
   bool swapped_ = false;
   std::vector<Device::Memory> scratch_;
+  Device::Memory clip_factors_{nullptr, {nullptr}};  ///< [parameters + 1, 2] doubles
   std::unique_ptr<Lbfgs> lbfgs_;
 };
 

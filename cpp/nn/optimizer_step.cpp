@@ -17,10 +17,10 @@ double root(double x) { return sqrt(numerics::Lane<double>::splat(x)).value; }
 
 }  // namespace
 
-bool Optimizer::repeats(std::int64_t steps) const {
+bool Optimizer::repeats(const Device& device, std::int64_t steps) const {
   // The first schedule-free step fills a slot.
   return whole_rule() && !(settings_.kind == OptimizerKind::schedule_free && iterations_ == 0) &&
-         !clips_norms() && (steps == 1 || !settings_.rate_function) &&
+         (!clips_norms() || device.clips_by_itself()) && (steps == 1 || !settings_.rate_function) &&
          settings_.gradient_accumulation_steps == 1 && settings_.dynamic_scale == 0.0 && loss_scale() == 1.0;
 }
 
@@ -176,6 +176,10 @@ void Optimizer::apply(const Network& network, const void* gradients, const Place
   };
   const double limit = settings_.clipnorm.value_or(0.0),
                global_limit = settings_.global_clipnorm.value_or(0.0);
+  if (clips_norms() && whole_rule() && device.clips_by_itself()) {
+    clip_on_device(network, gradients, treatment);
+    return;
+  }
   if (limit > 0.0) {
     for (const Piece& piece : pieces_) {
       const double length = root(norm(piece));
@@ -217,6 +221,36 @@ void Optimizer::apply(const Network& network, const void* gradients, const Place
     }
     if (piece.count > 0) update(network, gradients, piece, treatment);
   }
+}
+
+void Optimizer::clip_on_device(const Network& network, const void* gradients,
+                               const UpdateTreatment& treatment) {
+  Device& device = network.device();
+  const auto& parameters = network.layout().parameters();
+  const double limit = settings_.clipnorm.value_or(0.0);
+  if (clip_factors_ == nullptr) clip_factors_ = device.make((parameters.size() + 1) * 2 * sizeof(double));
+  ClipArguments clip;
+  clip.dtype = network.dtype();
+  clip.together = !(limit > 0.0);
+  clip.limit = clip.together ? settings_.global_clipnorm.value_or(0.0) : limit;
+  clip.factors = static_cast<double*>(clip_factors_.get());
+  UpdateTreatment clipped = treatment;
+  for (const Piece& piece : pieces_) {
+    for (std::size_t i = piece.parameter;
+         i < parameters.size() && parameters[i].offset < piece.first + piece.count; ++i) {
+      clip.parts.push_back({at(gradients, parameters[i].offset, clip.dtype), parameters[i].count});
+    }
+    if (clip.together) continue;  // a piece is one parameter otherwise
+    device.clip_factors(clip);
+    clipped.clip = clip.factors;
+    update(network, gradients, piece, clipped);
+    clip.parts.clear();
+    clip.factors += 2;
+  }
+  if (!clip.together) return;
+  device.clip_factors(clip);
+  clipped.clip = clip.factors;
+  for (const Piece& piece : pieces_) update(network, gradients, piece, clipped);
 }
 
 UpdateArguments Optimizer::arguments(const Network& network, const Piece& piece) const {

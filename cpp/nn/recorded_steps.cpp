@@ -29,7 +29,7 @@ void Sequential::reserve(std::int64_t rows) {
 bool Sequential::may_record(std::int64_t steps) const {
   // Shared parameters: each step fetches what other networks have changed.
   return !network.device().is_host() && !watch_ && !network.penalizes() && plain_mean() && !shared().any() &&
-         optimizer_->repeats(steps);
+         optimizer_->repeats(network.device(), steps);
 }
 
 void Sequential::record(RecordedSteps::Entry& entry) {

@@ -16,6 +16,7 @@ using cpu::StepConstants;
 template <class T>
 struct Treatment {
   bool clips, clamps, decays;
+  const double* clip;  ///< clip_scale and clip_divisor, if they lie there; or null
   T clip_scale, clip_divisor, clip_value, decay, decay_rate;
   T* average;
   T momentum, rest;
@@ -112,7 +113,12 @@ struct Update {
     const Numbers all = those_of(numbers, recorded);
     const Rule<V> rule(passed(all));
     V g{gradients[i]}, p{parameters[i]}, s[kSlots > 0 ? kSlots : 1];
-    const Treatment<T> t = those_of(treatment, recorded);
+    Treatment<T> t = those_of(treatment, recorded);
+    if (t.clip != nullptr) {
+      t.clips = t.clip[1] != 0.0;
+      t.clip_scale = static_cast<T>(t.clip[0]);
+      t.clip_divisor = static_cast<T>(t.clip[1]);
+    }
     if (t.clips) g = formulas::ScaleDivide::of(V{t.clip_scale}, V{t.clip_divisor}, g, g);
     if (t.clamps) g = formulas::Clamp::of(V{t.clip_value}, g, g, g);
     if (t.decays) p = formulas::Decay::of(V{t.decay}, V{t.decay_rate}, p, p);
@@ -136,6 +142,7 @@ Treatment<T> treatment_of(const UpdateArguments& u) {
   if (u.treatment == nullptr) return t;
   const UpdateTreatment& from = *u.treatment;
   t.clips = from.clip_divisor != 0.0;
+  t.clip = in<double>(from.clip);
   t.clamps = from.clip_value != 0.0;
   t.decays = from.decay != 0.0;
   t.clip_scale = static_cast<T>(from.clip_scale);
