@@ -107,7 +107,8 @@ struct UpdateTreatment {
   bool overwrite = false;  ///< p = average at last
 };
 
-/// How gradients are to be clipped by their norm: the root of the sum of Device::dot() of all parts, in double.
+/// How gradients are to be clipped by their norm: the root of the sum of Device::dot() of all parts, in
+/// double.
 struct ClipArguments {
   struct Part {
     const void* gradients;
@@ -118,7 +119,8 @@ struct ClipArguments {
   std::vector<Part> parts;
   /// Together: g * (limit / norm), NaN where the norm is not finite; else (g * limit) / norm.
   bool together = false;
-  double* factors = nullptr;  ///< [2]: UpdateTreatment::clip; a divisor of 0 where the norm is within the limit
+  double* factors =
+      nullptr;  ///< [2]: UpdateTreatment::clip; a divisor of 0 where the norm is within the limit
 };
 
 inline constexpr int kUpdateSlots = 3, kUpdateNumbers = 8;

@@ -71,8 +71,8 @@ class Device {
   /// Whether gemm() takes GemmArguments::update.
   virtual bool fuses_updates() const { return false; }
   virtual void update(const UpdateArguments&) = 0;
-  /// Whether update() takes UpdateTreatment::clip, which clip_factors() fills in: where the host would have to
-  /// wait for a norm.
+  /// Whether update() takes UpdateTreatment::clip, which clip_factors() fills in: where the host would have
+  /// to wait for a norm.
   virtual bool clips_by_itself() const { return false; }
   virtual void clip_factors(const ClipArguments& arguments) { static_cast<void>(arguments); }
   virtual void flat(const FlatArguments&) = 0;
