@@ -86,9 +86,10 @@ class CudaDevice final : public Device {
   void update(const UpdateArguments& a) override {
     const RecordedNumbers* recorded = recorded_numbers();
     if (recorded == nullptr) return cuda::update(a);
-    if (a.kind > OptimizerKind::adam || a.treatment != nullptr) throw runtime::CannotRecord();
-    cuda::update(a, recorded->rate);
+    cuda::update(a, recorded->numbers);
   }
+  bool clips_by_itself() const override { return true; }
+  void clip_factors(const ClipArguments& a) override { cuda::clip_factors(a); }
   void flat(const FlatArguments& a) override { cuda::flat(a); }
   double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
     return cuda::dot(dtype, n, x, y);
@@ -135,14 +136,14 @@ class CudaDevice final : public Device {
   void random(const RandomArguments& a) override { cuda::random(a, recorded_step()); }
   void dropout(const DropoutArguments& a) override { cuda::dropout(a, recorded_step()); }
 
-  std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void()>& step) override {
+  std::unique_ptr<Recording> record(const RecordingArguments& a,
+                                    const std::function<void(void*)>& step) override {
     return cuda::record(a, step);
   }
-  void gather_resident(std::int64_t rows, std::int64_t row_bytes, const void* from, const std::int64_t* order,
-                       void* to) override {
+  void gather_resident(std::int64_t rows, std::int64_t row_bytes, int array, void* out) override {
     const RecordedNumbers* recorded = recorded_numbers();
     if (recorded == nullptr) throw StateError("[cuda] gather_resident() belongs to a recording");
-    cuda::gather_resident(rows, row_bytes, from, order, recorded->first, to);
+    cuda::gather_resident(rows, row_bytes, recorded->rows, array, out);
   }
   std::size_t resident_bytes() override {
     // Half of what is free leaves room for activations; within a limit, what it leaves.
@@ -226,6 +227,10 @@ std::vector<std::pair<std::string, std::uint64_t>> memory_stats() {
           {"total", total},
           {"requests", s.requests},
           {"driver_calls", s.driver_calls}};
+}
+std::pair<std::uint64_t, std::uint64_t> recordings() {
+  const RecordingCounts counts = recording_counts();
+  return {counts.made, counts.runs};
 }
 void set_memory_limit(std::uint64_t bytes) {
   require();

@@ -121,6 +121,14 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, the_stream), "copy to the host");
   check(cudaStreamSynchronize(the_stream), "copy to the host");
 }
+void copy_from_pinned(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "copy from the host");
+}
+void copy_to_pinned(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()), "copy to the host");
+}
 void synchronize() {
   if (probe().good) check(cudaStreamSynchronize(the_stream), "a kernel");
 }

@@ -154,6 +154,14 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
   if (recording()) throw CannotRecord();
   if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
 }
+void copy_from_pinned(void* to, const void* from, std::size_t bytes) {
+  check_pointer(to);
+  if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
+}
+void copy_to_pinned(void* to, const void* from, std::size_t bytes) {
+  check_pointer(from);
+  if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
+}
 void synchronize() {}
 
 Event::Event() = default;

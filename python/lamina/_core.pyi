@@ -1126,6 +1126,10 @@ def cuda_name() -> str:
     """
     What this build's CUDA device is called.
     """
+def cuda_recordings() -> tuple[int, int]:
+    """
+    How many recordings of training steps were made, and how often one was run.
+    """
 def cuda_status() -> str:
     """
     The GPU, or why there is none.
