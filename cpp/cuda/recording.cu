@@ -221,8 +221,8 @@ const RecordedNumbers* recorded_numbers() { return recorded; }
 std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void(void*)>& step) {
   static std::mutex one_at_a_time;
   const std::lock_guard guard(one_at_a_time);
-  // A step that cuBLASLt has not seen is recorded twice: the first time chooses its algorithms and loads their
-  // code, and is thrown away, so that a recording holds nothing but launches.
+  // A step that cuBLASLt has not seen is recorded twice: the first time chooses its algorithms and loads
+  // their code, and is thrown away, so that a recording holds nothing but launches.
   try {
     for (bool again = true;; again = false) {
       const std::uint64_t plans = cublaslt::plans_made();

@@ -2,8 +2,9 @@
 
     python tests/cuda/bench_peers.py [--device cuda] [--brief] [--products bench.log] [--json FILE]
 
-All data lies on the GPU, batches are drawn at random there, everything is float32 without TF32. Rounds are
-taken in turns, the clock is read when the GPU has finished; the table shows medians of the time for a step.
+All data lies on the GPU, batches are drawn at random there, everything is float32 without TF32, but
+for the rows that say so: "tf32", and "bf16", which is autocast in PyTorch. Rounds are taken in
+turns, the clock is read when the GPU has finished; the table shows medians of the time for a step.
 ``--products`` is what bench_cuda has printed: its 4096 x 4096 x 4096 is held against torch.mm.
 """
 
@@ -34,7 +35,7 @@ STEPS = {"rl-policy": 512, "mnist-mlp": 128, "tabular": 192, "wide": 8}
 Round = Callable[[], None]
 
 
-def lamina_model(work: Work, device: str) -> lamina.Sequential:
+def lamina_model(work: Work, device: str, precision: str = "strict") -> lamina.Sequential:
     """The network, compiled."""
     layers: list[Any] = [lamina.Input((work.sizes[0],))]
     for index, (_, units) in enumerate(work.layers):
@@ -48,13 +49,18 @@ def lamina_model(work: Work, device: str) -> lamina.Sequential:
         "crossentropy": lamina.losses.SparseCategoricalCrossentropy(from_logits=True),
         "mse": lamina.losses.MeanSquaredError(),
     }
-    model.compile(kinds[work.optimizer](work.learning_rate), losses[work.loss], device=device)
+    model.compile(
+        kinds[work.optimizer](work.learning_rate),
+        losses[work.loss],
+        device=device,
+        precision=precision,
+    )
     return model
 
 
-def lamina_epoch(work: Work, data: Data, device: str) -> Round:
+def lamina_epoch(work: Work, data: Data, device: str, precision: str = "strict") -> Round:
     """fit(): the epoch's data goes to the GPU once."""
-    model = lamina_model(work, device)
+    model = lamina_model(work, device, precision)
     return lambda: model.fit(data.x, data.y, batch_size=work.batch, epochs=1, verbose=0)
 
 
@@ -119,9 +125,17 @@ def torch_eager(work: Work, data: Data) -> Round:
     return torch_rounds(step, len(x), work.batch)
 
 
-def torch_graph(work: Work, data: Data) -> Round:
+def torch_graph(work: Work, data: Data, precision: str = "strict") -> Round:
     """The step as one CUDA graph."""
-    loss_of, optimizer, x, y = torch_parts(work, data, capturable=True)
+    plain_loss, optimizer, x, y = torch_parts(work, data, capturable=True)
+
+    def loss_of(a: Any, b: Any) -> Any:
+        with torch.autocast(
+            "cuda", torch.bfloat16, enabled=precision == "bf16", cache_enabled=False
+        ):
+            return plain_loss(a, b)
+
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     own_x, own_y = x[: work.batch].clone(), y[: work.batch].clone()
 
     def one() -> None:
@@ -140,6 +154,7 @@ def torch_graph(work: Work, data: Data) -> Round:
     with torch.cuda.graph(graph):
         loss_of(own_x, own_y).backward()
         optimizer.step()
+    torch.set_float32_matmul_precision("highest")  # the graph keeps its own
 
     def step(rows: Any) -> None:
         torch.index_select(x, 0, rows, out=own_x)
@@ -215,6 +230,13 @@ def main() -> None:
         print(f"torch {torch.__version__}")
     else:
         print("torch with CUDA was not found: lamina alone")
+    precisions = ["tf32", "bf16"]
+    try:
+        lamina.device(options.device, precision="tf32")
+        print(f"cuBLASLt {lamina._core.cublaslt_status()}")
+    except RuntimeError as error:
+        precisions = []
+        print(f"no fast mode: {error}")
     results: dict[str, dict[str, float]] = {}
     for name, steps in STEPS.items():
         if options.brief and name == "wide":
@@ -228,6 +250,19 @@ def main() -> None:
             "lamina fit": lambda: lamina_epoch(work, data, options.device),  # noqa: B023
             "lamina train_on_batch": lambda: lamina_batches(work, data, options.device),  # noqa: B023
         }
+        for precision in precisions:
+            makers[f"lamina fit {precision}"] = lambda p=precision: lamina_epoch(  # type: ignore[misc]
+                work,  # noqa: B023
+                data,  # noqa: B023
+                options.device,
+                p,
+            )
+            if peers:
+                makers[f"torch graph {precision}"] = lambda p=precision: torch_graph(  # type: ignore[misc]
+                    work,  # noqa: B023
+                    data,  # noqa: B023
+                    p,
+                )
         if peers:
             makers["torch eager"] = lambda: torch_eager(work, data)  # noqa: B023
             makers["torch graph"] = lambda: torch_graph(work, data)  # noqa: B023

@@ -114,7 +114,8 @@ if ((${#missing[@]})) && ! within 45 "$out/logs/pip.log" \
   "$python" -m pip install -q --retries 0 --timeout 10 --target "$out/packages" "${missing[@]}"; then
   left_out "pip could not fetch ${missing[*]}"
 fi
-targets=(bits_networks cuda_products cuda_kernels cuda_memory bench_cuda)
+targets=(bits_networks cuda_products cuda_kernels cuda_memory cuda_fast bench_cuda)
+[ "$device" = cuda ] || targets+=(fake_cublaslt)
 for_python=0
 if has pybind11 && has numpy; then
   options+=(-DLAMINA_PYTHON=ON -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)")
@@ -147,6 +148,30 @@ if [ -n "$(find "$build" -name 'bits_networks*' -type f -perm -u+x | head -n 1)"
 else
   fail "the golden hash of the CPU's bits: bits_networks was not built"
 fi
+# The fast mode's library: named by the environment, of a Python package, the toolkit's, or what the loader finds.
+if [ "$device" != cuda ]; then
+  export LAMINA_CUBLASLT=$build/tests/cuda/libfake_cublaslt.so
+elif [ -z "${LAMINA_CUBLASLT:-}" ]; then
+  find_cublaslt() {
+    local folders
+    folders=$("$python" -c 'import sys; print("\n".join(p + "/nvidia" for p in sys.path if p))' 2>/dev/null)
+    # shellcheck disable=SC2086 # a folder a word
+    find -L $folders "$(dirname "$(readlink -f "$(command -v nvcc)")")/.." -maxdepth 5 -name 'libcublasLt.so.1[2-9]' \
+      2>/dev/null | awk -F. '{print $NF, $0}' | sort -rn | cut -d" " -f2- | head -n 1
+  }
+  found=$(find_cublaslt)
+  if [ -z "$found" ] && within 120 "$out/logs/pip-cublas.log" \
+    "$python" -m pip install -q --retries 0 --timeout 10 --no-deps --target "$out/packages" nvidia-cublas; then
+    found=$(find_cublaslt)
+  fi
+  [ -n "$found" ] && export LAMINA_CUBLASLT=$found
+fi
+program "the fast mode: products by cuBLASLt, plans, recorded steps" fast 60 "$build/tests/cuda/cuda_fast" &&
+  if grep -q "cannot be used here" "$out/logs/fast.log"; then
+    left_out "the fast mode: $(grep "cannot be used here" "$out/logs/fast.log" | cut -c1-300)"
+  else
+    say "- $(head -n 1 "$out/logs/fast.log")"
+  fi
 if ((for_python)); then
   # A copy: the tree's own extension module, if there is one, stays.
   rm -rf "$out/python"
@@ -169,6 +194,12 @@ brief=()
 [ "$device" = cuda ] || brief=(--brief)
 program "products against the peak" bench 60 "$build/tests/cuda/bench_cuda" "${brief[@]}" && quote "$out/logs/bench.log"
 if ((for_python)); then
+  if has torch && "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+    step "products beside PyTorch's: float32, tf32, bf16" torch 60 "$python" tests/cuda/bench_torch.py \
+      "$out/logs/bench.log" && quote "$out/logs/torch.log"
+  else
+    left_out "products beside PyTorch's: there is no PyTorch that sees the GPU"
+  fi
   step "steps beside PyTorch's" peers 120 "$python" tests/cuda/bench_peers.py --device "$device" "${brief[@]}" \
     --products "$out/logs/bench.log" --json "$out/peers.json"
   quote "$out/logs/peers.log"
@@ -244,7 +275,9 @@ elif sanitizer=$(command -v compute-sanitizer); then
   begin=$SECONDS
   pids=() names=()
   for tool in memcheck racecheck initcheck synccheck; do
-    for name in kernels products memory; do
+    for name in kernels products memory fast; do
+      # NVIDIA's own kernels are not asked for more than valid addresses.
+      [ "$name" = fast ] && [ "$tool" != memcheck ] && continue
       [ -x "$build/tests/cuda/cuda_$name" ] || continue
       within 150 "$out/logs/$tool-$name.log" "$sanitizer" --tool "$tool" --error-exitcode 9 \
         "$build/tests/cuda/cuda_$name" --brief &
