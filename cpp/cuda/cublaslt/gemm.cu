@@ -133,11 +133,12 @@ void gemm(const GemmArguments& g, Precision precision) {
       (g.column_sums != nullptr && (g.b_column != 1 || g.b_row != g.n))) {
     return cuda::gemm(g);
   }
-  // A bias alone is added by the library, the same sum. Its relu is left alone: what it makes of NaN is not
-  // said.
+  // A bias alone is added by the library, the same sum; not to vectors, for which not all versions have an
+  // algorithm. Its relu is left alone: what it makes of NaN is not said.
   const bool more =
       g.activation.kind != ActivationKind::linear || g.pre_activation != nullptr || g.saved != nullptr;
-  const bool adds_bias = g.bias != nullptr && !more && alignment_of(g.bias) == kAlignment;
+  const bool is_matrix = g.m > 1 && g.n > 1 && g.k > 1;
+  const bool adds_bias = g.bias != nullptr && !more && is_matrix && alignment_of(g.bias) == kAlignment;
   const void* const bias = adds_bias ? in<float>(g.bias) : nullptr;
   if (precision == Precision::bf16) {
     const Rounded rounded_a(a, g.m, g.k), rounded_b(b, g.k, g.n);
