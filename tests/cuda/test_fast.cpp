@@ -176,6 +176,7 @@ void check_product(const Case& s, Precision precision, std::uint32_t seed) {
       report(same(all[i], expected[i]), (what + ": " + name).c_str(), __FILE__, __LINE__);
   };
   epilogue([&](GemmArguments& e, const auto& at) { e.bias = static_cast<float*>(at[3]) + s.first; }, "bias");
+  epilogue([&](GemmArguments& e, const auto& at) { e.bias = at[6]; }, "another bias with the same plan");
   epilogue(
       [&](GemmArguments& e, const auto& at) {
         e.bias = at[3];
@@ -256,9 +257,15 @@ void others() {
 
 /// Bfloat16: to nearest even, with infinities, NaN, denormals and overflow.
 void rounding() {
-  const std::vector<float> values = {
-      0.0f,      -0.0f, 1.0f,   1.00390625f, 1.01171875f, -1.00390625f, 3.4e38f, -3.4e38f,      INFINITY,
-      -INFINITY, NAN,   1e-40f, 1.2345678f,  3e-39f,      65504.007f,   1e-45f,  1.0039063692f, 1.003906131f};
+  std::vector<float> values = {0.0f,       -0.0f,    1.0f,       1.00390625f, 1.01171875f,   -1.00390625f,
+                               3.4e38f,    -3.4e38f, INFINITY,   -INFINITY,   NAN,           1e-40f,
+                               1.2345678f, 3e-39f,   65504.007f, 1e-45f,      1.0039063692f, 1.003906131f};
+  for (const std::uint32_t nan :
+       {0x7fffffffu, 0x7f800001u, 0xffffffffu, 0xff80ffffu}) {  // the ends of all NaN
+    float value;
+    std::memcpy(&value, &nan, sizeof value);
+    values.push_back(value);
+  }
   const auto n = static_cast<std::int64_t>(values.size());
   std::vector<std::uint16_t> found(static_cast<std::size_t>(2 * 24));
   Device& on = cuda::device(Precision::bf16);
