@@ -187,7 +187,7 @@ def test_a_kernel_that_the_cpu_updates_within_its_gradients_product(device: str)
 
 
 @on_gpu
-def test_a_scope_chooses_and_compile_overrules(device: str) -> None:
+def test_a_scope_chooses_and_compile_overrules(device: str, request: pytest.FixtureRequest) -> None:
     with lamina.device(device) as scope:
         assert scope.name == device
         inside, overruled = model_of(), model_of()
@@ -196,7 +196,7 @@ def test_a_scope_chooses_and_compile_overrules(device: str) -> None:
     assert (inside.device, overruled.device) == (device, "cpu")
     after = model_of()
     after.compile("sgd", "mse")
-    assert after.device == "cpu"
+    assert after.device == request.config.getoption("--device")
 
 
 @on_gpu

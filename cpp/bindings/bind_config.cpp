@@ -60,10 +60,19 @@ void init_config(py::module_& m) {
   m.def("available_isas", &cpu::available_isas, "The instruction sets that can run here, slowest first.");
   m.def("available_devices", &lamina::available_devices, "The devices that can be computed on here.");
   m.def(
-      "require_device", [](const std::string& name) { lamina::device(name); }, py::arg("name"),
-      "Raises what device(name) would: a RuntimeError that says what is missing.");
+      "require_device",
+      [](const std::string& name, const std::string& precision) {
+        lamina::device(name, precision_from_name(precision));
+      },
+      py::arg("name"), py::arg("precision") = "strict",
+      "Raises what a network there would: a RuntimeError that says what is missing.");
+  m.def("set_cublaslt_candidates", &cuda::set_library_candidates, py::arg("paths"),
+        "Files that may be NVIDIA's cuBLASLt, best first.");
+  m.def("cublaslt_status", &cuda::library_status, "The cuBLASLt that is loaded, if any.");
   m.def("cuda_name", [] { return std::string(cuda::name()); }, "What this build's CUDA device is called.");
   m.def("cuda_status", &cuda::status, "The GPU, or why there is none.");
+  m.def("cuda_recordings", &cuda::recordings,
+        "How many recordings of training steps were made, and how often one was run.");
   m.def("memory_stats", &memory_stats, py::arg("device"), "The device's memory, in bytes and counts.");
   m.def(
       "set_memory_limit",

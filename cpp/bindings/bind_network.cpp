@@ -145,17 +145,21 @@ void init_network(py::module_& m) {
   bind_layers(network);
   network
       .def(py::init([](const Shape& input_shape, const std::string& dtype, const std::string& on,
-                       std::uint64_t seed) {
-             return std::make_shared<Sequential>(input_shape, dtype_from_name(dtype), device(on), seed);
+                       std::uint64_t seed, const std::string& precision) {
+             return std::make_shared<Sequential>(input_shape, dtype_from_name(dtype),
+                                                 device(on, precision_from_name(precision)), seed);
            }),
            py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
-           py::arg("seed") = 0)
+           py::arg("seed") = 0, py::arg("precision") = "strict")
       .def(
           "output_shape",
           [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
           py::arg("layer") = -1)
       .def_property_readonly("device",
                              [](const Sequential& s) { return std::string(s.network.device().name()); })
+      .def_property_readonly(
+          "precision",
+          [](const Sequential& s) { return std::string(name_of(s.network.device().precision())); })
       .def("parameters", [](const Sequential& s) { return s.network.layout().parameters(); })
       .def(
           "get_parameter",

@@ -5,6 +5,7 @@ include_guard()
 
 set(LAMINA_CUDA_KERNELS
   cuda/activation/activation.cu
+  cuda/cublaslt/gemm.cu
   cuda/elementwise/elementwise.cu
   cuda/flat/flat.cu
   cuda/gather/gather.cu
@@ -28,7 +29,8 @@ if(NOT LAMINA_CUDA AND NOT LAMINA_CUDA_EMULATED)
   return()
 endif()
 
-set(sources ${LAMINA_CUDA_KERNELS} cuda/cuda_device.cpp cuda/memory.cpp)
+set(sources ${LAMINA_CUDA_KERNELS} cuda/cublaslt/library.cpp cuda/cublaslt/plan.cpp
+  cuda/cuda_device.cpp cuda/memory.cpp)
 
 if(LAMINA_CUDA_EMULATED)
   list(APPEND sources cuda/emulation.cpp)
@@ -56,4 +58,5 @@ function(lamina_link_cuda)
     find_package(CUDAToolkit REQUIRED)
     target_link_libraries(lamina PRIVATE CUDA::cudart_static)
   endif()
+  target_link_libraries(lamina PRIVATE ${CMAKE_DL_LIBS}) # cuBLASLt is loaded at run time
 endfunction()

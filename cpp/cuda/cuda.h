@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "device/device.h"
@@ -20,10 +21,19 @@ bool available();
 std::string status();
 /// The device; StateError that says what is missing.
 Device& device();
+/// The device at a precision. Others than strict load cuBLASLt and reserve its workspace: StateError that
+/// says what is missing, std::bad_alloc.
+Device& device(Precision precision);
+/// Files that may be cuBLASLt, best first: where Python's packages have it.
+void set_library_candidates(std::vector<std::string> paths);
+/// Which cuBLASLt is loaded, if any.
+std::string library_status();
 
 /// Bytes: "allocated", "peak", "reserved", "limit" (0: none), "free", "total"; counts: "requests",
 /// "driver_calls". StateError without the device.
 std::vector<std::pair<std::string, std::uint64_t>> memory_stats();
+/// How many recordings of training steps were made, and how often one was run, since the program began.
+std::pair<std::uint64_t, std::uint64_t> recordings();
 /// 0: no limit.
 void set_memory_limit(std::uint64_t bytes);
 /// Gives the memory that nobody uses back to the driver.

@@ -4,6 +4,8 @@
 #include "cpu/gather/gather.h"
 #include "cpu/random/random.h"
 #include "cuda/activation/activation.h"
+#include "cuda/cublaslt/gemm.h"
+#include "cuda/cublaslt/library.h"
 #include "cuda/cuda.h"
 #include "cuda/elementwise/elementwise.h"
 #include "cuda/flat/flat.h"
@@ -28,7 +30,9 @@ namespace {
 /// Each call goes to its room. What is asked of users' arrays, which are the host's, the CPU's rooms answer.
 class CudaDevice final : public Device {
  public:
+  explicit CudaDevice(Precision precision) : precision_(precision) {}
   std::string_view name() const override { return runtime::name(); }
+  Precision precision() const override { return precision_; }
 
   void* allocate(std::size_t bytes) override { return cuda::allocate(bytes); }
   void release(void* memory) noexcept override { cuda::release(memory); }
@@ -47,7 +51,10 @@ class CudaDevice final : public Device {
     for (int i = 0; i < n; ++i) run(i);
   }
 
-  void gemm(const GemmArguments& a) override { cuda::gemm(a); }
+  void gemm(const GemmArguments& a) override {
+    if (precision_ == Precision::strict || !a.of_layer || a.dtype != DType::float32) return cuda::gemm(a);
+    cublaslt::gemm(a, precision_);
+  }
   void activate(DType dtype, const Activation& f, std::int64_t rows, std::int64_t columns, const void* x,
                 void* y) override {
     cuda::activate(dtype, f, rows, columns, x, y);
@@ -79,9 +86,10 @@ class CudaDevice final : public Device {
   void update(const UpdateArguments& a) override {
     const RecordedNumbers* recorded = recorded_numbers();
     if (recorded == nullptr) return cuda::update(a);
-    if (a.kind > OptimizerKind::adam || a.treatment != nullptr) throw runtime::CannotRecord();
-    cuda::update(a, recorded->rate);
+    cuda::update(a, recorded->numbers);
   }
+  bool clips_by_itself() const override { return true; }
+  void clip_factors(const ClipArguments& a) override { cuda::clip_factors(a); }
   void flat(const FlatArguments& a) override { cuda::flat(a); }
   double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
     return cuda::dot(dtype, n, x, y);
@@ -132,14 +140,14 @@ class CudaDevice final : public Device {
   void random(const RandomArguments& a) override { cuda::random(a, recorded_step()); }
   void dropout(const DropoutArguments& a) override { cuda::dropout(a, recorded_step()); }
 
-  std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void()>& step) override {
+  std::unique_ptr<Recording> record(const RecordingArguments& a,
+                                    const std::function<void(void*)>& step) override {
     return cuda::record(a, step);
   }
-  void gather_resident(std::int64_t rows, std::int64_t row_bytes, const void* from, const std::int64_t* order,
-                       void* to) override {
+  void gather_resident(std::int64_t rows, std::int64_t row_bytes, int array, void* out) override {
     const RecordedNumbers* recorded = recorded_numbers();
     if (recorded == nullptr) throw StateError("[cuda] gather_resident() belongs to a recording");
-    cuda::gather_resident(rows, row_bytes, from, order, recorded->first, to);
+    cuda::gather_resident(rows, row_bytes, recorded->rows, array, out);
   }
   std::size_t resident_bytes() override {
     // Half of what is free leaves room for activations; within a limit, what it leaves.
@@ -169,6 +177,8 @@ class CudaDevice final : public Device {
     const RecordedNumbers* recorded = recorded_numbers();
     return recorded == nullptr ? nullptr : recorded->step;
   }
+
+  Precision precision_;
 };
 
 void require() {
@@ -188,9 +198,25 @@ std::string status() {
 
 Device& device() {
   require();
-  static CudaDevice the_device;
+  static CudaDevice the_device(Precision::strict);
   return the_device;
 }
+
+Device& device(Precision precision) {
+  Device& strict = device();
+  if (precision == Precision::strict) return strict;
+  constexpr int ampere = 80;
+  if (const int capability = runtime::capability(); capability < ampere) {
+    throw StateError(text("[device] precision='", name_of(precision),
+                          "' needs a GPU of compute capability 8.0 or higher; this one has ", capability / 10,
+                          ".", capability % 10));
+  }
+  cublaslt::prepare();
+  static CudaDevice tf32(Precision::tf32), bf16(Precision::bf16);
+  return precision == Precision::tf32 ? tf32 : bf16;
+}
+void set_library_candidates(std::vector<std::string> paths) { cublaslt::set_candidates(std::move(paths)); }
+std::string library_status() { return cublaslt::library_status(); }
 
 std::vector<std::pair<std::string, std::uint64_t>> memory_stats() {
   require();
@@ -205,6 +231,10 @@ std::vector<std::pair<std::string, std::uint64_t>> memory_stats() {
           {"total", total},
           {"requests", s.requests},
           {"driver_calls", s.driver_calls}};
+}
+std::pair<std::uint64_t, std::uint64_t> recordings() {
+  const RecordingCounts counts = recording_counts();
+  return {counts.made, counts.runs};
 }
 void set_memory_limit(std::uint64_t bytes) {
   require();

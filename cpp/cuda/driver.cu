@@ -19,7 +19,7 @@ thread_local int graphs_being_recorded = 0;
 struct Probe {
   bool good = false;
   std::string why, description;
-  int processors = 1;
+  int processors = 1, capability = 0;
 
   Probe() {
     int driver = 0, run_time = 0, devices = 0;
@@ -52,6 +52,7 @@ struct Probe {
       return;
     }
     processors = properties.multiProcessorCount;
+    capability = 10 * properties.major + properties.minor;
     description = text(properties.name, ", compute capability ", properties.major, ".", properties.minor,
                        ", ", properties.totalGlobalMem >> 20, " MiB; driver for CUDA ", version(driver),
                        ", run time ", version(run_time));
@@ -83,6 +84,8 @@ bool available(std::string* why) {
 }
 std::string description() { return probe().description; }
 int processors() { return probe().processors; }
+int capability() { return probe().capability; }
+void* stream_handle() { return stream(); }
 void memory(std::size_t* free, std::size_t* total) { check(cudaMemGetInfo(free, total), "memory"); }
 
 void* reserve(std::size_t bytes) {
@@ -117,6 +120,14 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, the_stream), "copy to the host");
   check(cudaStreamSynchronize(the_stream), "copy to the host");
+}
+void copy_from_pinned(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "copy from the host");
+}
+void copy_to_pinned(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()), "copy to the host");
 }
 void synchronize() {
   if (probe().good) check(cudaStreamSynchronize(the_stream), "a kernel");

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/float_environment.h"
+#include "cuda/emulated_stream.h"
 #include "cuda/runtime.h"
 
 namespace lamina::cuda::runtime {
@@ -80,6 +82,10 @@ bool available(std::string* why) {
 }
 std::string description() { return "kernels computed on the host, for tests"; }
 int processors() { return 4; }
+int capability() {
+  const char* const wish = std::getenv("LAMINA_EMULATION_CAPABILITY");
+  return wish == nullptr ? 90 : std::atoi(wish);
+}
 void memory(std::size_t* free, std::size_t* total) {
   *total = kArena;
   *free = kArena - emulator().used;
@@ -121,6 +127,14 @@ void on_device(std::function<void()> run) {
   run();
 }
 
+void* stream_handle() {
+  static EmulatedStream the_stream{[](void (*run)(void*), void (*drop)(void*), void* call) {
+    const std::shared_ptr<void> owned(call, drop);
+    on_device([run, owned] { run(owned.get()); });
+  }};
+  return &the_stream;
+}
+
 void fill_zero(void* to, std::size_t bytes) {
   check_pointer(to);
   if (bytes > 0) on_device([=] { std::memset(to, 0, bytes); });
@@ -138,6 +152,14 @@ void copy_from_host(void* to, const void* from, std::size_t bytes, bool) {
 void copy_to_host(void* to, const void* from, std::size_t bytes) {
   check_pointer(from);
   if (recording()) throw CannotRecord();
+  if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
+}
+void copy_from_pinned(void* to, const void* from, std::size_t bytes) {
+  check_pointer(to);
+  if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
+}
+void copy_to_pinned(void* to, const void* from, std::size_t bytes) {
+  check_pointer(from);
   if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
 }
 void synchronize() {}

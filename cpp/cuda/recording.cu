@@ -1,8 +1,12 @@
+#include <atomic>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "core/error.h"
+#include "cpu/gather/gather.h"
+#include "cuda/cublaslt/plan.h"
 #include "cuda/launch.h"
 #include "cuda/memory.h"
 #include "cuda/recording.h"
@@ -10,67 +14,98 @@
 namespace lamina::cuda {
 namespace {
 
-/// The numbers of the step that runs, and all those to come.
+/// What the kernels of a run read, and from what it is made at the beginning of each.
 struct Numbers {
-  std::int64_t next;  ///< the number of the next run
+  RoundedNumbers<float> in_float;
+  RoundedNumbers<double> in_double;
   std::uint64_t step;
-  std::int64_t first;
-  float rate_f32;
-  double rate_f64;
+  ResidentRows rows;
+  // From begin() on:
+  std::int64_t next;  ///< the number of the next run
+  std::uint64_t first_step;
+  std::int64_t first_row, rows_a_step;
+  const StepNumbers* table;
 };
+static_assert(sizeof(Numbers) % sizeof(double) == 0 && sizeof(StepNumbers) % sizeof(double) == 0);
+
+template <class T>
+LAMINA_KERNEL void round_to(RoundedNumbers<T>& to, const StepNumbers& from) {
+  to.rate = static_cast<T>(from.rate);
+  to.decay_rate = static_cast<T>(from.decay_rate);
+  to.average_momentum = static_cast<T>(from.average_momentum);
+  to.average_rest = static_cast<T>(1.0 - from.average_momentum);
+  LAMINA_UNROLL
+  for (int i = 0; i < kUpdateNumbers; ++i) to.numbers[i] = static_cast<T>(from.numbers[i]);
+  to.overwrite = from.overwrite;
+}
 
 /// The first call of each run.
 struct Advance {
   static constexpr const char* kName = "advance";
   Numbers* numbers;
-  const double* rates;
-  std::uint64_t first_step;
-  std::int64_t rows;
   LAMINA_KERNEL void operator()(std::int64_t) const {
-    const std::int64_t now = numbers->next;
-    numbers->next = now + 1;
-    numbers->step = first_step + static_cast<std::uint64_t>(now);
-    numbers->first = now * rows;
-    numbers->rate_f32 = static_cast<float>(rates[now]);
-    numbers->rate_f64 = rates[now];
+    Numbers& n = *numbers;
+    const std::int64_t now = n.next;
+    n.next = now + 1;
+    n.step = n.first_step + static_cast<std::uint64_t>(now);
+    n.rows.first = n.first_row + now * n.rows_a_step;
+    const StepNumbers these = n.table[now];
+    round_to(n.in_float, these);
+    round_to(n.in_double, these);
   }
 };
 
 thread_local const RecordedNumbers* recorded = nullptr;
+std::atomic<std::uint64_t> made{0}, all_runs{0};
 
+/// Host memory that copies within a graph can be to and from.
+class Pinned {
+ public:
+  explicit Pinned(std::size_t bytes) : memory_(static_cast<char*>(runtime::reserve_pinned(bytes))) {
+    if (memory_ == nullptr) throw std::bad_alloc();
+  }
+  ~Pinned() { runtime::release_pinned(memory_); }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+  char* get() const { return memory_; }
+
+ private:
+  char* memory_;
+};
+
+/// One block of memory has all that a run reads: [Numbers, a StepNumbers, sums, samples]. With from_host its
+/// twin in host memory is copied there first thing in the graph, and the sums back as the last thing.
 class Graph final : public Recording {
  public:
   explicit Graph(const RecordingArguments& a)
-      : steps_(a.steps),
+      : from_host_(a.from_host),
         state_size_(a.state_size),
-        memory_(sizeof(Numbers) + static_cast<std::size_t>(a.steps + 1 + a.state_size) * sizeof(double)) {
-    const Numbers zero{};
-    runtime::copy_from_host(numbers(), &zero, sizeof zero);
-    runtime::copy_from_host(rates(), a.rates, static_cast<std::size_t>(a.steps) * sizeof(double));
-    runtime::copy_from_host(sums(), &a.loss_total, sizeof(double));
-    runtime::copy_from_host(sums() + 1, a.state, static_cast<std::size_t>(a.state_size) * sizeof(double));
+        inputs_at_((sums_at + sums_bytes(a) + 255) / 256 * 256),
+        bytes_(inputs_at_ + a.input_bytes),
+        block_(bytes_),
+        twin_(a.from_host ? bytes_ : inputs_at_) {
+    std::memset(twin_.get(), 0, a.from_host ? bytes_ : inputs_at_);
   }
   ~Graph() override {
-    try {
-      runtime::synchronize();
-    } catch (...) {  // whoever asks next hears of it
-    }
+    wait();
     if (graph_ != nullptr) runtime::release_graph(graph_);
     release_kept(kept_);
   }
 
   /// False if the step cannot be recorded.
-  bool record(const RecordingArguments& a, const std::function<void()>& step) {
+  bool record(const RecordingArguments& a, const std::function<void(void*)>& step) {
+    char* const block = block_.as<char>();
+    Numbers* const numbers = block_.as<Numbers>();
     RecordedNumbers places;
     if (a.dtype == DType::float32) {
-      places.rate = &numbers()->rate_f32;
+      places.numbers = &numbers->in_float;
     } else {
-      places.rate = &numbers()->rate_f64;
+      places.numbers = &numbers->in_double;
     }
-    places.step = &numbers()->step;
-    places.first = &numbers()->first;
-    places.loss_total = sums();
-    places.states = sums() + 1;
+    places.step = &numbers->step;
+    places.rows = &numbers->rows;
+    places.loss_total = reinterpret_cast<double*>(block + sums_at);
+    places.states = places.loss_total + 1;
     places.host_states = a.state;
     places.state_size = a.state_size;
     runtime::begin_graph();
@@ -83,9 +118,13 @@ class Graph final : public Recording {
       graph_ = runtime::end_graph();
     };
     try {
-      for_each_item(1, Advance{numbers(), rates(), a.first_step, a.rows_a_step});
-      step();
+      if (from_host_) runtime::copy_from_pinned(block, twin_.get(), bytes_);
+      for_each_item(1, Advance{numbers});
+      step(block + inputs_at_);
+      if (from_host_) runtime::copy_to_pinned(twin_.get() + sums_at, block + sums_at, sums_bytes(a));
     } catch (const runtime::CannotRecord&) {
+      good = false;
+    } catch (const std::bad_alloc&) {  // call by call a step needs less
       good = false;
     } catch (...) {
       end();
@@ -95,41 +134,109 @@ class Graph final : public Recording {
     return good;
   }
 
+  void begin(const RecordedRuns& runs) override {
+    wait();  // the last run reads the twin
+    steps_ = runs.steps;
+    runs_ = 0;
+    Numbers numbers{};
+    for (int i = 0; i < 3; ++i) numbers.rows.samples[i] = runs.samples[i];
+    numbers.rows.order = runs.order;
+    numbers.first_step = runs.first_step;
+    numbers.first_row = runs.first_row;
+    numbers.rows_a_step = runs.rows_a_step;
+    if (from_host_) {
+      numbers.table = reinterpret_cast<const StepNumbers*>(block_.as<char>() + table_at);
+      std::memcpy(twin_.get() + table_at, runs.numbers, sizeof(StepNumbers));
+    } else {
+      const auto table_bytes = static_cast<std::size_t>(runs.steps) * sizeof(StepNumbers);
+      if (table_bytes > table_bytes_) {
+        table_.reset();
+        table_bytes_ = 0;
+        table_ = std::make_unique<Scratch>(table_bytes);
+        table_bytes_ = table_bytes;
+      }
+      runtime::copy_from_host(table_->as<char>(), runs.numbers, table_bytes);
+      numbers.table = table_->as<StepNumbers>();
+    }
+    std::memcpy(twin_.get(), &numbers, sizeof numbers);
+    double* const sums = reinterpret_cast<double*>(twin_.get() + sums_at);
+    sums[0] = runs.loss_total;
+    std::copy(runs.state, runs.state + state_size_, sums + 1);
+    if (!from_host_) runtime::copy_from_host(block_.as<char>(), twin_.get(), inputs_at_);
+  }
+  void gather(const GatherArguments& g, bool labels, std::size_t at) override {
+    if (!from_host_) throw StateError("[cuda] the samples of this recording lie on the device");
+    GatherArguments here = g;
+    here.out = twin_.get() + inputs_at_ + at;
+    labels ? cpu::gather_labels(here) : cpu::gather(here);
+  }
   void run() override {
     if (runs_ == steps_) throw StateError("[cuda] a recording has no more steps");
     runtime::run_graph(graph_);
+    running_ = true;
     ++runs_;
+    all_runs.fetch_add(1, std::memory_order_relaxed);
   }
   void read(double* loss_total, double* state) override {
-    std::vector<double> host(static_cast<std::size_t>(1 + state_size_));
-    runtime::copy_to_host(host.data(), sums(), host.size() * sizeof(double));
-    *loss_total = host[0];
-    std::copy(host.begin() + 1, host.end(), state);
+    const std::size_t bytes = static_cast<std::size_t>(1 + state_size_) * sizeof(double);
+    if (from_host_) {
+      runtime::synchronize();
+    } else {
+      runtime::copy_to_host(twin_.get() + sums_at, block_.as<char>() + sums_at, bytes);
+    }
+    running_ = false;
+    const double* const sums = reinterpret_cast<const double*>(twin_.get() + sums_at);
+    *loss_total = sums[0];
+    std::copy(sums + 1, sums + 1 + state_size_, state);
   }
 
  private:
-  Numbers* numbers() const { return memory_.as<Numbers>(); }
-  double* rates() const { return reinterpret_cast<double*>(numbers() + 1); }
-  double* sums() const { return rates() + steps_; }
+  static constexpr std::size_t table_at = sizeof(Numbers), sums_at = table_at + sizeof(StepNumbers);
+  static std::size_t sums_bytes(const RecordingArguments& a) {
+    return static_cast<std::size_t>(1 + a.state_size) * sizeof(double);
+  }
+  void wait() noexcept {
+    try {
+      if (running_) runtime::synchronize();
+    } catch (...) {  // whoever asks next hears of it
+    }
+    running_ = false;
+  }
 
-  std::int64_t steps_, state_size_, runs_ = 0;
-  Scratch memory_;
+  bool from_host_, running_ = false;
+  std::int64_t state_size_, steps_ = 0, runs_ = 0;
+  std::size_t inputs_at_, bytes_;
+  Scratch block_;
+  Pinned twin_;
+  std::unique_ptr<Scratch> table_;  ///< with the samples on the device: the StepNumbers of all runs
+  std::size_t table_bytes_ = 0;
   void* graph_ = nullptr;
   void* kept_ = nullptr;
 };
-
-static_assert(sizeof(Numbers) % sizeof(double) == 0);
 
 }  // namespace
 
 const RecordedNumbers* recorded_numbers() { return recorded; }
 
-std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void()>& step) {
+std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void(void*)>& step) {
   static std::mutex one_at_a_time;
   const std::lock_guard guard(one_at_a_time);
-  auto graph = std::make_unique<Graph>(a);
-  if (!graph->record(a, step)) return nullptr;
-  return graph;
+  // A step that cuBLASLt has not seen is recorded twice: the first time chooses its algorithms and loads
+  // their code, and is thrown away, so that a recording holds nothing but launches.
+  try {
+    for (bool again = true;; again = false) {
+      const std::uint64_t plans = cublaslt::plans_made();
+      auto graph = std::make_unique<Graph>(a);
+      if (!graph->record(a, step)) return nullptr;
+      if (again && cublaslt::plans_made() != plans) continue;
+      made.fetch_add(1, std::memory_order_relaxed);
+      return graph;
+    }
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
+
+RecordingCounts recording_counts() { return {made.load(), all_runs.load()}; }
 
 }  // namespace lamina::cuda

@@ -18,6 +18,8 @@ bool available(std::string* why);
 std::string description();
 /// Multiprocessors: for cutting work, never for bits.
 int processors();
+/// The compute capability times 10: 90 for 9.0.
+int capability();
 /// Free and total bytes of the GPU's memory.
 void memory(std::size_t* free, std::size_t* total);
 
@@ -34,6 +36,9 @@ void copy(void* to, const void* from, std::size_t bytes);
 void copy_from_host(void* to, const void* from, std::size_t bytes, bool later = false);
 /// Returns when `to` is there.
 void copy_to_host(void* to, const void* from, std::size_t bytes);
+/// The same for memory of reserve_pinned(), which nobody touches before the work is done: can be recorded.
+void copy_from_pinned(void* to, const void* from, std::size_t bytes);
+void copy_to_pinned(void* to, const void* from, std::size_t bytes);
 /// Waits for all work, and throws StateError if some of it failed.
 void synchronize();
 
@@ -54,6 +59,9 @@ class Event {
 struct CannotRecord : std::logic_error {
   CannotRecord() : std::logic_error("this call needs the host and cannot be recorded") {}
 };
+
+/// What calls of NVIDIA's libraries are given as the stream to work in.
+void* stream_handle();
 
 // Graphs: launches and copies between begin_graph and end_graph are kept, not run.
 void begin_graph();

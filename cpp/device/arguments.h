@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/types.h"
 #include "device/kinds.h"
@@ -25,6 +26,7 @@ enum class Reduction : std::uint8_t {
 
 struct GemmArguments {
   DType dtype = DType::float32;
+  bool of_layer = false;  ///< of a layer's pass: at the device's precision. Others have the contract's bits
   Reduction reduction = Reduction::depth;
   std::int64_t m = 0, n = 0, k = 0;
   const void* a = nullptr;  ///< A[i,l] at a[i * a_row + l * a_column]
@@ -98,11 +100,28 @@ int slot_count(OptimizerKind kind);
 /// it is wanted (flat kinds of the same names).
 struct UpdateTreatment {
   double clip_scale = 0.0, clip_divisor = 0.0;  ///< g = scale_divide(g), unless the divisor is 0
+  const double* clip = nullptr;                 ///< the two above, in the device's memory; or null
   double clip_value = 0.0;                      ///< g = clamp(g), unless 0
   double decay = 0.0, decay_rate = 0.0;         ///< p = decay(p) before the rule, unless 0
   void* average = nullptr;                      ///< average = blend(average, p) after the rule
   double average_momentum = 0.0;
   bool overwrite = false;  ///< p = average at last
+};
+
+/// How gradients are to be clipped by their norm: the root of the sum of Device::dot() of all parts, in
+/// double.
+struct ClipArguments {
+  struct Part {
+    const void* gradients;
+    std::int64_t n;
+  };
+  DType dtype = DType::float32;
+  double limit = 0.0;
+  std::vector<Part> parts;
+  /// Together: g * (limit / norm), NaN where the norm is not finite; else (g * limit) / norm.
+  bool together = false;
+  double* factors =
+      nullptr;  ///< [2]: UpdateTreatment::clip; a divisor of 0 where the norm is within the limit
 };
 
 inline constexpr int kUpdateSlots = 3, kUpdateNumbers = 8;

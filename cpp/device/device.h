@@ -15,6 +15,7 @@
 #include "device/arguments.h"
 #include "device/array.h"
 #include "device/layer_arguments.h"
+#include "device/precision.h"
 #include "device/recording.h"
 
 namespace lamina {
@@ -25,6 +26,8 @@ class Device {
   virtual std::string_view name() const = 0;
   /// Whether its memory is the host's: pointers of either work for both.
   virtual bool is_host() const { return false; }
+  /// Of the products of layers in float32; a device of each precision shares memory and everything else.
+  virtual Precision precision() const { return Precision::strict; }
 
   // Memory. Pointers in all arguments are to this device's memory unless said otherwise.
   virtual void* allocate(std::size_t bytes) = 0;  ///< 64-byte aligned; std::bad_alloc when out of it
@@ -71,6 +74,10 @@ class Device {
   /// Whether gemm() takes GemmArguments::update.
   virtual bool fuses_updates() const { return false; }
   virtual void update(const UpdateArguments&) = 0;
+  /// Whether update() takes UpdateTreatment::clip, which clip_factors() fills in: where the host would have
+  /// to wait for a norm.
+  virtual bool clips_by_itself() const { return false; }
+  virtual void clip_factors(const ClipArguments& arguments) { static_cast<void>(arguments); }
   virtual void flat(const FlatArguments&) = 0;
   /// Sum of x[i] * y[i], in the order of cpu/flat/flat.h.
   virtual double dot(DType, std::int64_t n, const void* x, const void* y) = 0;
@@ -131,20 +138,19 @@ class Device {
   virtual void permutation(std::int64_t n, RandomKey, std::int64_t* order) = 0;
 
   // Recording.
-  /// The calls that `step` makes, to be run again and again; `step` itself computes nothing: loss()
-  /// returns 0 and adds to the recording's sum, and so do add_metric(), update() and what draws random
-  /// numbers with the recording's numbers. Null where that cannot be: without recordings, or for calls that
-  /// need the host in between. One at a time.
-  virtual std::unique_ptr<Recording> record(const RecordingArguments&, const std::function<void()>& step) {
+  /// The calls that `step` makes, to be run again and again; `step`, which is given the device's memory for a
+  /// step's samples, itself computes nothing: loss() returns 0 and adds to the recording's sum, and so do
+  /// add_metric(), update() and what draws random numbers with the numbers of each run. Null where that
+  /// cannot be: without recordings, out of memory, or for calls that need the host in between. One at a time.
+  virtual std::unique_ptr<Recording> record(const RecordingArguments&,
+                                            const std::function<void(void* inputs)>& step) {
     static_cast<void>(step);
     return nullptr;
   }
-  /// Only while recording: rows order[first + i] (null: first + i) of device memory, each `row_bytes`, a
-  /// multiple of 4; `first` is the recording's.
-  virtual void gather_resident(std::int64_t rows, std::int64_t row_bytes, const void* from,
-                               const std::int64_t* order, void* to) {
-    static_cast<void>(rows), static_cast<void>(row_bytes), static_cast<void>(from);
-    static_cast<void>(order), static_cast<void>(to);
+  /// Only while recording: out[i] = rows order[first + i] of the run's samples[array], each `row_bytes`, a
+  /// multiple of 4.
+  virtual void gather_resident(std::int64_t rows, std::int64_t row_bytes, int array, void* out) {
+    static_cast<void>(rows), static_cast<void>(row_bytes), static_cast<void>(array), static_cast<void>(out);
   }
   /// How many bytes of its memory may be filled with a whole set of samples; 0: none.
   virtual std::size_t resident_bytes() { return 0; }
@@ -161,6 +167,8 @@ class Device {
 /// The device of that name ("cpu", "cuda"); ValueError names the ones there are and, for
 /// one that this build or machine lacks, why.
 Device& device(std::string_view name);
+/// The same at a precision; StateError says what it lacks, ValueError for one that the device never has.
+Device& device(std::string_view name, Precision precision);
 /// The names that device() accepts here.
 std::vector<std::string> available_devices();
 

@@ -4,30 +4,54 @@
 #include <cstdint>
 #include <functional>
 
-#include "core/types.h"
+#include "device/arguments.h"
 
 namespace lamina {
 
-/// What changes from one run of a recorded step to the next. All of it is laid on the device before the
-/// first run, so that nothing passes between the host and the device from step to step.
+/// What of an update changes from step to step, as UpdateArguments and UpdateTreatment would have it.
+struct StepNumbers {
+  double rate = 0.0, decay_rate = 0.0, average_momentum = 0.0;
+  double numbers[kUpdateNumbers] = {};
+  bool overwrite = false;
+};
+
+/// What stays the same in all runs of a recorded step.
 struct RecordingArguments {
   DType dtype = DType::float32;
-  std::int64_t steps = 0;         ///< runs at most
-  const double* rates = nullptr;  ///< [steps]: what UpdateArguments::rate would be
-  std::uint64_t first_step = 0;   ///< what is added to the streams of random numbers, one more each run
-  std::int64_t rows_a_step = 0;   ///< by which gather_resident()'s first row grows each run
-  const double* state = nullptr;  ///< the state that add_metric() is given places of
+  /// Where a run finds its samples: false: gather_resident() takes them from the device's memory; true:
+  /// Recording::gather() brings them.
+  bool from_host = false;
+  std::size_t input_bytes = 0;    ///< of the memory for one step's samples
+  const double* state = nullptr;  ///< the state that add_metric() is given places of, while it is recorded
   std::int64_t state_size = 0;
-  double loss_total = 0.0;  ///< what loss() adds to
+};
+
+/// What changes: all of it is laid on the device before the first run, so that nothing passes between the
+/// host and the device from step to step.
+struct RecordedRuns {
+  std::int64_t steps = 0;                ///< runs at most; 1 with from_host
+  const StepNumbers* numbers = nullptr;  ///< [steps]
+  std::uint64_t first_step = 0;   ///< what is added to the streams of random numbers, one more each run
+  const double* state = nullptr;  ///< [state_size]: what add_metric() adds to
+  double loss_total = 0.0;        ///< what loss() adds to
+  // For gather_resident().
+  const void* samples[3] = {};          ///< whole arrays on the device
+  const std::int64_t* order = nullptr;  ///< on the device; null: as they lie
+  std::int64_t first_row = 0, rows_a_step = 0;
 };
 
 /// A recorded step.
 class Recording {
  public:
   virtual ~Recording() = default;
+  /// Before the first of `steps` runs.
+  virtual void begin(const RecordedRuns&) = 0;
+  /// Only with from_host, after begin(): samples of the coming run, `at` bytes into the memory for them (not
+  /// to `out`); labels as int32.
+  virtual void gather(const GatherArguments&, bool labels, std::size_t at) = 0;
   /// The next step; returns before it is done.
   virtual void run() = 0;
-  /// Waits, and takes back the sums that the runs so far have added to.
+  /// Waits, and takes back the sums that the runs since begin() have added to.
   virtual void read(double* loss_total, double* state) = 0;
 };
 

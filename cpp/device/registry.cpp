@@ -15,6 +15,18 @@ Device& device(std::string_view name) {
   throw ValueError(text("[device] there are 'cpu' and '", cuda::name(), "'. Received: '", name, "'"));
 }
 
+Device& device(std::string_view name, Precision precision) {
+  Device& strict = device(name);
+  if (precision == Precision::strict) return strict;
+  if (strict.is_host()) {
+    throw ValueError(
+        text("[device] '", name,
+             "' computes with precision='strict'; 'tf32' and 'bf16' are for 'cuda'. Received: precision='",
+             name_of(precision), "'"));
+  }
+  return cuda::device(precision);
+}
+
 std::vector<std::string> available_devices() {
   std::vector<std::string> names{"cpu"};
   if (cuda::available()) names.emplace_back(cuda::name());

@@ -111,6 +111,7 @@ void BatchedDense::forward(const Pass& pass, const ForwardArguments& f, bool wit
   for (std::int64_t g = 0; g < s_.groups; ++g) {
     GemmArguments product;
     product.dtype = pass.dtype;
+    product.of_layer = true;
     product.m = pass.batch * s_.rows;
     product.n = s_.columns;
     product.k = s_.depth;
@@ -145,6 +146,7 @@ void BatchedDense::weight_gradient(const Pass& pass, const BackwardArguments& b)
     const char* const dy = at(b.gradient, g * s_.columns, pass.dtype);
     GemmArguments weights;
     weights.dtype = pass.dtype;
+    weights.of_layer = true;
     weights.reduction = Reduction::rows;
     weights.m = turned ? s_.columns : s_.depth;
     weights.n = turned ? s_.depth : s_.columns;
@@ -180,6 +182,7 @@ void BatchedDense::backward(const Pass& pass, const BackwardArguments& b) const 
   for (std::int64_t g = 0; g < s_.groups; ++g) {
     GemmArguments inputs;
     inputs.dtype = pass.dtype;
+    inputs.of_layer = true;
     inputs.m = pass.batch * s_.rows;
     inputs.n = s_.depth;
     inputs.k = s_.columns;

@@ -64,6 +64,7 @@ void Dense::multiply_blocks(const Pass& pass, const ForwardArguments& f) const {
     const std::int64_t first = block * columns;
     GemmArguments product;
     product.dtype = pass.dtype;
+    product.of_layer = true;
     product.m = rows(pass);
     product.n = std::min(columns, units_ - first);
     product.k = inputs_;
@@ -95,6 +96,7 @@ void Dense::forward(const Pass& pass, const ForwardArguments& f, bool without_en
   if (f.kernel_blocks != nullptr && !without_ending) return multiply_blocks(pass, f);
   GemmArguments product;
   product.dtype = pass.dtype;
+  product.of_layer = true;
   product.m = rows(pass);
   product.n = units_;
   product.k = inputs_;
@@ -121,6 +123,7 @@ void Dense::backward(const Pass& pass, const BackwardArguments& b) const {
 void Dense::multiply_weight_gradient(const Pass& pass, const BackwardArguments& b) const {
   GemmArguments weights;  // dW = x^T dz over the rows of the batch, and db in the same pass
   weights.dtype = pass.dtype;
+  weights.of_layer = true;
   weights.reduction = Reduction::rows;
   weights.m = inputs_;
   weights.n = units_;
@@ -141,6 +144,7 @@ void Dense::multiply_input_gradient(const Pass& pass, const BackwardArguments& b
   const bool fused = is_elementwise(b.below.activation);
   GemmArguments inputs;  // dx = dz W^T, times the derivative of the function below
   inputs.dtype = pass.dtype;
+  inputs.of_layer = true;
   inputs.m = rows(pass);
   inputs.n = inputs_;
   inputs.k = units_;

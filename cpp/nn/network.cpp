@@ -46,6 +46,10 @@ struct Network::Scratch {
 };
 
 Network::Network(Shape input, DType dtype, Device& device) : dtype_(dtype), device_(device) {
+  if (dtype != DType::float32 && device.precision() != Precision::strict) {
+    throw ValueError(text("[Network] precision='", name_of(device.precision()),
+                          "' is for models in float32. Received: dtype='", name_of(dtype), "'"));
+  }
   for (const std::int64_t extent : input) {
     if (extent < 1) {
       throw ValueError(

@@ -41,9 +41,12 @@ class Optimizer {
   /// first of all that are trained.
   bool separate(const Network& network, const std::vector<FlatRange>* trainable,
                 const PlacedParameter& parameter, Separate& part);
-  /// What the coming steps will call their rate, if nothing else about them changes from step to step and
-  /// nobody is asked for it; empty otherwise. For recorded steps.
-  std::vector<double> rates_ahead(std::int64_t steps) const;
+  /// Whether that many coming steps are the same calls in which nothing but numbers_ahead() differs. More
+  /// than one: also that nobody is asked for the rate.
+  bool repeats(const Device& device, std::int64_t steps) const;
+  /// What changes from step to step in them; empty where a rate is not a finite number of at least 0. For
+  /// recorded steps.
+  std::vector<StepNumbers> numbers_ahead(std::int64_t steps);
   /// By what the gradient of the loss is to be multiplied: step() divides by it.
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
@@ -62,6 +65,18 @@ class Optimizer {
   std::int64_t iterations() const { return iterations_; }
   void set_iterations(std::int64_t n);
   void count_iteration() { ++iterations_; }
+  /// After a step that update() took elsewhere, with numbers_ahead().
+  void count_recorded();
+  /// What a step changes on the host.
+  struct Counters {
+    std::int64_t iterations;
+    double nadam_product;
+  };
+  Counters counters() const { return {iterations_, nadam_product_}; }
+  void set_counters(const Counters& counters) {
+    iterations_ = counters.iterations;
+    nadam_product_ = counters.nadam_product;
+  }
 
   // The state beside iterations: slots, each for some or all parameters, and single numbers.
   const std::vector<std::string>& slot_names() const { return slot_names_; }
@@ -99,6 +114,8 @@ class Optimizer {
   /// The gradients after loss scaling and accumulation; null when this step only adds up.
   const void* gathered(const Network& network);
   void apply(const Network& network, const void* gradients, const PlacedParameter* done);
+  /// The updates of a whole_rule(), clipped by norms that the host never sees.
+  void clip_on_device(const Network& network, const void* gradients, const UpdateTreatment& treatment);
   bool whole_rule() const { return is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb; }
   void update(const Network& network, const void* gradients, const Piece& piece, UpdateTreatment treatment);
   bool clips_norms() const {
@@ -112,8 +129,10 @@ class Optimizer {
   /// With the bias corrections of update t.
   double adam_rate(double rate, std::int64_t t) const;
   void average(const Network& network, const Piece& piece);
-  bool averages_overwrite() const;
-  double average_momentum() const;
+  bool averages_overwrite(std::int64_t updates) const;
+  double average_momentum(std::int64_t updates) const;
+  /// Of the step after `updates` others.
+  StepNumbers numbers_of(std::int64_t updates, double rate, double nadam_product) const;
   std::size_t slot_index(std::string_view name) const;
   std::int64_t updates() const { return iterations_ / settings_.gradient_accumulation_steps; }
   void* scratch(const Network& network, std::size_t i);
@@ -138,6 +157,7 @@ class Optimizer {
   bool pieces_made_ = false;
   bool swapped_ = false;
   std::vector<Device::Memory> scratch_;
+  Device::Memory clip_factors_{nullptr, {nullptr}};  ///< [parameters + 1, 2] doubles
   std::unique_ptr<Lbfgs> lbfgs_;
 };
 

@@ -1,4 +1,6 @@
 // One step of an optimizer: what is common to all rules, in its order, and the rule.
+#include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "core/error.h"
@@ -15,20 +17,37 @@ double root(double x) { return sqrt(numerics::Lane<double>::splat(x)).value; }
 
 }  // namespace
 
-std::vector<double> Optimizer::rates_ahead(std::int64_t steps) const {
-  if (!plain_ || settings_.kind > OptimizerKind::adam || settings_.rate_function ||
-      settings_.gradient_accumulation_steps > 1 || settings_.dynamic_scale != 0.0 || loss_scale() != 1.0) {
-    return {};
-  }
-  std::vector<double> rates;
-  rates.reserve(static_cast<std::size_t>(steps));
-  for (std::int64_t i = iterations_; i < iterations_ + steps; ++i) {
-    const double rate =
-        settings_.schedule.kind != ScheduleKind::none ? settings_.schedule.at(i) : settings_.learning_rate;
+bool Optimizer::repeats(const Device& device, std::int64_t steps) const {
+  // The first schedule-free step fills a slot.
+  return whole_rule() && !(settings_.kind == OptimizerKind::schedule_free && iterations_ == 0) &&
+         (!clips_norms() || device.clips_by_itself()) && (steps == 1 || !settings_.rate_function) &&
+         settings_.gradient_accumulation_steps == 1 && settings_.dynamic_scale == 0.0 && loss_scale() == 1.0;
+}
+
+std::vector<StepNumbers> Optimizer::numbers_ahead(std::int64_t steps) {
+  std::vector<StepNumbers> all;
+  all.reserve(static_cast<std::size_t>(steps));
+  double product = nadam_product_;
+  const std::int64_t first = iterations_;
+  for (std::int64_t t = first; t < first + steps; ++t) {
+    double rate = settings_.learning_rate;
+    if (settings_.rate_function) {
+      rate = learning_rate();
+    } else if (settings_.schedule.kind != ScheduleKind::none) {
+      rate = settings_.schedule.at(t);
+    }
     if (!(rate >= 0.0 && rate <= std::numeric_limits<double>::max())) return {};  // step by step: an error
-    rates.push_back(settings_.kind == OptimizerKind::adam ? adam_rate(rate, i + 1) : rate);
+    if (settings_.kind == OptimizerKind::nadam) product *= nadam_momentum(settings_.beta_1, t + 1);
+    all.push_back(numbers_of(t, rate, product));
   }
-  return rates;
+  return all;
+}
+
+void Optimizer::count_recorded() {
+  if (settings_.kind == OptimizerKind::nadam) {
+    nadam_product_ *= nadam_momentum(settings_.beta_1, iterations_ + 1);
+  }
+  ++iterations_;
 }
 
 bool Optimizer::separable() const {
@@ -114,19 +133,21 @@ const void* Optimizer::gathered(const Network& network) {
   return last ? out : nullptr;
 }
 
-bool Optimizer::averages_overwrite() const {
-  return settings_.ema_overwrite_frequency > 0 && (updates() + 1) % settings_.ema_overwrite_frequency == 0;
+bool Optimizer::averages_overwrite(std::int64_t updates) const {
+  return settings_.ema_overwrite_frequency > 0 && (updates + 1) % settings_.ema_overwrite_frequency == 0;
 }
 
-double Optimizer::average_momentum() const { return updates() == 0 ? 0.0 : settings_.ema_momentum; }
+double Optimizer::average_momentum(std::int64_t updates) const {
+  return updates == 0 ? 0.0 : settings_.ema_momentum;
+}
 
 void Optimizer::average(const Network& network, const Piece& piece) {
   const DType dtype = network.dtype();
   void* const mean = at(slots_[slot_index("average")].get(), piece.first, dtype);
   void* const p = at(network.values(), piece.first, dtype);
-  const double momentum = average_momentum();
+  const double momentum = average_momentum(updates());
   network.device().flat({dtype, FlatKind::blend, piece.count, mean, p, mean, momentum, 1.0 - momentum});
-  if (averages_overwrite()) {
+  if (averages_overwrite(updates())) {
     network.device().copy(p, mean, static_cast<std::size_t>(piece.count) * size_of(dtype));
   }
 }
@@ -155,6 +176,10 @@ void Optimizer::apply(const Network& network, const void* gradients, const Place
   };
   const double limit = settings_.clipnorm.value_or(0.0),
                global_limit = settings_.global_clipnorm.value_or(0.0);
+  if (clips_norms() && whole_rule() && device.clips_by_itself()) {
+    clip_on_device(network, gradients, treatment);
+    return;
+  }
   if (limit > 0.0) {
     for (const Piece& piece : pieces_) {
       const double length = root(norm(piece));
@@ -198,6 +223,36 @@ void Optimizer::apply(const Network& network, const void* gradients, const Place
   }
 }
 
+void Optimizer::clip_on_device(const Network& network, const void* gradients,
+                               const UpdateTreatment& treatment) {
+  Device& device = network.device();
+  const auto& parameters = network.layout().parameters();
+  const double limit = settings_.clipnorm.value_or(0.0);
+  if (clip_factors_ == nullptr) clip_factors_ = device.make((parameters.size() + 1) * 2 * sizeof(double));
+  ClipArguments clip;
+  clip.dtype = network.dtype();
+  clip.together = !(limit > 0.0);
+  clip.limit = clip.together ? settings_.global_clipnorm.value_or(0.0) : limit;
+  clip.factors = static_cast<double*>(clip_factors_.get());
+  UpdateTreatment clipped = treatment;
+  for (const Piece& piece : pieces_) {
+    for (std::size_t i = piece.parameter;
+         i < parameters.size() && parameters[i].offset < piece.first + piece.count; ++i) {
+      clip.parts.push_back({at(gradients, parameters[i].offset, clip.dtype), parameters[i].count});
+    }
+    if (clip.together) continue;  // a piece is one parameter otherwise
+    device.clip_factors(clip);
+    clipped.clip = clip.factors;
+    update(network, gradients, piece, clipped);
+    clip.parts.clear();
+    clip.factors += 2;
+  }
+  if (!clip.together) return;
+  device.clip_factors(clip);
+  clipped.clip = clip.factors;
+  for (const Piece& piece : pieces_) update(network, gradients, piece, clipped);
+}
+
 UpdateArguments Optimizer::arguments(const Network& network, const Piece& piece) const {
   UpdateArguments u;
   u.dtype = network.dtype();
@@ -221,15 +276,27 @@ double Optimizer::adam_rate(double rate, std::int64_t t) const {
   return rate * root(bias_correction(settings_.beta_2, t)) / bias_correction(settings_.beta_1, t);
 }
 
+StepNumbers Optimizer::numbers_of(std::int64_t updates, double rate, double nadam_product) const {
+  StepNumbers n;
+  n.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate, updates + 1) : rate;
+  n.decay_rate = rate;
+  fill_numbers(settings_, rate, updates + 1, nadam_product, n.numbers);
+  n.average_momentum = average_momentum(updates);
+  n.overwrite = averages_overwrite(updates);
+  return n;
+}
+
 void Optimizer::complete(UpdateArguments& u, const Piece& piece, UpdateTreatment& treatment) const {
-  u.rate = settings_.kind == OptimizerKind::adam ? adam_rate(rate_, updates() + 1) : rate_;
-  fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
+  const StepNumbers now = numbers_of(updates(), rate_, nadam_product_);
+  u.rate = now.rate;
+  std::copy(std::begin(now.numbers), std::end(now.numbers), u.numbers);
   if (plain_) return;
   treatment.decay = piece.decay;
+  treatment.decay_rate = now.decay_rate;
   if (settings_.use_ema) {
     treatment.average = at(slots_[slot_index("average")].get(), piece.first, u.dtype);
-    treatment.average_momentum = average_momentum();
-    treatment.overwrite = averages_overwrite();
+    treatment.average_momentum = now.average_momentum;
+    treatment.overwrite = now.overwrite;
   }
   u.treatment = &treatment;
 }

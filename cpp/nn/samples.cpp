@@ -19,6 +19,15 @@ bool usable_in_place(const ArrayView& view, DType dtype) {
   return view.row_stride == expected || view.rows <= 1;
 }
 
+/// One weight for each position: a sample's is repeated, by a stride of 0.
+ArrayView weights_of_positions(const ArrayView& weights, std::int64_t positions) {
+  if (positions > 1 && element_count(weights.row_shape) == positions) return weights;
+  ArrayView repeated = weights;
+  repeated.row_shape = {positions};
+  repeated.strides = {0};
+  return repeated;
+}
+
 void grow(Device& device, Device::Memory& memory, std::size_t& capacity, std::size_t bytes) {
   if (bytes <= capacity && memory != nullptr) return;
   memory = device.make(bytes);
@@ -112,15 +121,8 @@ void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positio
   }
   weights_ = nullptr;
   if (!samples.weights) return;
-  if (positions > 1 && element_count(samples.weights->row_shape) == positions) {
-    weights_ = take(*samples.weights, dtype_, order, first, rows, weights_memory_, weights_capacity_);
-    return;
-  }
-  // Repeat a sample's weight for each of its positions by gathering a view with stride 0.
-  ArrayView repeated = *samples.weights;
-  repeated.row_shape = {positions};
-  repeated.strides = {0};
-  weights_ = take(repeated, dtype_, order, first, rows, weights_memory_, weights_capacity_);
+  weights_ = take(weights_of_positions(*samples.weights, positions), dtype_, order, first, rows,
+                  weights_memory_, weights_capacity_);
 }
 
 void Batch::upload(const ArrayView& source, bool labels, Column& column) {
@@ -141,7 +143,8 @@ void Batch::upload(const ArrayView& source, bool labels, Column& column) {
 
 bool Batch::reside(const Samples& samples, TargetForm form, std::int64_t positions,
                    const std::int64_t* order) {
-  resident_ = {};
+  if (resident_.tried) return resident_.here;
+  resident_.tried = true;
   const std::size_t most = device_.resident_bytes(), rows = static_cast<std::size_t>(samples.x.rows);
   const auto width = static_cast<std::size_t>(element_count(samples.x.row_shape) +
                                               element_count(samples.y.row_shape) + 2 * positions);
@@ -149,36 +152,68 @@ bool Batch::reside(const Samples& samples, TargetForm form, std::int64_t positio
   Resident all;
   upload(samples.x, false, all.x);
   upload(samples.y, form == TargetForm::labels, all.y);
-  if (samples.weights) {
-    ArrayView weights = *samples.weights;
-    if (positions == 1 || element_count(weights.row_shape) != positions) {
-      weights.row_shape = {positions};
-      weights.strides = {0};
-    }
-    upload(weights, false, all.weights);
-  }
+  if (samples.weights) upload(weights_of_positions(*samples.weights, positions), false, all.weights);
   if (order != nullptr) {
     all.order = device_.make(rows * sizeof(std::int64_t));
     device_.copy_from_host(all.order.get(), order, rows * sizeof(std::int64_t));
   }
+  all.tried = all.here = true;
   resident_ = std::move(all);
   return true;
 }
 
-const void* Batch::gather_column(const Column& column, std::int64_t rows, Device::Memory& memory,
-                                 std::size_t& capacity) {
-  grow(device_, memory, capacity, static_cast<std::size_t>(rows * column.bytes));
-  device_.gather_resident(rows, column.bytes, column.memory.get(),
-                          static_cast<const std::int64_t*>(resident_.order.get()), memory.get());
-  return memory.get();
+void Batch::describe(RecordedRuns& runs) const {
+  runs.samples[0] = resident_.x.memory.get();
+  runs.samples[1] = resident_.y.memory.get();
+  runs.samples[2] = resident_.weights.memory.get();
+  runs.order = static_cast<const std::int64_t*>(resident_.order.get());
 }
 
-void Batch::gather_resident(std::int64_t rows) {
-  x_ = gather_column(resident_.x, rows, x_memory_, x_capacity_);
-  y_ = gather_column(resident_.y, rows, y_memory_, y_capacity_);
-  weights_ = resident_.weights.memory == nullptr
-                 ? nullptr
-                 : gather_column(resident_.weights, rows, weights_memory_, weights_capacity_);
+BatchPlaces::BatchPlaces(std::int64_t row_count, std::int64_t inputs, std::int64_t outputs,
+                         std::int64_t positions, TargetForm form, bool has_weights, DType dtype)
+    : rows(row_count), weighted(has_weights) {
+  const auto after = [&](std::size_t at, std::int64_t each, std::size_t item) {
+    constexpr std::size_t aligned = 256;  // as memory of its own would be
+    return (at + static_cast<std::size_t>(rows * each) * item + aligned - 1) / aligned * aligned;
+  };
+  const std::size_t item = size_of(dtype);
+  y = after(0, inputs, item);
+  const bool labels = form == TargetForm::labels;
+  weights = after(y, labels ? positions : outputs, labels ? sizeof(std::int32_t) : item);
+  bytes = weighted ? after(weights, positions, item) : weights;
+}
+
+void Batch::lie_at(void* inputs, const BatchPlaces& places) {
+  const char* const base = static_cast<const char*>(inputs);
+  x_ = base;
+  y_ = base + places.y;
+  weights_ = places.weighted ? base + places.weights : nullptr;
+}
+
+void Batch::gather_resident(const BatchPlaces& places) {
+  const auto to = [&](int array, const Column& column, const void* place) {
+    device_.gather_resident(places.rows, column.bytes, array, const_cast<void*>(place));
+  };
+  to(0, resident_.x, x_);
+  to(1, resident_.y, y_);
+  if (weights_ != nullptr) to(2, resident_.weights, weights_);
+}
+
+void Batch::stage(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
+                  std::int64_t first, const BatchPlaces& places, Recording& recording) {
+  GatherArguments g;
+  g.order = order == nullptr ? nullptr : order + first;
+  g.first = first;
+  g.rows = places.rows;
+  g.dtype = dtype_;
+  g.source = &samples.x;
+  recording.gather(g, false, 0);
+  g.source = &samples.y;
+  recording.gather(g, form == TargetForm::labels, places.y);
+  if (!samples.weights) return;
+  const ArrayView weights = weights_of_positions(*samples.weights, positions);
+  g.source = &weights;
+  recording.gather(g, false, places.weights);
 }
 
 }  // namespace lamina::nn

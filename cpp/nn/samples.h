@@ -37,6 +37,16 @@ struct TargetRule {
 /// a class index, but for what the rule allows.
 void check_targets(Device& device, const Samples& samples, const Shape& output, const TargetRule& rule);
 
+/// Where the samples of a batch lie in one memory; distances in bytes.
+struct BatchPlaces {
+  /// `inputs`, `outputs`: elements of a sample.
+  BatchPlaces(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, std::int64_t positions,
+              TargetForm form, bool weighted, DType dtype);
+  std::int64_t rows;
+  bool weighted;
+  std::size_t y, weights, bytes;  ///< x lies first; bytes: of all
+};
+
 /// Device memory for the rows of one batch.
 class Batch {
  public:
@@ -50,12 +60,20 @@ class Batch {
   /// The same for inputs alone.
   void gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t rows);
 
-  /// Copies all samples to the device, converted, with the order in which they are visited (null: as they
-  /// lie). False, and nothing kept, where they do not fit or the device is the host.
+  // Samples of recorded steps.
+  /// Until leave(): copies all samples to the device, converted, with the order in which they are visited
+  /// (null: as they lie). Once; false, and nothing kept, where they do not fit or the device is the host.
   bool reside(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order);
-  /// Records the gathering of `rows` of them; what x(), y() and weights() give is the same in each run.
-  void gather_resident(std::int64_t rows);
+  /// Where they are.
+  void describe(RecordedRuns& runs) const;
   void leave() { resident_ = {}; }
+  /// x(), y() and weights() are there until the next gather().
+  void lie_at(void* inputs, const BatchPlaces& places);
+  /// Records that resident samples are gathered to where the batch lies.
+  void gather_resident(const BatchPlaces& places);
+  /// As gather(), through the recording's memory, to where the batch lay when it was recorded.
+  void stage(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
+             std::int64_t first, const BatchPlaces& places, Recording& recording);
 
   const void* x() const { return x_; }
   const void* y() const { return y_; }
@@ -73,12 +91,11 @@ class Batch {
     std::int64_t bytes = 0;
   };
   struct Resident {
+    bool tried = false, here = false;
     Column x, y, weights;
     Device::Memory order{nullptr, {nullptr}};
   };
   void upload(const ArrayView& source, bool labels, Column& column);
-  const void* gather_column(const Column& column, std::int64_t rows, Device::Memory& memory,
-                            std::size_t& capacity);
 
   Device& device_;
   DType dtype_;

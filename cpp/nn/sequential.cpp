@@ -85,6 +85,7 @@ void Sequential::compile(const Objective& objective, const OptimizerSettings& se
   Objective copy = objective;
 
   const std::unique_lock lock(*parameters_lock_);
+  recorded_.clear();
   plan_ = plan_loss(copy.loss);
   objective_ = std::move(copy);
   target_form_ = takes_labels(objective_.loss.kind) ? TargetForm::labels : TargetForm::values;
@@ -100,6 +101,7 @@ void Sequential::set_optimizer(const OptimizerSettings& settings) {
   network.build_gradients();
   auto optimizer = std::make_unique<Optimizer>(settings, network);
   const std::unique_lock lock(*parameters_lock_);
+  recorded_.clear();
   optimizer_ = std::move(optimizer);
 }
 
@@ -175,6 +177,7 @@ void Sequential::check(const Samples& samples) const {
 void Sequential::set_trainable(std::int64_t layer, bool trainable) {
   const Exclusive exclusive(busy_);
   const std::unique_lock lock(*parameters_lock_);
+  recorded_.clear();
   network.set_trainable(layer, trainable);
 }
 

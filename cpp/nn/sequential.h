@@ -11,6 +11,7 @@
 #include "nn/monitor.h"
 #include "nn/network.h"
 #include "nn/optimizer.h"
+#include "nn/recorded_steps.h"
 #include "nn/samples.h"
 #include "nn/shared.h"
 
@@ -160,14 +161,15 @@ class Sequential {
   /// An epoch of an optimizer that works on all samples at once.
   void descend(const Samples&, Monitor&);
   void run(const Samples&, const std::int64_t* order, std::int64_t batch_size, bool training, Monitor&);
-  /// What a step counts on the host.
-  struct Counted {
-    std::int64_t steps, iterations;
-    double loss_total, loss_count;
-  };
-  /// The whole batches of an epoch as runs of one recorded step; returns how many rows it trained, 0 where
-  /// that cannot be done.
-  std::int64_t run_recorded(const Samples&, const std::int64_t* order, std::int64_t batch_size, Monitor&);
+  /// Activations for as many rows.
+  void reserve(std::int64_t rows);
+  /// The coming batches of one size as runs of one recorded step; returns how many rows it trained, 0 where
+  /// that cannot be done. Recordings are kept for the next call.
+  std::int64_t run_recorded(const Samples&, const std::int64_t* order, std::int64_t first,
+                            std::int64_t batch_size, Monitor&);
+  /// Whether steps can be recorded, as far as it does not depend on their size.
+  bool may_record(std::int64_t steps) const;
+  void record(RecordedSteps::Entry&);
   std::int64_t positions() const;
 
   std::uint64_t seed_;
@@ -176,7 +178,8 @@ class Sequential {
   std::int64_t batches_done_ = 0;
   bool watch_ = false, fuses_updates_ = true, stored_all_ = true, stored_none_ = false;
   std::size_t not_stored_ = 0;
-  bool recording_ = false;        ///< step() is being recorded
+  bool recording_ = false;  ///< step() is being recorded
+  RecordedSteps recorded_;
   std::uint64_t calls_seen_ = 0;  ///< of call_training
   Objective objective_;
   TargetForm target_form_ = TargetForm::values;

@@ -108,7 +108,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     if (network.penalizes()) penalty += network.penalties(true, optimizer_->loss_scale());
     monitor.tick();
     if (!update) return mean + penalty;
-    optimizer_->prepare();
+    if (!recording_) optimizer_->prepare();  // a recording is given the rates
     {
       const std::unique_lock lock(*parameters_lock_);
       network.commit(pass, activations_);  // a kernel that a layer replaced is what the step starts from
@@ -156,7 +156,7 @@ void Sequential::add_loss(double total, std::int64_t rows) {
 void Sequential::descend(const Samples& samples, Monitor& monitor) {
   const FloatEnvironment environment;
   const std::int64_t rows = samples.x.rows;
-  network.reserve(activations_, rows);
+  reserve(rows);
   batch_.gather(samples, target_form_, positions(), nullptr, 0, rows);
   // Loss and metrics of the epoch are those of its first point.
   const std::vector<double> metrics = metric_state_;
@@ -191,94 +191,25 @@ void Sequential::descend(const Samples& samples, Monitor& monitor) {
   monitor.tick(true);
 }
 
-std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t* order,
-                                      std::int64_t batch_size, Monitor& monitor) {
-  constexpr std::int64_t least_steps = 3;  // fewer are not worth a recording
-  Device& device = network.device();
-  const std::int64_t steps = samples.x.rows / batch_size;
-  if (device.is_host() || steps < least_steps || watch_ || network.penalizes() || !plain_mean()) return 0;
-  if (shared().any()) return 0;  // each step fetches what other networks have changed
-  const std::vector<double> rates = optimizer_->rates_ahead(steps);
-  if (rates.empty() || !batch_.reside(samples, target_form_, positions(), order)) return 0;
-
-  pending_state_.assign(metric_state_.begin(), metric_state_.end());
-  RecordingArguments recording;
-  recording.dtype = network.dtype();
-  recording.steps = steps;
-  recording.rates = rates.data();
-  recording.first_step = static_cast<std::uint64_t>(steps_seen_);
-  recording.rows_a_step = batch_size;
-  recording.state = pending_state_.data();
-  recording.state_size = static_cast<std::int64_t>(pending_state_.size());
-  recording.loss_total = loss_total_;
-  const std::unique_ptr<Recording> recorded = device.record(recording, [&] {
-    // The step computes nothing now, so what it counted is put back.
-    const Counted before{steps_seen_, optimizer_->iterations(), loss_total_, loss_count_};
-    recording_ = true;
-    const auto put_back = [&] {
-      recording_ = false;
-      steps_seen_ = before.steps;
-      optimizer_->set_iterations(before.iterations);
-      loss_total_ = before.loss_total;
-      loss_count_ = before.loss_count;
-    };
-    try {
-      Monitor silent;
-      batch_.gather_resident(batch_size);
-      step(batch_size, true, silent);
-    } catch (...) {
-      put_back();
-      throw;
-    }
-    put_back();
-  });
-  if (recorded == nullptr) {
-    batch_.leave();
-    return 0;
-  }
-  std::int64_t runs = 0;
-  const auto take_over = [&] {
-    recorded->read(&loss_total_, metric_state_.data());
-    loss_count_ += static_cast<double>(runs * batch_size * positions());
-    batch_.leave();
-    shared().changed();
-  };
-  try {
-    constexpr std::int64_t ahead = 64;         // how far the host may run ahead: Ctrl-C waits for as many
-    while (runs < steps && !shared().any()) {  // another thread may give others a share meanwhile
-      {
-        const std::unique_lock lock(*parameters_lock_);
-        network.values();  // copies of them are out of date
-        recorded->run();
-        network.changed();
-      }
-      ++runs;
-      ++steps_seen_;
-      optimizer_->count_iteration();
-      ++monitor.batches;
-      ++batches_done_;
-      if (runs % ahead == 0) device.synchronize();
-      monitor.tick(0, true);
-    }
-  } catch (...) {
-    take_over();
-    throw;
-  }
-  take_over();
-  return runs * batch_size;
-}
-
 void Sequential::run(const Samples& samples, const std::int64_t* order, std::int64_t batch_size,
                      bool training, Monitor& monitor) {
   const std::int64_t rows = samples.x.rows;
-  const std::int64_t largest = std::min(rows, batch_size);
-  network.reserve(activations_, largest);
+  reserve(std::min(rows, batch_size));
   batches_done_ = 0;
-  const std::int64_t done = training ? run_recorded(samples, order, batch_size, monitor) : 0;
-  for (std::int64_t first = done; first < rows; first += batch_size) {
+  struct Leave {
+    Batch& batch;
+    ~Leave() { batch.leave(); }
+  } const leave{batch_};
+  for (std::int64_t first = 0; first < rows;) {
+    if (training) {
+      const std::int64_t done = run_recorded(samples, order, first, batch_size, monitor);
+      first += done;
+      if (done > 0) continue;
+    }
     const std::int64_t count = std::min(batch_size, rows - first);
     batch_.gather(samples, target_form_, positions(), order, first, count);
     step(count, training, monitor);
+    first += count;
     ++monitor.batches;
     ++batches_done_;
     monitor.tick(0, true);
@@ -363,7 +294,7 @@ void Sequential::call_training(const ArrayView& x, void* out) {
   check_inputs(x, network.input_shape());
   network.build();
   if (x.rows == 0) return;
-  network.reserve(activations_, x.rows);
+  reserve(x.rows);
   shared().fetch(true);
   batch_.gather_inputs(x, 0, x.rows);
   // Steps from 2^39 on are calls: they never share random numbers with training.

@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_name', 'cuda_recordings', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -727,7 +727,7 @@ class Network:
     """
     A stack of layers with its parameters, planned for training.
     """
-    def __init__(self, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str = 'float32', device: str = 'cpu', seed: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
+    def __init__(self, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str = 'float32', device: str = 'cpu', seed: typing.SupportsInt | typing.SupportsIndex = 0, precision: str = 'strict') -> None:
         ...
     def add_activation(self, activation: Activation) -> None:
         ...
@@ -972,6 +972,9 @@ class Network:
         By what the gradient of the loss is to be multiplied.
         """
     @property
+    def precision(self) -> str:
+        ...
+    @property
     def seed(self) -> int:
         ...
     @property
@@ -1117,9 +1120,17 @@ def constrain(w: numpy.ndarray, kind: str, outer: typing.SupportsInt | typing.Su
     """
 def convert(value: typing.Any) -> Tensor:
     ...
+def cublaslt_status() -> str:
+    """
+    The cuBLASLt that is loaded, if any.
+    """
 def cuda_name() -> str:
     """
     What this build's CUDA device is called.
+    """
+def cuda_recordings() -> tuple[int, int]:
+    """
+    How many recordings of training steps were made, and how often one was run.
     """
 def cuda_status() -> str:
     """
@@ -1237,9 +1248,9 @@ def replace_file(path: os.PathLike | str | bytes, content: bytes) -> None:
     """
     Replace the file at path, in one step, by one with this content.
     """
-def require_device(name: str) -> None:
+def require_device(name: str, precision: str = 'strict') -> None:
     """
-    Raises what device(name) would: a RuntimeError that says what is missing.
+    Raises what a network there would: a RuntimeError that says what is missing.
     """
 def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing.Any:
     """
@@ -1248,6 +1259,10 @@ def row_losses(loss: Loss, target: typing.Any, prediction: typing.Any) -> typing
 def save_safetensors(path: os.PathLike | str | bytes, tensors: dict, metadata: collections.abc.Mapping[str, str]) -> None:
     """
     Replace the file at path, in one step, by a safetensors file of these arrays.
+    """
+def set_cublaslt_candidates(paths: collections.abc.Sequence[str]) -> None:
+    """
+    Files that may be NVIDIA's cuBLASLt, best first.
     """
 def set_default_float(dtype: str) -> None:
     """

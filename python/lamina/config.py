@@ -52,6 +52,7 @@ def show(file: TextIO | None = None) -> None:
         "instruction set": f"{isa()} (available: {', '.join(available_isas())})",
         "devices": ", ".join(available_devices()),
         _core.cuda_name(): _core.cuda_status(),
+        "cuBLASLt": _core.cublaslt_status(),
         "threads": f"{_core.get_num_threads()} (default: {_core.default_num_threads()})",
         "python": sys.version.split()[0],
         "numpy": np.__version__,

@@ -2,6 +2,7 @@
 #include <new>
 
 #include "both.h"
+#include "cuda/cuda.h"
 #include "cuda/memory.h"
 #include "nn/sequential.h"
 
@@ -58,7 +59,7 @@ void out_of_memory() {
   CHECK(model.steps_seen() == 1);
 }
 
-/// Epochs of recorded steps leave what single steps leave, and so do those that Ctrl-C ends.
+/// Epochs and batches of recorded steps leave what single steps leave; recordings are kept.
 void recorded_steps() {
   std::vector<float> x, y;
   for (int i = 0; i < 103 * 4; ++i) x.push_back(static_cast<float>(i * 37 % 101) / 50.0f - 1.0f);
@@ -89,6 +90,12 @@ void recorded_steps() {
       all.push_back(static_cast<double>(model.steps_seen()));
       if (epoch == 1) model.reset_metrics();
     }
+    const nn::Samples batch{view_of(x, 103), view_of(y, 103), std::nullopt};
+    for (int step = 0; step < 4; ++step) {
+      model.optimizer().set_learning_rate(0.01 / (step + 1));
+      model.train_step(batch, step != 1, monitor);
+      for (const double value : model.metric_state()) all.push_back(value);
+    }
     for (std::size_t i = 0; i < model.network.layout().parameters().size(); ++i) {
       std::vector<float> values(static_cast<std::size_t>(model.network.layout().parameters()[i].count));
       model.read(model.network.values(), i, values.data());
@@ -96,7 +103,13 @@ void recorded_steps() {
     }
     return all;
   };
-  CHECK(test::same(trained(device("cpu")), trained(cuda::device())));
+  const std::vector<double> cpus = trained(device("cpu"));
+  const auto [made, runs] = cuda::recordings();
+  CHECK(test::same(cpus, trained(cuda::device())));
+  // Whole batches at once, the last one and steps on one batch when they come for the second time; the batch
+  // of all samples makes the activations anew.
+  CHECK(cuda::recordings().first - made == 3);
+  CHECK(cuda::recordings().second - runs == 3 * 10 + 2 + 3);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "cpu/flat/formulas.isa.h"
 #include "cuda/flat/flat.h"
 #include "cuda/memory.h"
@@ -113,6 +115,44 @@ void flat_as(const FlatArguments& f) {
       f.n, Flat<T>{f.kind, static_cast<T>(f.a), static_cast<T>(f.b), in<T>(f.x), in<T>(f.y), out<T>(f.out)});
 }
 
+/// From the sums of squares of all parts, in their order.
+template <class T>
+struct ClipFactors {
+  static constexpr const char* kName = "clip";
+  std::int64_t parts;
+  double limit;
+  bool together;
+  const T* squares;
+  double* factors;
+  LAMINA_KERNEL void operator()(std::int64_t) const {
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < parts; ++i) sum += static_cast<double>(squares[i]);
+    const double norm = numerics::builtin::root(sum);
+    factors[0] = factors[1] = 0.0;
+    if (norm <= limit) return;
+    if (together) {
+      const bool finite = norm <= std::numeric_limits<double>::max();
+      factors[0] = finite ? limit / norm : std::numeric_limits<double>::quiet_NaN();
+      factors[1] = 1.0;
+    } else {
+      factors[0] = limit;
+      factors[1] = norm;
+    }
+  }
+};
+
+template <class T>
+void clip_as(const ClipArguments& a) {
+  const Scratch squares(a.parts.size() * sizeof(T));
+  T* const all = squares.as<T>();
+  for (std::size_t i = 0; i < a.parts.size(); ++i) {
+    const T* const g = in<T>(a.parts[i].gradients);
+    along(a.parts[i].n, Products<T>{g, g}, all + i);
+  }
+  for_each_item(1, ClipFactors<T>{static_cast<std::int64_t>(a.parts.size()), a.limit, a.together, all,
+                                  out<double>(a.factors)});
+}
+
 template <class T>
 double dot_as(std::int64_t n, const void* x, const void* y) {
   const Scratch result(sizeof(T));
@@ -126,6 +166,10 @@ void flat(const FlatArguments& f) { f.dtype == DType::float32 ? flat_as<float>(f
 
 double dot(DType dtype, std::int64_t n, const void* x, const void* y) {
   return dtype == DType::float32 ? dot_as<float>(n, x, y) : dot_as<double>(n, x, y);
+}
+
+void clip_factors(const ClipArguments& a) {
+  a.dtype == DType::float32 ? clip_as<float>(a) : clip_as<double>(a);
 }
 
 double largest_magnitude(DType dtype, std::int64_t n, const void* x) {

@@ -6,6 +6,7 @@
 namespace lamina::cuda {
 
 void flat(const FlatArguments&);
+void clip_factors(const ClipArguments&);
 double dot(DType, std::int64_t n, const void* x, const void* y);
 double largest_magnitude(DType, std::int64_t n, const void* x);
 bool all_finite(DType, std::int64_t n, const void* x);

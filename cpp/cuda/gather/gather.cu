@@ -67,12 +67,13 @@ void through_host(const GatherArguments& g, std::size_t item, const Gather& gath
 struct GatherWords {
   static constexpr const char* kName = "gather";
   std::int64_t words;  ///< of a row
-  const std::uint32_t* from;
-  const std::int64_t *order, *first;
-  std::uint32_t* to;
+  const ResidentRows* from;
+  int array;
+  std::uint32_t* out;
   LAMINA_KERNEL void operator()(std::int64_t e) const {
-    const std::int64_t at = *first + e / words;
-    to[e] = from[(order != nullptr ? order[at] : at) * words + e % words];
+    const std::int64_t at = from->first + e / words;
+    const std::int64_t row = from->order != nullptr ? from->order[at] : at;
+    out[e] = static_cast<const std::uint32_t*>(from->samples[array])[row * words + e % words];
   }
 };
 
@@ -86,11 +87,9 @@ void gather_labels(const GatherArguments& g) {
   through_host(g, sizeof(std::int32_t), [](const GatherArguments& part) { cpu::gather_labels(part); });
 }
 
-void gather_resident(std::int64_t rows, std::int64_t bytes, const void* from, const std::int64_t* order,
-                     const std::int64_t* first, void* to) {
+void gather_resident(std::int64_t rows, std::int64_t bytes, const ResidentRows* from, int array, void* to) {
   const std::int64_t words = bytes / 4;
-  for_each_item(rows * words, GatherWords{words, in<std::uint32_t>(from), in<std::int64_t>(order),
-                                          in<std::int64_t>(first), out<std::uint32_t>(to)});
+  for_each_item(rows * words, GatherWords{words, in<ResidentRows>(from), array, out<std::uint32_t>(to)});
 }
 
 }  // namespace lamina::cuda

@@ -9,9 +9,15 @@ namespace lamina::cuda {
 void gather(const GatherArguments&);
 void gather_labels(const GatherArguments&);
 
-/// out[i] = rows[order[first + i]] over device memory: rows of `bytes` (a multiple of 4).
-/// `first`: on the device.
-void gather_resident(std::int64_t rows, std::int64_t bytes, const void* from, const std::int64_t* order,
-                     const std::int64_t* first, void* to);
+/// Where the rows of a recorded step's runs lie; the struct itself is on the device.
+struct ResidentRows {
+  const void* samples[3];
+  const std::int64_t* order;  ///< null: as they lie
+  std::int64_t first;
+};
+
+/// out[i] = row order[first + i] of array number `array`, over device memory: rows of `bytes` (a multiple of
+/// 4).
+void gather_resident(std::int64_t rows, std::int64_t bytes, const ResidentRows* from, int array, void* out);
 
 }  // namespace lamina::cuda

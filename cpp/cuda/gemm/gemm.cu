@@ -63,7 +63,7 @@ int choose(const Product<T>& p) {
 }
 
 template <class T>
-void gemm_as(const GemmArguments& g) {
+Product<T> product_of(const GemmArguments& g) {
   Product<T> p{};
   p.m = g.m;
   p.n = g.n;
@@ -84,6 +84,23 @@ void gemm_as(const GemmArguments& g) {
   p.saved_row = g.saved_row;
   p.of = g.derivative_of;
   p.column_sums = out<T>(g.column_sums);
+  return p;
+}
+
+/// One number of C, of which the sum is there.
+template <class T>
+struct Finish {
+  static constexpr const char* kName = "epilogue";
+  Product<T> p;
+  LAMINA_KERNEL void operator()(std::int64_t e) const {
+    const std::int64_t i = e / p.n, j = e % p.n;
+    p.store(i, j, p.c[i * p.c_row + j]);
+  }
+};
+
+template <class T>
+void gemm_as(const GemmArguments& g) {
+  Product<T> p = product_of<T>(g);
   if (p.n == 0 || p.rows() == 0) return;
   switch (choose(p)) {
     case 0:
@@ -109,6 +126,11 @@ GemmTuning& gemm_tuning() {
 void gemm(const GemmArguments& g) {
   if (g.update != nullptr) throw std::logic_error("this device fuses no updates");
   g.dtype == DType::float32 ? gemm_as<float>(g) : gemm_as<double>(g);
+}
+
+void apply_epilogue(const GemmArguments& g) {
+  g.dtype == DType::float32 ? for_each_item(g.m * g.n, Finish<float>{product_of<float>(g)})
+                            : for_each_item(g.m * g.n, Finish<double>{product_of<double>(g)});
 }
 
 }  // namespace lamina::cuda

@@ -6,6 +6,8 @@
 namespace lamina::cuda {
 
 void gemm(const GemmArguments& arguments);
+/// The epilogue alone, where C holds the sums already.
+void apply_epilogue(const GemmArguments& arguments);
 
 /// For tests: the tile (-1: chosen by size) and the chunks of a block's group (0: chosen).
 struct GemmTuning {

@@ -5,6 +5,7 @@
 #include "cpu/optimizer/steps.isa.h"
 #include "cuda/launch.h"
 #include "cuda/optimizer/optimizer.h"
+#include "cuda/recording.h"
 
 namespace lamina::cuda {
 namespace {
@@ -15,6 +16,7 @@ using cpu::StepConstants;
 template <class T>
 struct Treatment {
   bool clips, clamps, decays;
+  const double* clip;  ///< clip_scale and clip_divisor, if they lie there; or null
   T clip_scale, clip_divisor, clip_value, decay, decay_rate;
   T* average;
   T momentum, rest;
@@ -60,10 +62,10 @@ struct Listed {
   };
 };
 
-/// The numbers that a rule is made of, with the rate from device memory if it lies there.
+/// The numbers that a rule is made of, with those of a recorded step if there are any.
 template <class T>
-LAMINA_KERNEL StepConstants<T> with_rate(StepConstants<T> numbers, const T* rate) {
-  if (rate != nullptr) numbers.rate = *rate;
+LAMINA_KERNEL StepConstants<T> those_of(StepConstants<T> numbers, const RoundedNumbers<T>* recorded) {
+  if (recorded != nullptr) numbers.rate = recorded->rate;
   return numbers;
 }
 template <class T>
@@ -71,9 +73,20 @@ struct RuleNumbers {
   T value[kUpdateNumbers];
 };
 template <class T>
-LAMINA_KERNEL RuleNumbers<T> with_rate(RuleNumbers<T> numbers, const T* rate) {
-  if (rate != nullptr) numbers.value[0] = *rate;
+LAMINA_KERNEL RuleNumbers<T> those_of(RuleNumbers<T> numbers, const RoundedNumbers<T>* recorded) {
+  if (recorded == nullptr) return numbers;
+  LAMINA_UNROLL
+  for (int i = 0; i < kUpdateNumbers; ++i) numbers.value[i] = recorded->numbers[i];
   return numbers;
+}
+template <class T>
+LAMINA_KERNEL Treatment<T> those_of(Treatment<T> treatment, const RoundedNumbers<T>* recorded) {
+  if (recorded == nullptr) return treatment;
+  treatment.decay_rate = recorded->decay_rate;
+  treatment.momentum = recorded->average_momentum;
+  treatment.rest = recorded->average_rest;
+  treatment.overwrite = recorded->overwrite;
+  return treatment;
 }
 template <class T>
 LAMINA_KERNEL const StepConstants<T>& passed(const StepConstants<T>& numbers) {
@@ -88,7 +101,7 @@ template <class T, template <class> class Rule, class Numbers>
 struct Update {
   static constexpr const char* kName = "update";
   Numbers numbers;
-  const T* rate;
+  const RoundedNumbers<T>* recorded;
   Treatment<T> treatment;
   const T* gradients;
   T* parameters;
@@ -97,10 +110,15 @@ struct Update {
   LAMINA_KERNEL void operator()(std::int64_t i) const {
     using V = Lane<T>;
     constexpr int kSlots = Rule<V>::slots;
-    const Numbers all = with_rate(numbers, rate);
+    const Numbers all = those_of(numbers, recorded);
     const Rule<V> rule(passed(all));
     V g{gradients[i]}, p{parameters[i]}, s[kSlots > 0 ? kSlots : 1];
-    const Treatment<T>& t = treatment;
+    Treatment<T> t = those_of(treatment, recorded);
+    if (t.clip != nullptr) {
+      t.clips = t.clip[1] != 0.0;
+      t.clip_scale = static_cast<T>(t.clip[0]);
+      t.clip_divisor = static_cast<T>(t.clip[1]);
+    }
     if (t.clips) g = formulas::ScaleDivide::of(V{t.clip_scale}, V{t.clip_divisor}, g, g);
     if (t.clamps) g = formulas::Clamp::of(V{t.clip_value}, g, g, g);
     if (t.decays) p = formulas::Decay::of(V{t.decay}, V{t.decay_rate}, p, p);
@@ -124,6 +142,7 @@ Treatment<T> treatment_of(const UpdateArguments& u) {
   if (u.treatment == nullptr) return t;
   const UpdateTreatment& from = *u.treatment;
   t.clips = from.clip_divisor != 0.0;
+  t.clip = in<double>(from.clip);
   t.clamps = from.clip_value != 0.0;
   t.decays = from.decay != 0.0;
   t.clip_scale = static_cast<T>(from.clip_scale);
@@ -139,10 +158,10 @@ Treatment<T> treatment_of(const UpdateArguments& u) {
 }
 
 template <template <class> class Rule, class T, class Numbers>
-void run(const UpdateArguments& u, const Numbers& numbers, const void* rate) {
+void run(const UpdateArguments& u, const Numbers& numbers, const void* recorded) {
   Update<T, Rule, Numbers> kernel{};
   kernel.numbers = numbers;
-  kernel.rate = in<T>(rate);
+  kernel.recorded = in<RoundedNumbers<T>>(recorded);
   kernel.treatment = treatment_of<T>(u);
   kernel.gradients = in<T>(u.gradients);
   kernel.parameters = out<T>(u.parameters);
@@ -151,7 +170,7 @@ void run(const UpdateArguments& u, const Numbers& numbers, const void* rate) {
 }
 
 template <class T>
-void update_as(const UpdateArguments& u, const void* rate) {
+void update_as(const UpdateArguments& u, const void* recorded) {
   const StepConstants<T> step = {static_cast<T>(u.rate), static_cast<T>(u.momentum),
                                  static_cast<T>(1.0 - u.beta_1), static_cast<T>(1.0 - u.beta_2),
                                  static_cast<T>(u.epsilon)};
@@ -159,41 +178,41 @@ void update_as(const UpdateArguments& u, const void* rate) {
   for (int i = 0; i < kUpdateNumbers; ++i) list.value[i] = static_cast<T>(u.numbers[i]);
   switch (u.kind) {
     case OptimizerKind::sgd:
-      return run<Sgd, T>(u, step, rate);
+      return run<Sgd, T>(u, step, recorded);
     case OptimizerKind::momentum:
-      return run<Momentum, T>(u, step, rate);
+      return run<Momentum, T>(u, step, recorded);
     case OptimizerKind::nesterov:
-      return run<Nesterov, T>(u, step, rate);
+      return run<Nesterov, T>(u, step, recorded);
     case OptimizerKind::adam:
-      return run<Adam, T>(u, step, rate);
+      return run<Adam, T>(u, step, recorded);
     case OptimizerKind::amsgrad:
-      return run<Listed<formulas::Amsgrad>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Amsgrad>::template Of, T>(u, list, recorded);
     case OptimizerKind::rmsprop:
-      return run<Listed<formulas::PlainRmsProp>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::PlainRmsProp>::template Of, T>(u, list, recorded);
     case OptimizerKind::rmsprop_momentum:
-      return run<Listed<formulas::MomentumRmsProp>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::MomentumRmsProp>::template Of, T>(u, list, recorded);
     case OptimizerKind::rmsprop_centered:
-      return run<Listed<formulas::CenteredRmsProp>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::CenteredRmsProp>::template Of, T>(u, list, recorded);
     case OptimizerKind::rmsprop_centered_momentum:
-      return run<Listed<formulas::CenteredMomentumRmsProp>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::CenteredMomentumRmsProp>::template Of, T>(u, list, recorded);
     case OptimizerKind::adadelta:
-      return run<Listed<formulas::Adadelta>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Adadelta>::template Of, T>(u, list, recorded);
     case OptimizerKind::adagrad:
-      return run<Listed<formulas::Adagrad>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Adagrad>::template Of, T>(u, list, recorded);
     case OptimizerKind::adamax:
-      return run<Listed<formulas::Adamax>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Adamax>::template Of, T>(u, list, recorded);
     case OptimizerKind::nadam:
-      return run<Listed<formulas::Nadam>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Nadam>::template Of, T>(u, list, recorded);
     case OptimizerKind::schedule_free:
-      return run<Listed<formulas::ScheduleFree>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::ScheduleFree>::template Of, T>(u, list, recorded);
     case OptimizerKind::ftrl:
-      return run<Listed<formulas::RootFtrl>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::RootFtrl>::template Of, T>(u, list, recorded);
     case OptimizerKind::ftrl_power:
-      return run<Listed<formulas::PowerFtrl>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::PowerFtrl>::template Of, T>(u, list, recorded);
     case OptimizerKind::lion:
-      return run<Listed<formulas::Lion>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Lion>::template Of, T>(u, list, recorded);
     case OptimizerKind::lamb:
-      return run<Listed<formulas::Lamb>::template Of, T>(u, list, rate);
+      return run<Listed<formulas::Lamb>::template Of, T>(u, list, recorded);
     default:
       throw std::logic_error("update() takes no such rule");
   }
@@ -201,8 +220,8 @@ void update_as(const UpdateArguments& u, const void* rate) {
 
 }  // namespace
 
-void update(const UpdateArguments& u, const void* rate) {
-  u.dtype == DType::float32 ? update_as<float>(u, rate) : update_as<double>(u, rate);
+void update(const UpdateArguments& u, const void* recorded) {
+  u.dtype == DType::float32 ? update_as<float>(u, recorded) : update_as<double>(u, recorded);
 }
 
 }  // namespace lamina::cuda

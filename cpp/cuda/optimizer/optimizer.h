@@ -5,7 +5,8 @@
 
 namespace lamina::cuda {
 
-/// `rate`: where on the device the rate of the step lies, rounded to the dtype; null: in the arguments.
-void update(const UpdateArguments&, const void* rate = nullptr);
+/// `recorded`: where on the device the RoundedNumbers of the step lie, in the dtype, instead of those in the
+/// arguments (cuda/recording.h); or null.
+void update(const UpdateArguments&, const void* recorded = nullptr);
 
 }  // namespace lamina::cuda

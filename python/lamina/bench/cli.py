@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lamina._device import checked
+from lamina._device import checked, checked_precision
 from lamina.bench import threads as threads_mode
 from lamina.bench.cases import Case, all_cases
-from lamina.bench.contenders import ALIASES, REGISTRY, choose
+from lamina.bench.contenders import ALIASES, choose
 from lamina.bench.limits import Limits, best_of
 from lamina.bench.machine import describe_machine, usable_cpus
 from lamina.bench.report import Result, document, summary, write_json
@@ -24,7 +24,7 @@ from lamina.bench.table import Table, rate, size
 
 
 def _parser() -> argparse.ArgumentParser:
-    peers = ", ".join([*(name for name in REGISTRY if name != "lamina"), *ALIASES])
+    peers = ", ".join([*ALIASES["all"], *ALIASES])
     parser = argparse.ArgumentParser(
         prog="lamina bench",
         description="Measures lamina on this machine, beside the machine's own limits and, with "
@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         "--device",
         default="cpu",
         metavar="NAME",
-        help="where lamina's own models are computed: cpu or cuda (whole models only)",
+        help="where lamina's own models are computed: cpu or cuda (whole models only; the fast "
+        "mode beside the strict one where cuBLASLt is found)",
     )
     add("--rounds", type=int, default=None, metavar="N", help="default: 5; with --quick 3")
     add("--seconds", type=float, default=None, metavar="S", help="of one contender's round")
@@ -137,6 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pattern = options.filter or (threads_mode.DEFAULT if several else "")
         cases = _selected(pattern, options.quick)
         peers, remarks = choose(options.compare, options.slow)
+        if options.device != "cpu":
+            try:
+                checked_precision("tf32", options.device, "lamina bench")
+                peers = ["lamina-tf32", "lamina-bf16", *peers]
+            except RuntimeError as error:
+                remarks.append(f"no fast mode: {error}")
     except (re.error, ValueError) as error:
         parser.error(str(error))
     if not cases:

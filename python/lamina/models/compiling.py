@@ -6,8 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, _core
-from lamina._device import checked as checked_device
-from lamina._device import current as current_device
+from lamina._device import placement
 from lamina._typing import Array, Config, Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
@@ -33,6 +32,7 @@ class Compilable:
     _steps_seen: int
     _seed: int
     _device: str = "cpu"
+    _precision: str = "strict"
 
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
@@ -45,6 +45,11 @@ class Compilable:
         self._fitting: Fitting | None = None
 
     # What Sequential defines.
+
+    @property
+    def dtype(self) -> str:
+        """The type that the model computes in."""
+        raise NotImplementedError
 
     @property
     def built(self) -> bool:
@@ -96,6 +101,7 @@ class Compilable:
         auto_scale_loss: bool = True,
         missing_targets: str = "error",
         device: Any = None,
+        precision: str | None = None,
     ) -> None:
         """Says how to train: the loss, the optimizer and what to report.
 
@@ -122,10 +128,15 @@ class Compilable:
             device: Where the model is computed from now on: "cpu" or "cuda". None: the device of
                 the scope (`with lamina.device("cuda")`), or where it was, which is the CPU at
                 first. The results are the same bits. (lamina's own.)
+            precision: "strict", or on "cuda" also "tf32" or "bf16": the matrix products of layers
+                then run on tensor cores, by NVIDIA's cuBLASLt, rounded as docs/cuda.md says; the
+                results are no longer the CPU's bits. None: that of the scope where the scope
+                chooses the device, else "strict". (lamina's own.)
 
         Raises:
             ValueError: For unknown names and combinations that do not fit.
             NotImplementedError: For what is not supported yet.
+            RuntimeError: If the device or what its precision needs cannot be used here.
             TypeError: For objects of the wrong kind. The model is unchanged in all cases.
         """
         eagerly = _checks.boolean("compile", "run_eagerly", run_eagerly)
@@ -142,13 +153,13 @@ class Compilable:
         compiled.steps_per_execution = steps
         compiled.run_eagerly = eagerly
         compiled.own_steps = self._trains_itself()
-        chosen = current_device() if device is None else checked_device(device, "compile")
-        place = self._device
+        before_now = self._device, self._precision
+        place = placement("compile", device, precision, self._device, self.dtype)
         on_tape = self._needs_tape(compiled)
-        if on_tape and (chosen or place) != "cpu":
+        if on_tape and place[0] != "cpu":
             raise NotImplementedError(
                 "compile: this model runs on the tape, which computes on the CPU so far. "
-                f"Received: device={chosen or place!r}"
+                f"Received: device={place[0]!r}"
             )
         old = self._compiled.optimizer if self._compiled is not None else None
         new = compiled.optimizer
@@ -162,12 +173,10 @@ class Compilable:
         keeps = network is not None and compiled.reports and new is old
         state = {v.path: v.numpy() for v in new.variables} if keeps else {}
         steps = new._iterations if keeps else 0
-        moves = chosen is not None and chosen != place
-        if network is not None and (moves or on_tape != isinstance_of_tape(network)):
+        if network is not None and (place != before_now or on_tape != isinstance_of_tape(network)):
             self._forget_network()  # weights move with the next plan
             network = None
-        if chosen is not None:
-            self._device = chosen
+        self._device, self._precision = place
         if network is not None and compiled.reports:
             trainable = trainable_of(self._placed)
             compiled.apply(network, self._output_after(len(self._layers)), trainable)
@@ -180,7 +189,7 @@ class Compilable:
                     _restore(network, new, state, steps)
             except BaseException:
                 self._compiled = before
-                self._device = place
+                self._device, self._precision = before_now
                 raise
         if old is not None and old is not new:
             old.release()
@@ -193,6 +202,11 @@ class Compilable:
     def device(self) -> str:
         """Where the model is computed: "cpu" or "cuda"; `compile` chooses it."""
         return self._device
+
+    @property
+    def precision(self) -> str:
+        """How products of layers are rounded: "strict", "tf32" or "bf16"; `compile` chooses it."""
+        return self._precision
 
     @property
     def compiled(self) -> bool:

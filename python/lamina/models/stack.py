@@ -518,7 +518,9 @@ class Stack(Nestable, Trainer):
                     f"Model '{self.name}' has not been built yet: its input shape is not known. "
                     "Put an `Input` in front, call `build()`, or call the model on data."
                 )
-            network = _core.Network(self._after_front(), self.dtype, self._device, self._seed)
+            network = _core.Network(
+                self._after_front(), self.dtype, self._device, self._seed, self._precision
+            )
             leaves = self._leaves()
             self._name_weights()
             whole = all(leaf._is_planned() for leaf in leaves)

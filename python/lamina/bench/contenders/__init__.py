@@ -22,17 +22,26 @@ class Entry:
         needs: The packages that must be installed.
         environment: Set in its process before anything is imported.
         slow: Takes part only with ``--slow``.
+        own: Is lamina itself, and takes part where it can.
     """
 
     module: str
     needs: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     slow: bool = False
+    own: bool = False
 
 
 REGISTRY: dict[str, Entry] = {
-    "lamina": Entry("lamina_models", ("lamina",)),
+    "lamina": Entry("lamina_models", ("lamina",), own=True),
     "numpy": Entry("plain_numpy", ("numpy",)),
+    # With --device cuda: the same in the fast mode.
+    "lamina-tf32": Entry(
+        "lamina_models", ("lamina",), (("LAMINA_BENCH_PRECISION", "tf32"),), own=True
+    ),
+    "lamina-bf16": Entry(
+        "lamina_models", ("lamina",), (("LAMINA_BENCH_PRECISION", "bf16"),), own=True
+    ),
     "torch": Entry("torch_eager", ("torch",)),
     "torch-compile": Entry("torch_compiled", ("torch",), slow=True),
     "jax": Entry("jax_jit", ("jax",), (("JAX_PLATFORMS", "cpu"),)),
@@ -54,7 +63,7 @@ REGISTRY: dict[str, Entry] = {
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "keras": ("keras-tensorflow", "keras-jax"),
-    "all": tuple(name for name in REGISTRY if name != "lamina"),
+    "all": tuple(name for name, entry in REGISTRY.items() if not entry.own),
 }
 
 
@@ -79,7 +88,7 @@ def choose(names: str, slow: bool) -> tuple[list[str], list[str]]:
     chosen: list[str] = []
     remarks: list[str] = []
     for word in filter(None, (word.strip() for word in names.split(","))):
-        known = [*(name for name in REGISTRY if name != "lamina"), *ALIASES]
+        known = [*ALIASES["all"], *ALIASES]
         if word not in known:
             raise ValueError(f"--compare knows {', '.join(known)}. Received: {word!r}")
         for name in ALIASES.get(word, (word,)):

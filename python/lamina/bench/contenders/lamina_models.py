@@ -39,6 +39,7 @@ class LaminaModels(Contender):
         super().__init__(threads)
         _core.set_num_threads(threads)
         self._device = os.environ.get("LAMINA_BENCH_DEVICE", "cpu")
+        self._precision = os.environ.get("LAMINA_BENCH_PRECISION", "strict")
 
     def versions(self) -> dict[str, str]:
         """lamina's and NumPy's."""
@@ -129,7 +130,9 @@ class LaminaModels(Contender):
             loss: Any = lamina.losses.SparseCategoricalCrossentropy(from_logits=True)
         else:
             loss = lamina.losses.MeanSquaredError()
-        model.compile(optimizer=optimizer, loss=loss, device=self._device)
+        model.compile(
+            optimizer=optimizer, loss=loss, device=self._device, precision=self._precision
+        )
         return model
 
     def fresh_model(self, work: Work) -> Callable[[], Any]:
