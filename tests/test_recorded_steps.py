@@ -93,6 +93,40 @@ def test_rules_of_one_pass_are_recorded(rule: str) -> None:
     assert (made, run) == (2, 3 * 4 + 2 + 2)
 
 
+def test_indices_are_checked_before_recorded_steps() -> None:
+    indices = np.random.default_rng(0).integers(0, 9, (60, 4))
+    y = indices.sum(axis=1) % 3
+    results = []
+    for device in ("cpu", DEVICE):
+        lamina.utils.set_random_seed(5)
+        layers = lamina.layers
+        model = lamina.Sequential(
+            [
+                lamina.Input((4,)),
+                layers.Embedding(9, 5),
+                layers.Flatten(),
+                layers.Dense(3, "softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy", device=device)
+        before = made_and_run()
+        losses = [model.train_on_batch(indices[:20], y[:20]) for _ in range(3)]
+        losses.append(model.fit(indices, y, batch_size=20, epochs=2, verbose=0).history)
+        made = made_and_run() - before
+        unchanged = state(model)
+        for bad in (9, -1):
+            wrong = indices[:20].copy()
+            wrong[7, 2] = bad
+            with pytest.raises(ValueError, match=f"from 0 to 8.*Received: {bad}"):
+                model.train_on_batch(wrong, y[:20])
+        assert state(model) == unchanged
+        with pytest.raises(ValueError, match="from 0 to 8"):
+            model.fit(wrong.repeat(4, axis=0), y[:20].repeat(4), batch_size=20, verbose=0)
+        results.append((losses, state(model)))
+    assert results[0] == results[1]
+    assert tuple(made) == (2, 2 + 2 * 3)
+
+
 def test_steps_on_batches_are_recorded_when_a_size_comes_again() -> None:
     x, y = data(40)
     model = model_on(DEVICE, "adam")
