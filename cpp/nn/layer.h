@@ -26,8 +26,8 @@ struct Pass {
   bool training = false;          ///< whether dropout drops
   std::uint64_t step = 0;         ///< the training step, which names the step's random numbers
   double* penalty = nullptr;      ///< where layers add to the loss; null when nobody asks
-  const void* checked = nullptr;  ///< a batch that is within Network::index_range(); or null
   double loss_scale = 1.0;        ///< what all gradients are multiplied by until the optimizer takes them
+  const void* checked = nullptr;  ///< a batch that is within Network::index_range(); or null
 };
 
 /// A layer's parameters or their gradients, in the order of Layer::parameters().
