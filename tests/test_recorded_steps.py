@@ -93,6 +93,40 @@ def test_rules_of_one_pass_are_recorded(rule: str) -> None:
     assert (made, run) == (2, 3 * 4 + 2 + 2)
 
 
+def test_indices_are_checked_before_recorded_steps() -> None:
+    indices = np.random.default_rng(0).integers(0, 9, (60, 4))
+    y = indices.sum(axis=1) % 3
+    results = []
+    for device in ("cpu", DEVICE):
+        lamina.utils.set_random_seed(5)
+        layers = lamina.layers
+        model = lamina.Sequential(
+            [
+                lamina.Input((4,)),
+                layers.Embedding(9, 5),
+                layers.Flatten(),
+                layers.Dense(3, "softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy", device=device)
+        before = made_and_run()
+        losses = [model.train_on_batch(indices[:20], y[:20]) for _ in range(3)]
+        losses.append(model.fit(indices, y, batch_size=20, epochs=2, verbose=0).history)
+        made = made_and_run() - before
+        unchanged = state(model)
+        for bad in (9, -1):
+            wrong = indices[:20].copy()
+            wrong[7, 2] = bad
+            with pytest.raises(ValueError, match=f"from 0 to 8.*Received: {bad}"):
+                model.train_on_batch(wrong, y[:20])
+        assert state(model) == unchanged
+        with pytest.raises(ValueError, match="from 0 to 8"):
+            model.fit(wrong.repeat(4, axis=0), y[:20].repeat(4), batch_size=20, verbose=0)
+        results.append((losses, state(model)))
+    assert results[0] == results[1]
+    assert tuple(made) == (2, 2 + 2 * 3)
+
+
 def test_steps_on_batches_are_recorded_when_a_size_comes_again() -> None:
     x, y = data(40)
     model = model_on(DEVICE, "adam")
@@ -142,7 +176,10 @@ class Script:
             history = model.fit(x, y, batch_size=7, sample_weight=weights, shuffle=False, verbose=0)
             self.log.append(history.history)
         elif what == "rate":
-            model.optimizer.learning_rate = 0.003 * (1 + size % 3)
+            rate = 0.003 * (1 + size % 3)
+            if callable(model.optimizer._learning_rate):
+                rate = lamina.optimizers.schedules.ExponentialDecay(rate, 7, 0.8)
+            model.optimizer.learning_rate = rate
         elif what == "freeze":
             model.layers[size % 4].trainable = not model.layers[size % 4].trainable
         elif what == "compile":
@@ -185,10 +222,53 @@ STEPS = (
 )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+CHANGES = {
+    "freeze": [("freeze", 0), ("freeze", 1)],
+    "freeze and thaw": [("freeze", 0), ("batch", 8), ("freeze", 0)],
+    "compile": [("compile", 1)],
+    "rate": [("rate", 1)],
+    "weights": [("weights", 8)],
+    "sample weights": [("weighted batch", 8), ("weighted batch", 8)],
+    "a larger batch": [("batch", 20)],
+    "evaluation of more": [("evaluate", 60)],
+    "a tape": [("tape", 8)],
+    "state": [("optimizer state", 8)],
+    "data": [("new data", 8)],
+}
+
+
+@pytest.mark.parametrize("rule", ["momentum", "averages", "nadam"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_between_recorded_steps(change: str, rule: str) -> None:
+    ends = []
+    for device in ("cpu", DEVICE):
+        one = Script(device, RULES[rule]())
+        steps = [("batch", 8)] * 3 + [("fit", 20)]
+        for what, size in [*steps, *CHANGES[change], *steps, *CHANGES[change], *steps]:
+            one.do(what, size)
+        ends.append((one.log, state(one.model)))
+    assert ends[0] == ends[1]
+
+
+def test_a_recording_never_writes_to_memory_that_others_have_now() -> None:
+    x, y = data(64)
+    first = model_on(DEVICE, "adam")
+    for _ in range(3):
+        first.train_on_batch(x[:8], y[:8])
+    first.train_on_batch(x, y)  # larger activations: the old ones' memory is free
+    others = [model_on(DEVICE, "sgd") for _ in range(12)]
+    before = [state(model) for model in others]
+    for _ in range(3):
+        first.train_on_batch(x[:8], y[:8])
+    assert [state(model) for model in others] == before
+
+
+@settings(max_examples=40, deadline=None)
 @given(
     rule=st.sampled_from(["momentum", "adamw", "averages", "nadam"]),
-    script=st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from([8, 20, 60])), max_size=14),
+    script=st.lists(
+        st.tuples(st.sampled_from(STEPS), st.sampled_from([8, 20, 60])), min_size=4, max_size=14
+    ),
 )
 def test_whatever_happens_between_steps(rule: str, script: list[tuple[str, int]]) -> None:
     ends = []

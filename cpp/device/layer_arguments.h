@@ -111,8 +111,9 @@ struct TableArguments {
   std::int64_t columns = 0;
   const void* indices = nullptr;  ///< [n]
   const void* in = nullptr;       ///< take: the table; scatter: [n, columns]
-  void* out = nullptr;  ///< take: [n, columns]; scatter: the table, overwritten by sums in the order
-                        ///< of the indices, one chain from +0 for each element
+  void* out = nullptr;   ///< take: [n, columns]; scatter: the table, overwritten by sums in the order
+                         ///< of the indices, one chain from +0 for each element
+  bool checked = false;  ///< that the indices are whole numbers within the table is known
 };
 
 struct PenaltyArguments {

@@ -23,6 +23,7 @@ TableArguments Embedding::arguments(const Pass& pass, const void* indices) const
   t.entries = entries_;
   t.columns = columns_;
   t.indices = indices;
+  t.checked = pass.checked != nullptr && indices == pass.checked;
   return t;
 }
 

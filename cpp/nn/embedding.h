@@ -13,6 +13,7 @@ class Embedding final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool without_ending) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  std::int64_t index_range() const override { return entries_; }
 
  private:
   TableArguments arguments(const Pass&, const void* indices) const;

@@ -22,11 +22,12 @@ struct Parameter {
 struct Pass {
   Device& device;
   DType dtype = DType::float32;
-  std::int64_t batch = 0;     ///< samples
-  bool training = false;      ///< whether dropout drops
-  std::uint64_t step = 0;     ///< the training step, which names the step's random numbers
-  double* penalty = nullptr;  ///< where layers add to the loss; null when nobody asks
-  double loss_scale = 1.0;    ///< what all gradients are multiplied by until the optimizer takes them
+  std::int64_t batch = 0;         ///< samples
+  bool training = false;          ///< whether dropout drops
+  std::uint64_t step = 0;         ///< the training step, which names the step's random numbers
+  double* penalty = nullptr;      ///< where layers add to the loss; null when nobody asks
+  double loss_scale = 1.0;        ///< what all gradients are multiplied by until the optimizer takes them
+  const void* checked = nullptr;  ///< a batch that is within Network::index_range(); or null
 };
 
 /// A layer's parameters or their gradients, in the order of Layer::parameters().
@@ -91,6 +92,8 @@ class Layer {
 
   /// Elements of the pass's dtype that forward() keeps for backward() beside x and y.
   virtual std::int64_t workspace(std::int64_t) const { return 0; }
+  /// How many indices from 0 on the input may hold; 0 where it holds no indices.
+  virtual std::int64_t index_range() const { return 0; }
   /// Whether forward() adds to Pass::penalty.
   virtual bool penalizes() const { return false; }
   /// Whether runs in a pass that nobody but training or, with a penalty, evaluation needs are skipped.

@@ -112,6 +112,8 @@ class Network {
   void set_trainable(std::int64_t layer, bool trainable);
   /// The parts of the flat buffers that a step changes.
   const std::vector<FlatRange>& trained_ranges() const { return trained_ranges_; }
+  /// As Layer::index_range(), of the network's input.
+  std::int64_t index_range() const { return operations_.empty() ? 0 : operations_.front()->index_range(); }
   /// Whether a pass adds to the loss.
   bool penalizes() const { return penalizes_; }
   /// What the penalties on parameters add to the loss; with `gradients` they are added to those.

@@ -32,6 +32,12 @@ bool Sequential::may_record(std::int64_t steps) const {
          optimizer_->repeats(network.device(), steps);
 }
 
+bool Sequential::known_indices(const ArrayView& x) const {
+  const std::int64_t range = network.index_range();
+  constexpr std::int64_t exact = std::int64_t{1} << 24;  // further ones may be rounded to float
+  return range == 0 || (range <= exact && network.device().find_bad_label(x, {range, false, 0, false}) < 0);
+}
+
 void Sequential::record(RecordedSteps::Entry& entry) {
   entry.refused = true;  // also where something is thrown
   pending_state_.assign(metric_state_.begin(), metric_state_.end());
@@ -90,6 +96,7 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
   const BatchPlaces places(count, element_count(network.input_shape()), element_count(network.output_shape()),
                            positions(), target_form_, key.weighted, network.dtype());
   if (key.from_host && places.bytes > most_staged) return 0;
+  if (!batch_.resides() && !known_indices(samples.x)) return 0;
   if (!key.from_host && !batch_.reside(samples, target_form_, positions(), order)) return 0;
   if (entry.recording == nullptr) record(entry);
   if (entry.recording == nullptr) return 0;

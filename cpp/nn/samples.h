@@ -64,6 +64,7 @@ class Batch {
   /// Until leave(): copies all samples to the device, converted, with the order in which they are visited
   /// (null: as they lie). Once; false, and nothing kept, where they do not fit or the device is the host.
   bool reside(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order);
+  bool resides() const { return resident_.here; }
   /// Where they are.
   void describe(RecordedRuns& runs) const;
   void leave() { resident_ = {}; }

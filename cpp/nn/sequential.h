@@ -167,7 +167,9 @@ class Sequential {
   /// that cannot be done. Recordings are kept for the next call.
   std::int64_t run_recorded(const Samples&, const std::int64_t* order, std::int64_t first,
                             std::int64_t batch_size, Monitor&);
-  /// Whether steps can be recorded, as far as it does not depend on their size.
+  /// Whether the inputs are indices that the first layer takes, or no indices.
+  bool known_indices(const ArrayView& x) const;
+  /// Whether steps can be recorded, as far as it does not depend on their size and their samples.
   bool may_record(std::int64_t steps) const;
   void record(RecordedSteps::Entry&);
   std::int64_t positions() const;

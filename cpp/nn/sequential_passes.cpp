@@ -28,13 +28,11 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
   Device& device = network.device();
   const DType dtype = network.dtype();
   double penalty = 0.0;
-  const Pass pass{device,
-                  dtype,
-                  rows,
-                  training,
+  const Pass pass{device, dtype, rows, training,
                   recording_ ? 0 : static_cast<std::uint64_t>(steps_seen_),  // a recording adds it
-                  network.penalizes() ? &penalty : nullptr,
-                  training ? optimizer_->loss_scale() : 1.0};
+                  network.penalizes() ? &penalty : nullptr, training ? optimizer_->loss_scale() : 1.0,
+                  // What a recording is run with was checked by known_indices().
+                  recording_ && network.index_range() > 0 ? batch_.x() : nullptr};
   const FloatEnvironment environment;
   shared().fetch(true);
   const std::int64_t columns = network.output_shape().back();

@@ -9,7 +9,8 @@
 # Left out, with a line that says so, where it is missing: Python's part (python3 of at least 3.10 with pybind11, NumPy,
 # pytest, hypothesis), compute-sanitizer, the comparison with PyTorch (a torch that sees the GPU). ninja, pytest files'
 # other packages (mpmath, safetensors, scikit-learn, ...) and more cores are made use of where they are.
-# LAMINA_GPU_SECONDS is the time for all of it (default: 570); what is left then is not begun. --emulated goes through
+# LAMINA_GPU_SECONDS is the time for all of it (default: 570); what is left then is not begun. (On slow machines also
+# LAMINA_BUILD_SECONDS, 300, and LAMINA_SUITE_SECONDS, 170.) --emulated goes through
 # the same steps with the kernels on the host: to check this script without a GPU.
 # No step ends the report. Status 0: everything that could run passed.
 set -uo pipefail
@@ -134,7 +135,7 @@ fi
 step "configure" configure 60 cmake -S . -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DLAMINA_OPENMP=OFF \
   "${options[@]}" || finish
 # What does not compile leaves the other programs.
-step "build" build 300 cmake --build "$build" -j "$jobs" --target "${targets[@]}" -- "${going_on[@]}"
+step "build" build "${LAMINA_BUILD_SECONDS:-300}" cmake --build "$build" -j "$jobs" --target "${targets[@]}" -- "${going_on[@]}"
 
 say ""
 say "## Tests of the device"
