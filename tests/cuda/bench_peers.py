@@ -3,9 +3,9 @@
     python tests/cuda/bench_peers.py [--device cuda] [--brief] [--products bench.log] [--json FILE]
 
 All data lies on the GPU (but for train_on_batch), batches are drawn at random there, everything is
-float32 without TF32, but for the rows that say so: "tf32", and "bf16", which is autocast in PyTorch.
-Rounds are taken in turns, the clock is read when the GPU has finished; the table shows medians of the
-time for a step, and how many times as long as ``lamina fit`` that is.
+float32 without TF32, but for the rows that say so: "tf32", and "bf16", which is autocast in
+PyTorch. Rounds are taken in turns, the clock is read when the GPU has finished; the table shows
+medians of the time for a step, and how many times as long as ``lamina fit`` that is.
 ``--products`` is what bench_cuda has printed: its 4096 x 4096 x 4096 is held against torch.mm.
 """
 
