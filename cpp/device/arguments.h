@@ -100,12 +100,12 @@ int slot_count(OptimizerKind kind);
 /// it is wanted (flat kinds of the same names).
 struct UpdateTreatment {
   double clip_scale = 0.0, clip_divisor = 0.0;  ///< g = scale_divide(g), unless the divisor is 0
-  const double* clip = nullptr;                 ///< the two above, in the device's memory; or null
   double clip_value = 0.0;                      ///< g = clamp(g), unless 0
   double decay = 0.0, decay_rate = 0.0;         ///< p = decay(p) before the rule, unless 0
   void* average = nullptr;                      ///< average = blend(average, p) after the rule
   double average_momentum = 0.0;
-  bool overwrite = false;  ///< p = average at last
+  bool overwrite = false;        ///< p = average at last
+  const double* clip = nullptr;  ///< clip_scale and clip_divisor in the device's memory; or null
 };
 
 /// How gradients are to be clipped by their norm: the root of the sum of Device::dot() of all parts, in
@@ -120,8 +120,8 @@ struct ClipArguments {
   std::vector<Part> parts;
   /// Together: g * (limit / norm), NaN where the norm is not finite; else (g * limit) / norm.
   bool together = false;
-  double* factors =
-      nullptr;  ///< [2]: UpdateTreatment::clip; a divisor of 0 where the norm is within the limit
+  /// [2]: UpdateTreatment::clip; a divisor of 0 where the norm is within the limit.
+  double* factors = nullptr;
 };
 
 inline constexpr int kUpdateSlots = 3, kUpdateNumbers = 8;
