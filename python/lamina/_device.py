@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from importlib.machinery import PathFinder
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -108,6 +106,9 @@ def checked_precision(precision: Any, name: str, where: str) -> str:
 
 def cublaslt_candidates() -> list[str]:
     """NVIDIA's cuBLASLt in Python's packages (nvidia-cublas, nvidia-cublas-cu12), newest first."""
+    from importlib.machinery import PathFinder
+    from pathlib import Path
+
     found: list[tuple[int, str]] = []
     package = PathFinder.find_spec("nvidia")  # a folder that several packages share
     for folder in package.submodule_search_locations or () if package is not None else ():
