@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import _local  # threading takes a millisecond to load
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +12,7 @@ from lamina._checks import unknown_name
 PRECISIONS = ("strict", "tf32", "bf16")
 
 
-class _Scopes(threading.local):
+class _Scopes(_local):
     def __init__(self) -> None:
         self.places: list[tuple[str, str]] = []
 

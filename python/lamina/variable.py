@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
+from _thread import RLock  # threading takes a millisecond to load
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from lamina._typing import Array, Shape
 from lamina.autograd.variable import Variable as FreeVariable
 
 #: Held while a variable moves: two models that share it may be planned in two threads.
-_MOVING = threading.RLock()
+_MOVING = RLock()
 
 
 class _Home(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +24,7 @@ def prefetch(make: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]:
         ahead: How many finished elements may wait.
     """
     import queue
+    import threading
 
     ready: queue.Queue[Any] = queue.Queue(ahead)
     stopped = threading.Event()

@@ -6,27 +6,23 @@ from typing import TYPE_CHECKING
 
 from lamina._lazy import late_names
 from lamina.layers.activations import ELU, Activation, LeakyReLU, ReLU, Softmax
-from lamina.layers.activity_regularization import ActivityRegularization
-from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.dense import Dense
 from lamina.layers.dropout import Dropout, SpatialDropout1D
-from lamina.layers.einsum_dense import EinsumDense
-from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
 from lamina.layers.input_layer import Input, InputLayer
-from lamina.layers.lambda_layer import Lambda
-from lamina.layers.layer import Layer
-from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
+from lamina.layers.layer import LAYERS, Layer
 from lamina.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
-from lamina.layers.prelu import PReLU
 from lamina.layers.preprocessing import Normalization, Rescaling
-from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
-from lamina.layers.residual import Residual
 from lamina.layers.resolve import deserialize, serialize
-from lamina.layers.rms_normalization import RMSNormalization, UnitNormalization
-from lamina.layers.spectral_normalization import SpectralNormalization
 
 if TYPE_CHECKING:
+    from lamina.layers.activity_regularization import ActivityRegularization
+    from lamina.layers.batch_normalization import BatchNormalization
+    from lamina.layers.einsum_dense import EinsumDense
+    from lamina.layers.embedding import Embedding
+    from lamina.layers.lambda_layer import Lambda
+    from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
+    from lamina.layers.prelu import PReLU
     from lamina.layers.preprocessing import (
         CategoryEncoding,
         Discretization,
@@ -35,6 +31,10 @@ if TYPE_CHECKING:
         IntegerLookup,
         StringLookup,
     )
+    from lamina.layers.reshaping import Identity, Permute, RepeatVector, Reshape
+    from lamina.layers.residual import Residual
+    from lamina.layers.rms_normalization import RMSNormalization, UnitNormalization
+    from lamina.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "ELU",
@@ -80,7 +80,27 @@ __all__ = [
     "serialize",
 ]
 
-_LATE = dict.fromkeys(
+_LATE = {
+    "ActivityRegularization": "lamina.layers.activity_regularization",
+    "BatchNormalization": "lamina.layers.batch_normalization",
+    "EinsumDense": "lamina.layers.einsum_dense",
+    "Embedding": "lamina.layers.embedding",
+    "Lambda": "lamina.layers.lambda_layer",
+    "GroupNormalization": "lamina.layers.layer_normalization",
+    "LayerNormalization": "lamina.layers.layer_normalization",
+    "PReLU": "lamina.layers.prelu",
+    "Residual": "lamina.layers.residual",
+    "Identity": "lamina.layers.reshaping",
+    "Permute": "lamina.layers.reshaping",
+    "RepeatVector": "lamina.layers.reshaping",
+    "Reshape": "lamina.layers.reshaping",
+    "RMSNormalization": "lamina.layers.rms_normalization",
+    "UnitNormalization": "lamina.layers.rms_normalization",
+    "SpectralNormalization": "lamina.layers.spectral_normalization",
+}
+for _name, _module in _LATE.items():
+    LAYERS.late(_module, _name)
+_LATE |= dict.fromkeys(
     (
         "CategoryEncoding",
         "Discretization",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import _local  # threading takes a millisecond to load
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class _Calls(threading.local):
+class _Calls(_local):
     depth = 0
     training = False
     step: int | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
+from _thread import RLock  # threading takes a millisecond to load
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ class Stack(Nestable, Trainer):
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
         self._network: _core.Network | None = None
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._seed = draw_seed(None)
         self._epochs_seen = 0
         self._steps_seen = 0
