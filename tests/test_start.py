@@ -45,6 +45,7 @@ HEAVY = {
     "subprocess",
     "tempfile",
     "tensorflow",
+    "threading",
     "torch",
     "unittest",
     "urllib",
