@@ -31,8 +31,8 @@ ABSENT = {
     **dict.fromkeys(
         (
             *("Sequential.input", "Sequential.output", "Sequential.compute_mask"),
-            *("Sequential.compute_output_spec", "Sequential.input_spec"),
-            *("Sequential.symbolic_call", "layers.Masking", "utils.model_to_dot"),
+            *("Sequential.compute_output_spec", "Sequential.symbolic_call"),
+            *("layers.Masking", "utils.model_to_dot"),
         ),
         GRAPHS,
     ),

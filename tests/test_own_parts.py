@@ -315,3 +315,82 @@ def test_what_keras_layers_say_of_themselves() -> None:
     assert layer.supports_masking is False
     assert lamina.ops.stop_gradient is lamina.stop_gradient
     assert lamina.ops.custom_gradient is lamina.custom_gradient
+
+
+class Measured(layers.Layer):
+    """A Dense whose outputs are measured on the way."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__(name="measured")
+        self.dense = layers.Dense(units)
+        self.size = lamina.metrics.Mean(name="size")
+        self.others = [lamina.metrics.Sum(name="rows")]
+
+    def call(self, inputs: Any) -> Any:
+        answer = self.dense(inputs)
+        self.size.update_state(ops.abs(answer))
+        self.others[0].update_state(ops.ones(len(inputs)))
+        return answer
+
+
+def test_metrics_of_layers_are_reset_and_shown_with_the_model_s() -> None:
+    layer = Measured(3)
+    inner = lamina.Sequential([layer])
+    model = lamina.Sequential([lamina.Input((4,)), inner, layers.Dense(1)])
+    assert [metric.name for metric in model.metrics] == ["size", "rows"]
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert model.metrics_names == ["loss", "mae", "size", "rows"]
+    assert layer.metrics == [layer.size, layer.others[0]]
+    history = model.fit(X, Y, batch_size=40, epochs=2, verbose=0, validation_data=(X[:7], Y[:7]))
+    assert history.history["rows"] == [96, 96] and history.history["val_rows"] == [7, 7]
+    assert set(history.history) >= {"loss", "mae", "size", "val_loss", "val_mae", "val_size"}
+    answers = layer.dense(X)
+    found = model.evaluate(X, Y, batch_size=50, verbose=0)
+    np.testing.assert_allclose(found[2], np.abs(answers).mean(), rtol=1e-6)
+    assert found[3] == 96 and len(found) == 4
+    assert model.evaluate(X, Y, verbose=0, return_dict=True)["rows"] == 96
+    assert model.test_on_batch(X[:5], Y[:5], return_dict=True)["rows"] == 5
+    model.reset_metrics()
+    assert layer.others[0].result() == 0
+
+
+def test_input_spec_is_checked_at_each_call() -> None:
+    spec = layers.InputSpec
+    layer = MyDense(2)
+    assert layer.input_spec is None
+    layer.input_spec = spec(ndim=2, axes={-1: 4})
+    assert layer(X).shape == (96, 2)
+    with pytest.raises(ValueError, match=r"axis -1 must have the extent 4.*\(2, 3\)"):
+        layer(np.ones((2, 3), "f"))
+    with pytest.raises(ValueError, match="2 axes"):
+        layer(np.ones((2, 3, 4), "f"))
+    with pytest.raises(ValueError, match="within 2 axes"):
+        spec(ndim=2, axes={2: 1})
+    for bad, value in [
+        (spec(max_ndim=1), X),
+        (spec(min_ndim=3), X),
+        (spec(shape=(None, 5)), X),
+        (spec(dtype="float64"), X),
+        (spec(shape=(96,)), X),
+        ([spec(), spec()], X),
+        ({"a": spec()}, X),
+        ([spec(), spec(ndim=1)], [X, X]),
+        (spec(), [X, X]),
+    ]:
+        layer.input_spec = bad
+        with pytest.raises(ValueError, match="Layer 'my_dense"):
+            layer(value)
+    for good in (
+        spec(shape=(None, 4, 1), allow_last_axis_squeeze=True),
+        spec(min_ndim=1, max_ndim=2, dtype="float32"),
+        [spec.from_config(spec(shape=(96, 4)).get_config())],
+    ):
+        layer.input_spec = good
+        layer(X)
+    spec(optional=True).check(None, "here")
+    with pytest.raises(ValueError, match="missing"):
+        spec().check(None, "here")
+    model = lamina.Sequential([lamina.Input((4,)), layers.Dense(1)])
+    assert repr(model.input_spec) == "InputSpec(shape=(None, 4), ndim=2)"
+    with pytest.raises(AttributeError):
+        model.input_spec = spec()

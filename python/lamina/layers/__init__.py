@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lamina.layers.batch_normalization import BatchNormalization
     from lamina.layers.einsum_dense import EinsumDense
     from lamina.layers.embedding import Embedding
+    from lamina.layers.input_spec import InputSpec
     from lamina.layers.lambda_layer import Lambda
     from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
     from lamina.layers.prelu import PReLU
@@ -57,6 +58,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
     "IntegerLookup",
     "Lambda",
     "Layer",
@@ -100,6 +102,7 @@ _LATE = {
 }
 for _name, _module in _LATE.items():
     LAYERS.late(_module, _name)
+_LATE["InputSpec"] = "lamina.layers.input_spec"
 _LATE |= dict.fromkeys(
     (
         "CategoryEncoding",

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina._typing import Shape
 from lamina.layers import _calls
+from lamina.layers.input_spec import check_inputs
 
 if TYPE_CHECKING:
     from lamina.layers.layer import Layer
@@ -47,6 +48,29 @@ def _layers_of(value: Any) -> Iterator[Any]:
             yield from _layers_of(item)
 
 
+def metrics_in(owner: Any) -> list[Any]:
+    """The metrics among an object's attributes and those of the layers that it holds."""
+    from lamina.metrics.metric import Metric
+
+    found: list[Any] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, Metric):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                look(item)
+        elif isinstance(value, dict):
+            look(list(value.values()))
+
+    for name, value in vars(owner).items():
+        if name != "_owners":
+            look(value)
+    for layer in layers_in(owner):
+        found.extend(metrics_in(layer))
+    return list({id(metric): metric for metric in found}.values())
+
+
 def tensors_of(value: Any, dtype: str) -> Any:
     """Arrays as tensors: floating ones of the layer's dtype, others as they are."""
     from lamina import _eager
@@ -81,6 +105,8 @@ def run(layer: Layer, inputs: Any, arguments: tuple[Any, ...], options: dict[str
 
     eager = _eager.is_eager(inputs)
     tensors = tensors_of(inputs, layer.dtype)
+    if layer.input_spec is not None:
+        check_inputs(layer.input_spec, tensors, f"Layer '{layer.name}'")
     if not layer.built:
         layer._build_from(tensors)
     given = options.pop("training", None)
@@ -118,6 +144,8 @@ def traced_shape(layer: Layer, shape: Shape) -> Shape:
         ) from error
     finally:
         layer._clear_losses()
+        for metric in metrics_in(layer):
+            metric.reset_state()
     result: tuple[int, ...] = tuple(getattr(answer, "shape", ()))
     if not result:
         raise ValueError(

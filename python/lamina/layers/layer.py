@@ -75,6 +75,10 @@ class Layer(Owned):
     #: Whether the core computes it; otherwise `call` does.
     _native = False
 
+    #: For a layer of your own: what its inputs must be like, an `InputSpec` or a list or dictionary
+    #: of them. It is checked at each call.
+    input_spec: Any = None
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         plans = cls._append_to is not Layer._append_to or cls._plan_into is not Layer._plan_into
@@ -313,6 +317,14 @@ class Layer(Owned):
                 if variable.regularizer is not None and variable.trainable:
                     found.append(variable.regularizer(variable))
         return found
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that a layer of your own, or a layer in it, has as attributes.
+
+        A model resets them with its own and shows their results beside them.
+        """
+        return custom.metrics_in(self)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The answer for a batch of tensors: what a layer of your own defines."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, _core
 from lamina._device import placement
+from lamina._lazy import LazyModule
 from lamina._typing import Array, Config, Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
@@ -18,8 +19,11 @@ from lamina.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from lamina.callbacks.history import History
+    from lamina.layers import custom
     from lamina.models.fitting import Fitting
     from lamina.variable import Variable
+else:
+    custom = LazyModule("lamina.layers.custom")
 
 
 class Compilable:
@@ -226,15 +230,22 @@ class Compilable:
     @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns."""
-        return list(self._compiled.names) if self._compiled is not None else []
+        if self._compiled is None:
+            return []
+        return [*self._compiled.names, *(metric.name for metric in self._layer_metrics())]
 
     @property
     def metrics(self) -> list[Metric]:
         """The mean of the loss, and the metrics: what the last epoch, evaluation or batch gave.
 
-        Empty before the model is compiled and built.
+        Before the model is compiled and built, those that layers of your own have.
         """
-        return self._compiled.objects(self._network) if self._compiled is not None else []
+        compiled = self._compiled.objects(self._network) if self._compiled is not None else []
+        return [*compiled, *self._layer_metrics()]
+
+    def _layer_metrics(self) -> list[Any]:
+        """The metrics that layers of the user's own have as attributes."""
+        return [metric for layer in self._layers for metric in custom.metrics_in(layer)]
 
     def get_compile_config(self) -> Config | None:
         """The arguments of `compile` as plain data, or None before it."""

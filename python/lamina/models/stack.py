@@ -330,6 +330,15 @@ class Stack(Nestable, Trainer):
         return [self._input]
 
     @property
+    def input_spec(self) -> Any:
+        """What the inputs must be like, an `InputSpec`; None before the model is built."""
+        if not self.built:
+            return None
+        from lamina.layers.input_spec import InputSpec
+
+        return InputSpec(shape=self.input_shape)
+
+    @property
     def input_shape(self) -> BatchShape:
         """The shape of the input with the batch in front; AttributeError before building."""
         if self._input is None:

@@ -148,10 +148,11 @@ class Steps(Compilable):
         return network.results()
 
     def _own_metrics(self) -> list[Any]:
-        """Metrics that are attributes of a subclass of the user's, or that its `metrics` lists."""
+        """Metrics that are attributes of the user's model or layers, or in its `metrics`."""
         from lamina.metrics.metric import Metric
 
         found = [value for value in vars(self).values() if isinstance(value, Metric)]
+        found.extend(self._layer_metrics())
         if type(self).metrics is not Compilable.metrics:
             found.extend(self.metrics)
         return found

@@ -57,6 +57,7 @@ class TapeNetwork:
         self._kept: list[_Kept] = []
         self._total = self._count = 0.0
         self._logs: dict[str, Any] | None = None
+        self._layer_metrics: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         if name == "home":
@@ -122,6 +123,7 @@ class TapeNetwork:
         self._compiled, self._optimizer, self._kept = compiled, optimizer, kept
         self._loss = compiled.loss
         self._total = self._count = 0.0
+        self._layer_metrics = self.model._layer_metrics()
 
     @property
     def compiled(self) -> Compiled:
@@ -139,6 +141,7 @@ class TapeNetwork:
             kept.reset()
         for metric in self._own_metrics():
             metric.reset_state()
+        self._layer_metrics = self.model._layer_metrics()
 
     def _own_metrics(self) -> list[Any]:
         return self.model._own_metrics() if self._compiled is not None else []
@@ -149,6 +152,11 @@ class TapeNetwork:
         for kept in self._kept:
             values.extend(kept.values())
         values.logs = self._logs
+        if self._layer_metrics:
+            names = self.compiled.names
+            logs = dict(self._logs or zip(names, self.compiled.values(values), strict=True))
+            logs.update((metric.name, metric.result()) for metric in self._layer_metrics)
+            values.logs = logs
         return values
 
     def results(self) -> dict[str, Any]:
