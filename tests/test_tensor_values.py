@@ -452,6 +452,17 @@ def test_other_products() -> None:
     )
     three = draw.normal(size=(5, 3)), draw.normal(size=(5, 3))
     np.testing.assert_allclose(ops.cross(*three).numpy(), np.cross(*three), rtol=1e-12, atol=1e-14)
+    a, b = three[0].reshape(1, -1, 3), np.moveaxis(three[1].reshape(1, -1, 3), 2, 0)
+    np.testing.assert_allclose(
+        ops.cross(a, b, axisb=0, axisc=1).numpy(),
+        np.cross(a, b, axisb=0, axisc=1),
+        rtol=1e-12,
+        atol=1e-14,
+    )
+    with pytest.raises(ValueError, match="3 elements"):
+        ops.cross(np.ones((3, 2)), np.ones((3, 2)))
+    assert ops.arange(2, 8, None).tolist() == [2, 3, 4, 5, 6, 7]
+    assert ops.isin([1, 2, 3], [2], False, True).tolist() == [True, False, True]
 
 
 @FEW

@@ -205,18 +205,19 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, *, device: Any = None)
 
 
 def arange(
-    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None
+    start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *, device: Any = None
 ) -> Tensor:
     """start, start + step, ... before `stop`.
 
     Args:
         start: The first number, or `stop` where that is None (then the first is 0).
         stop: The first number that is not there.
-        step: The distance; may be negative, not 0.
+        step: The distance; may be negative, not 0. None is 1.
         dtype: int64 if all three are integers, else `lamina.config.floatx()`.
         device: "cpu" or None.
     """
     _check_device(device)
+    step = 1 if step is None else step
     if stop is None:
         start, stop = 0, start
     numbers = [n.item() if hasattr(n, "item") else n for n in (start, stop, step)]

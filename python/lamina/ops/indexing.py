@@ -329,7 +329,14 @@ def unique_all(x: Any, /) -> UniqueAll:
     )
 
 
-def isin(x1: Any, x2: Any, *, invert: bool = False) -> Tensor:
-    """Whether each element of x1 is among x2."""
+def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element of x1 is among x2.
+
+    Args:
+        x1: Numbers.
+        x2: What to look for.
+        assume_unique: Accepted: repeated elements take no time here.
+        invert: Whether each is *not* among x2.
+    """
     found = _ops.any(_ops.equal(_ops.expand_dims(x1, -1), _ops.reshape(x2, -1)), -1, False)
     return _ops.logical_not(found) if invert else found

@@ -110,15 +110,38 @@ def outer(x1: Any, x2: Any) -> Tensor:
     return _ops.multiply(_ops.reshape(x1, (-1, 1)), _ops.reshape(x2, (1, -1)))
 
 
-def cross(x1: Any, x2: Any, axis: int = -1) -> Tensor:
-    """The vector product of vectors of three along an axis."""
-    x1, x2 = _tensor(x1), _tensor(x2)
-    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+def cross(
+    x1: Any,
+    x2: Any,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> Tensor:
+    """The vector product of vectors of three.
+
+    Args:
+        x1: Vectors along `axisa`.
+        x2: Vectors along `axisb`.
+        axisa: The axis of the vectors in x1.
+        axisb: The axis of the vectors in x2.
+        axisc: The axis of the vectors in the result.
+        axis: All three at once.
+
+    Raises:
+        ValueError: If the vectors do not have 3 elements.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x1, x2 = moveaxis(_tensor(x1), axisa, -1), moveaxis(_tensor(x2), axisb, -1)
+    if x1.shape[-1] != 3 or x2.shape[-1] != 3:
         raise ValueError(
-            f"[cross] vectors have 3 elements. Received: shapes {x1.shape} and {x2.shape}"
+            f"[cross] vectors have 3 elements. Received: vectors along the last axes of {x1.shape} "
+            f"and {x2.shape}"
         )
     after, before = [1, 2, 0], [2, 0, 1]
-    return _ops.subtract(
-        _ops.multiply(_ops.take(x1, after, axis), _ops.take(x2, before, axis)),
-        _ops.multiply(_ops.take(x1, before, axis), _ops.take(x2, after, axis)),
+    product = _ops.subtract(
+        _ops.multiply(_ops.take(x1, after, -1), _ops.take(x2, before, -1)),
+        _ops.multiply(_ops.take(x1, before, -1), _ops.take(x2, after, -1)),
     )
+    return product if axisc in (-1, product.ndim - 1) else moveaxis(product, -1, axisc)
