@@ -170,7 +170,7 @@ def test_a_scope_chooses_the_precision() -> None:
 @fast
 def test_what_has_no_fast_mode_says_so_and_stays_as_it_was() -> None:
     model = model_of("float64")
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", device="cpu")
     before = model.get_weights()
     with pytest.raises(ValueError, match=r"precision='tf32' is for models in float32.*'float64'"):
         model.compile("adam", "mse", device=PLACE, precision="tf32")
@@ -274,14 +274,17 @@ def test_a_gpu_without_such_tensor_cores_says_so() -> None:
 
 def test_the_cpu_has_one_precision() -> None:
     model = model_of()
-    model.compile("sgd", "mse", precision="strict")
+    model.compile("sgd", "mse", device="cpu", precision="strict")
     assert model.precision == "strict"
     for call in (
         lambda: lamina.device("cpu", precision="tf32"),
         lambda: model.compile("adam", "mse", precision="bf16"),
         lambda: model.compile("adam", "mse", device="cpu", precision="tf32"),
     ):
-        with pytest.raises(ValueError, match=r"'cpu' computes with precision='strict'.*Received"):
+        with (
+            lamina.device("cpu"),
+            pytest.raises(ValueError, match=r"'cpu' computes with precision='strict'.*Received"),
+        ):
             call()
     with pytest.raises(ValueError, match=r"Unknown precision.*tf32.*Received: 'bf32'"):
         model.compile("sgd", "mse", precision="bf32")
