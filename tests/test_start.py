@@ -74,6 +74,17 @@ def test_the_files_come_when_asked_for() -> None:
     assert loaded in modules_after("from lamina.saving import *")
 
 
+def test_a_tensor_is_whole_without_the_functions() -> None:
+    code = """
+import sys, numpy as np, lamina
+drawn = lamina.random.uniform((2, 3), seed=1)
+assert drawn.dtype == np.float32 and drawn.dtype == "float32" and drawn.dtype.itemsize == 4
+assert "lamina.ops" not in sys.modules
+assert drawn.sum().shape == () and "lamina.ops" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_what_few_use_comes_when_asked_for() -> None:
     late = {
         "lamina.autograd.gradient_tape": "lamina.GradientTape",

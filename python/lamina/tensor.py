@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina import _core, _dtypes
 from lamina._core import Tensor
 from lamina._lazy import LazyModule
 
@@ -174,6 +175,8 @@ def _late(name: str) -> Callable[..., Any]:
     return method
 
 
+for _dtype in _dtypes.ALL:
+    _core.set_dtype_object(str(_dtype), _dtype)
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name in (*_FUNCTIONS, *_REDUCTIONS):

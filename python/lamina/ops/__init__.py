@@ -15,9 +15,9 @@ import math
 import sys
 
 from lamina import tensor as tensor_methods
+from lamina._dtypes import DType, float32, float64, int32, int64, uint8
+from lamina._dtypes import bool_ as bool
 from lamina.autograd.functional import custom_gradient, stop_gradient
-from lamina.ops._dtypes import DType, float32, float64, int32, int64, uint8
-from lamina.ops._dtypes import bool_ as bool
 from lamina.ops.array_api import (
     __array_api_version__,
     __array_namespace_info__,

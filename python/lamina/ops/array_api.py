@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from lamina import _dtypes
 from lamina._core import Tensor
 from lamina._tensor_functions import functions as _ops
 from lamina.config import floatx
-from lamina.ops import _dtypes
 
 __all__ = [
     "FloatLimits",

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core
-
 
 class DType(str):
     """The name of an element type, equal to that name, to NumPy's dtype and to NumPy's type.
@@ -55,9 +53,6 @@ int64 = DType("int64")
 float32 = DType("float32")
 float64 = DType("float64")
 ALL = (bool_, uint8, int32, int64, float32, float64)
-
-for _dtype in ALL:
-    _core.set_dtype_object(str(_dtype), _dtype)
 
 
 def optional(dtype: Any, default: Any) -> Any:
