@@ -184,25 +184,59 @@ struct Place {
   std::int64_t i, j, l;
 };
 
-/// Lets `block`, which begins at `at`, ask for the block of A that follows it. `a` is A's first element in
-/// the range.
+/// The block of A that follows the one that begins at `at`. `a` is A's first element in the range.
 template <class T>
-void ask_for_next(const Plan& plan, const Range& range, Place at, const T* a, GemmBlock<T>& block) {
+FarRuns next_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
   const ProductSize& size = plan.size;
   const std::int64_t depth = range.end - range.begin;
-  block.next = nullptr;
+  FarRuns next;
   at.l += plan.depth;
   if (at.l >= depth) at.l = 0, at.i += plan.rows;
   if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
   const bool by_rows = size.a_column == 1;
   const std::int64_t apart = by_rows ? size.a_row : size.a_column;
-  if (at.j >= range.columns || apart == 0) return;
+  if (at.j >= range.columns || apart == 0) return next;
   const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
   const std::int64_t terms = std::min(plan.depth, depth - at.l);
-  block.next = a + at.i * size.a_row + at.l * size.a_column;
-  block.next_runs = by_rows ? rows : terms;
-  block.next_bytes = (by_rows ? terms : rows) * size.element_bytes;
-  block.next_apart = apart * size.element_bytes;
+  next.streams[next.count++] = a + at.i * size.a_row + at.l * size.a_column;
+  next.runs = by_rows ? rows : terms;
+  next.bytes = (by_rows ? terms : rows) * size.element_bytes;
+  next.apart = apart * size.element_bytes;
+  return next;
+}
+
+/// The same where A is packed block by block, and kept: only blocks that were packed before.
+template <class T>
+FarRuns next_of_packed(const Plan& plan, const Range& range, Place at, const T* packed) {
+  const std::int64_t depth = range.end - range.begin;
+  FarRuns next;
+  at.l += plan.depth;
+  if (at.l >= depth) at.l = 0, at.i += plan.rows;
+  if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
+  if (at.j == 0 || at.j >= range.columns) return next;
+  const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
+  const std::int64_t terms = std::min(plan.depth, depth - at.l);
+  next.streams[next.count++] = packed + at.i * depth + at.l * rows;
+  next.runs = 1;
+  next.bytes = next.apart = rows * terms * plan.size.element_bytes;
+  return next;
+}
+
+/// What the update of rows x columns elements of C from (row, column) on reads beside their gradients.
+template <class T>
+FarRuns read_by_update(const UpdateArguments& update, const ProductSize& size, std::int64_t row,
+                       std::int64_t rows, std::int64_t column, std::int64_t columns) {
+  FarRuns far;
+  const auto add = [&](const void* flat) {
+    if (flat == nullptr || far.count == FarRuns::kMostStreams) return;
+    far.streams[far.count++] = static_cast<const T*>(flat) + row * size.n + column;
+  };
+  add(update.parameters);
+  for (const void* slot : update.slots) add(slot);
+  far.runs = rows;
+  far.bytes = columns * size.element_bytes;
+  far.apart = size.n * size.element_bytes;
+  return far;
 }
 
 template <class T>
@@ -230,7 +264,6 @@ void multiply_range(const Product<T>& product, const Range& range) {
   block.partials = work.partials;
   block.slots = plan.slots;
   block.several_pieces = work.several_pieces;
-  block.next = nullptr;
 
   for (std::int64_t j = 0; j < range.columns; j += plan.columns) {
     block.columns = std::min(plan.columns, range.columns - j);
@@ -259,7 +292,14 @@ void multiply_range(const Product<T>& product, const Range& range) {
         if (plan.touch_a && j == 0 && (!plan.ask_a || (i == 0 && l == 0))) {
           touch_a(size, block.rows, length, block.a);
         }
-        if (plan.ask_a) ask_for_next(plan, range, Place{i, j, l}, a, block);
+        block.ask.count = 0;
+        if (plan.ask_update && block.end == depth) {
+          block.ask = read_by_update<T>(*product.update, size, row, block.rows, column, block.columns);
+        } else if (plan.ask_a) {
+          block.ask = next_of_a(plan, range, Place{i, j, l}, a);
+        } else if (plan.ask_packed) {
+          block.ask = next_of_packed(plan, range, Place{i, j, l}, work.a);
+        }
         if (plan.pack_a) {
           T* packed = work.a + (plan.keep_a ? i * depth + l * block.rows : 0);
           if (!plan.keep_a || j == 0) {

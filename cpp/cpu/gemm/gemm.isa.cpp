@@ -19,31 +19,35 @@ struct Panel {
   T* packed;
 };
 
-/// Divides what a block shall ask for among its tiles: as many bytes for each where it is one run, and
-/// otherwise a run for each chunk. A tile that is left without has none.
+/// Divides what a block shall ask for among its tiles: of a stream that is one run as many bytes for each,
+/// and otherwise a run for each chunk. A tile that is left without has none.
 class Shares {
  public:
   template <class T>
-  Shares(const GemmBlock<T>& block, std::int64_t panels) {
-    if (block.next == nullptr) return;
+  Shares(const GemmBlock<T>& block, std::int64_t panels) : ask_(block.ask) {
+    if (ask_.count == 0) return;
     const std::int64_t tiles = panels * ((block.rows + block.shape.strip - 1) / block.shape.strip);
     const std::int64_t length = block.end - block.begin;
-    const std::int64_t bytes = block.next_runs * block.next_apart;
-    next_.place = reinterpret_cast<std::uintptr_t>(block.next);
-    if (block.next_apart == block.next_bytes) {
-      next_.step = bytes / (tiles * length) + 1;
-      tile_ = bytes / tiles + 1;
+    const std::int64_t bytes = ask_.runs * ask_.apart;
+    if (ask_.together()) {
+      const std::int64_t each = tiles < ask_.count ? 1 : tiles / ask_.count;  // tiles for a stream
+      next_.step = bytes / (each * length) + 1;
+      tile_ = bytes / each + 1;
     } else {
       const std::int64_t steps = length < block.chunk ? length : block.chunk;
-      next_.step = block.next_bytes / steps + 1;
-      next_.chunk = block.next_apart - next_.step * steps;
-      tile_ = (length + block.chunk - 1) / block.chunk * block.next_apart;
+      next_.step = ask_.bytes / steps + 1;
+      next_.chunk = ask_.apart - next_.step * steps;
+      tile_ = (length + block.chunk - 1) / block.chunk * ask_.apart;
     }
-    left_ = (bytes + tile_ - 1) / tile_;
+    tiles_ = (bytes + tile_ - 1) / tile_;
   }
 
-  bool any() const { return left_ > 0; }
+  bool any() const { return left_ > 0 || stream_ < ask_.count; }
   Ahead take() {
+    if (left_ == 0) {
+      next_.place = reinterpret_cast<std::uintptr_t>(ask_.streams[stream_++]);
+      left_ = tiles_;
+    }
     const Ahead share = next_;
     --left_;
     next_.place += static_cast<std::uintptr_t>(tile_);
@@ -51,9 +55,11 @@ class Shares {
   }
 
  private:
+  const FarRuns& ask_;
   Ahead next_{0, 0, 0};
-  std::int64_t tile_ = 0;  // bytes from tile to tile
-  std::int64_t left_ = 0;  // tiles
+  int stream_ = 0;
+  std::int64_t tile_ = 0;              // bytes from tile to tile
+  std::int64_t tiles_ = 0, left_ = 0;  // for a stream, and of them for the present one
 };
 
 template <class T>
@@ -65,6 +71,7 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel, Shares& sh
   Tile<T> t;
   t.a_row = block.a_row;
   t.a_column = block.a_column;
+  t.columns_ahead = kColumnsAhead * block.a_column;
   t.depth = block.depth;
   t.chunk = block.chunk;
   t.c_row = block.c_row;
@@ -81,6 +88,7 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel, Shares& sh
       t.a = block.a + i * (block.end - block.begin);
       t.a_row = 1;
       t.a_column = rows;
+      t.columns_ahead = kPackedColumnsAhead * rows;
     } else {
       t.a = block.a + i * block.a_row;
     }
@@ -89,7 +97,7 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel, Shares& sh
     t.c = block.c + i * block.c_row + panel.column;
     const bool asks = shares.any();
     if (asks) t.ahead = shares.take();
-    const auto& reading = asks ? tiles.asking : tiles.of;
+    const auto& reading = (asks ? tiles.asking : tiles.of)[t.a_column != 1];
     const bool reads_packed = panel.packed != nullptr && s > 0;
     if (reads_packed) {
       t.b = panel.packed;

@@ -28,6 +28,17 @@ constexpr std::int64_t part_begin(std::int64_t total, std::int64_t parts, std::i
   return part * each + (part < longer ? part : longer);
 }
 
+/// What will be read soon and is far: of each stream `runs` runs of `bytes` bytes, one `apart` bytes after
+/// the other.
+struct FarRuns {
+  static constexpr int kMostStreams = 8;
+  const void* streams[kMostStreams];
+  int count = 0;  ///< of streams
+  std::int64_t runs, bytes, apart;
+
+  bool together() const { return bytes == apart; }
+};
+
 /// rows x columns elements of C over the piece [begin, end) of the depth. Pieces of one
 /// block come in order; the last one, with end == depth, stores C.
 template <class T>
@@ -56,10 +67,7 @@ struct GemmBlock {
   std::int64_t c_row;
   const T* bias;  // [columns], or null
 
-  // What is read after this block: tiles that can (GemmShape::asks) ask for it on their way. Runs of bytes,
-  // one `next_apart` bytes after the other; or null.
-  const void* next;
-  std::int64_t next_runs, next_bytes, next_apart;
+  FarRuns ask;  // tiles that can (GemmShape::asks) ask for it on their way
 
   // Sums that wait for others: a tile of r rows and v vectors takes r * v * lanes * slots
   // numbers: slot 0 a chunk cut short by the end of a piece, slot 1 + i level i of the

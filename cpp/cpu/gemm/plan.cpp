@@ -17,10 +17,12 @@ constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
-constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
-constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
-constexpr std::int64_t kResultBytes = 256 << 10;    // a block of C that is not stored directly
+constexpr std::int64_t kBlockColumns = 240;       // a piece of a block of B stays in the second cache
+constexpr std::int64_t kShortDepth = 256;         // leaves room for wide blocks
+constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not stored directly
+constexpr std::int64_t kUpdatedBytes = 128 << 10;           // a block of C that is used at once
 constexpr std::int64_t kPartialProducts = 1 << 20;
+constexpr std::int64_t kUpdateStreams = 3;  // parameters and the slots of Adam
 
 // Costs in the time of one multiply-add of vectors.
 constexpr double kCopy = 0.25;                 // an element copied
@@ -210,15 +212,15 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   const std::int64_t block_rows = kBlockBytes / (plan.depth * size.element_bytes);
   plan.rows =
       std::min(task_rows, std::max<std::int64_t>(16, block_rows / plan.shape.strip * plan.shape.strip));
-  plan.columns = std::min(task_columns, used_once     ? plan.shape.panel * kernels.lanes
-                                        : plan.pack_a ? kPackedBlockColumns
-                                                      : kBlockColumns);
+  plan.columns = std::min(task_columns, used_once                   ? plan.shape.panel * kernels.lanes
+                                        : plan.depth <= kShortDepth ? kBlockColumns * kPieceDepth / plan.depth
+                                                                    : kBlockColumns);
   const bool may_ask = plan.touch_a && plan.shape.asks;
   // Nobody asks for the first block, and nothing else is lost with low blocks where B is one panel.
   if (may_ask && panels == 1 && !plan.swapped) plan.rows = std::min(plan.rows, plan.shape.strip);
   if (size.consumed) {
     const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
-    const std::int64_t most = kResultBytes / row_bytes / plan.shape.strip * plan.shape.strip;
+    const std::int64_t most = kUpdatedBytes / row_bytes / plan.shape.strip * plan.shape.strip;
     plan.rows = std::min(plan.rows, std::max(most, 4 * plan.shape.strip));
   }
   const bool apart = plan.depth < task_depth || plan.swapped;
@@ -240,8 +242,16 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
     const bool one_run = by_rows ? size.a_row == plan.depth : size.a_column == plan.rows;
     plan.ask_a = one_run || tiles * pieces(plan.depth, size.chunk) >= runs;
   }
+  if (size.consumed && plan.shape.asks) {
+    const std::int64_t block_vectors = pieces(std::min(plan.columns, task_columns), kernels.lanes);
+    const std::int64_t tiles = pieces(block_vectors, plan.shape.panel) * pieces(plan.rows, plan.shape.strip);
+    plan.ask_update =
+        plan.columns >= size.n || tiles * pieces(plan.depth, size.chunk) >= kUpdateStreams * plan.rows;
+  }
   const std::int64_t block_columns = pieces(plan.columns, kernels.lanes) * kernels.lanes;
-  plan.keep_a = plan.columns < task_columns && task_rows * task_depth * size.element_bytes <= kPackedBytes;
+  plan.keep_a =
+      plan.columns < task_columns && task_rows * task_depth * size.element_bytes <= 32 * kPackedBytes;
+  plan.ask_packed = plan.pack_a && plan.keep_a && plan.shape.asks;
   plan.keep_b = plan.rows < task_rows && block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
 
   for (std::int64_t chunks = pieces(task_depth, size.chunk); chunks > 1; chunks = (chunks + 1) / 2)

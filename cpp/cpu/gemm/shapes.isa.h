@@ -47,9 +47,10 @@ constexpr bool asks(std::int64_t rows) { return rows + 1 >= kMaxRows; }
 template <class T>
 struct Tiles {
   using Function = void (*)(const Tile<T>&);
-  Function of[kMaxRows + 1][kWidest + 1] = {};
+  // [2]: A along its rows, or its columns.
+  Function of[2][kMaxRows + 1][kWidest + 1] = {};
   Function packing[kMaxRows + 1][kWidest + 1] = {};
-  Function asking[kMaxRows + 1][kWidest + 1] = {};
+  Function asking[2][kMaxRows + 1][kWidest + 1] = {};
 };
 
 template <class T, int kRows, int kVectors>
@@ -59,12 +60,15 @@ constexpr void add_tiles(Tiles<T>& tiles) {
       add_tiles<T, kRows + 1, 1>(tiles);
     } else {
       using V = typename VectorOf<T>::Type;
-      tiles.of[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing>;
-      tiles.packing[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::pack>;
+      tiles.of[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::rows>;
+      tiles.packing[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::pack, Along::rows>;
       if constexpr (asks(kRows)) {
-        tiles.asking[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask>;
+        tiles.of[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::columns>;
+        tiles.asking[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask, Along::rows>;
+        tiles.asking[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask, Along::columns>;
       } else {
-        tiles.asking[kRows][kVectors] = tiles.of[kRows][kVectors];
+        tiles.of[1][kRows][kVectors] = tiles.of[0][kRows][kVectors];
+        for (auto& asking : tiles.asking) asking[kRows][kVectors] = tiles.of[0][kRows][kVectors];
       }
       add_tiles<T, kRows, kVectors + 1>(tiles);
     }

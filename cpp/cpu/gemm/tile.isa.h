@@ -29,7 +29,8 @@ template <class T>
 struct Tile {
   const T* a;  // element (0, begin) of the tile's rows
   std::int64_t a_row, a_column;
-  const T* b;  // element (begin, 0) of the tile's columns, readable in whole vectors
+  std::int64_t columns_ahead;  // elements from a column of A to the one asked for with it
+  const T* b;                  // element (begin, 0) of the tile's columns, readable in whole vectors
   std::int64_t b_row;
   T* packed;
   std::int64_t begin, end, depth, chunk;
@@ -42,8 +43,8 @@ struct Tile {
   Ahead ahead;       // for tiles that ask
 };
 
-/// How many rows of B ahead.
-constexpr std::int64_t kAhead = 12;
+/// How many rows of B ahead, and columns of A: of a packed one many share a line.
+constexpr std::int64_t kAhead = 12, kColumnsAhead = 8, kPackedColumnsAhead = 28;
 LAMINA_INLINE void prefetch(const void* p) {
 #if defined(__GNUC__)
   __builtin_prefetch(p);
@@ -84,7 +85,10 @@ struct RowPointers {
 ///     reads rows of B that lie apart, so it asks for them ahead.
 /// ask: asks for what will be read next, a line at most each step.
 enum class Beside { nothing, pack, ask };
-template <class V, int kRows, int kVectors, Beside kBeside>
+/// How A lies. Its columns are short runs, which no prefetcher of the processor goes ahead of in time: the
+/// highest tiles ask for them.
+enum class Along { rows, columns };
+template <class V, int kRows, int kVectors, Beside kBeside, Along kAlong>
 void tile(const Tile<typename V::Scalar>& t) {
   using T = typename V::Scalar;
   constexpr int kSlot = kRows * kVectors * V::lanes;
@@ -93,6 +97,7 @@ void tile(const Tile<typename V::Scalar>& t) {
   const T* b = t.b;
   [[maybe_unused]] T* packed = t.packed;
   const std::int64_t a_column = t.a_column, b_row = t.b_row;
+  [[maybe_unused]] const std::int64_t columns_ahead = t.columns_ahead;
   std::int64_t index = t.chunk_index;
   [[maybe_unused]] std::uintptr_t ahead = t.ahead.place;
   [[maybe_unused]] const auto ahead_step = static_cast<std::uintptr_t>(t.ahead.step);
@@ -130,6 +135,7 @@ void tile(const Tile<typename V::Scalar>& t) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) prefetch(b + kAhead * b_row + v * V::lanes);
       }
+      if constexpr (kAlong == Along::columns) prefetch(a.p[0] + columns_ahead);
       if constexpr (kRows <= kVectors) {
         V av[kRows];
 #pragma GCC unroll 16
