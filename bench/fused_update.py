@@ -1,4 +1,4 @@
-"""What updating a large first kernel inside its gradient's product saves of a training step.
+"""What updating large kernels inside their gradients' products saves of a training step.
 
     python bench/fused_update.py [rounds]
 

@@ -1,4 +1,4 @@
-"""A large first kernel is updated in the product that computes its gradient, with the same bits."""
+"""Large kernels are updated in the products that compute their gradients, with the same bits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ import pytest
 import lamina
 from lamina import _core
 
-#: Beyond what `nn::Network` takes for near (256 KiB of the first kernel), in both types.
-SIZES = [(70_000, 1, 2), (784, 301, 10), (3072, 100, 17), (129, 1030, 3)]
+#: Beyond what `nn::Network` takes for near (256 KiB of a kernel), in both types: the first kernel,
+#: one in the middle, the last one, and several.
+SIZES = [
+    *((70_000, 1, 2), (784, 301, 10), (3072, 100, 17), (129, 1030, 3)),
+    *((5, 270, 260, 4), (20, 301, 290), (300, 260, 17, 4000, 261)),
+]
 
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
     "sgd": lambda: lamina.optimizers.SGD(0.1),
@@ -82,6 +86,43 @@ def test_every_shape_has_the_same_bits(sizes: tuple[int, ...], rows: int, dtype:
     )
 
 
+def test_what_is_not_stored() -> None:
+    model = trained((300, 260, 17, 4000, 261), 9, lamina.optimizers.Adam(), True)[1]
+    places = [model._plan().get_gradient(i) is None for i in range(8)]
+    # 300 x 260, 260 x 17, 17 x 4000, 4000 x 261, and their biases
+    fuses = model.device == "cpu"
+    assert places == [fuses, False, False, False, fuses, False, fuses, False]
+
+
+def test_what_fuses_may_change_between_steps() -> None:
+    data = np.random.default_rng(2)
+    x, y = data.normal(size=(40, 300)), data.integers(0, 270, 40)
+
+    def weights(fused: bool) -> list[Any]:
+        lamina.utils.set_random_seed(5)
+        layers = lamina.layers
+        model = lamina.Sequential(
+            [
+                *(lamina.Input((300,)), layers.Dense(280, "tanh"), layers.Dropout(0.3)),
+                *(layers.Dense(300), layers.LayerNormalization(), layers.Dense(270, "softmax")),
+            ]
+        )
+        for optimizer, rows in (
+            (lamina.optimizers.Adam(global_clipnorm=1.0), 30),
+            (lamina.optimizers.Adam(), 20),
+            (lamina.optimizers.SGD(0.1, momentum=0.9), 40),
+            (lamina.optimizers.Nadam(), 40),
+            (lamina.optimizers.Adam(weight_decay=0.1), 10),
+        ):
+            model.compile(optimizer, "sparse_categorical_crossentropy")
+            model._plan().fuses_updates = fused
+            model.train_on_batch(x[:rows], y[:rows])
+            model.layers[0].trainable = not model.layers[0].trainable
+        return model.get_weights()
+
+    assert_same(weights(True), weights(False))
+
+
 def test_a_penalty_or_a_frozen_layer_below() -> None:
     def weights(fused: bool, **first: Any) -> list[Any]:
         lamina.utils.set_random_seed(5)
@@ -116,7 +157,7 @@ def test_on_every_instruction_set_and_thread_count(isa: str, threads: int) -> No
         import hashlib, sys
         sys.path.insert(0, sys.argv[1])
         import lamina, test_fused_update as t
-        for sizes, rows in (((784, 301, 10), 150), ((70_000, 1, 2), 9)):
+        for sizes, rows in (((784, 301, 10), 150), ((70_000, 1, 2), 9), ((260, 300, 280), 33)):
             one = t.trained(sizes, rows, lamina.optimizers.Adam(0.01), True)[0]
             t.assert_same(one, t.trained(sizes, rows, lamina.optimizers.Adam(0.01), False)[0])
     """)

@@ -201,7 +201,7 @@ void init_network(py::module_& m) {
           py::arg("i"),
           "The gradient of the last training step; None where it was used without being stored.")
       .def_property("fuses_updates", &Sequential::fuses_updates, &Sequential::set_fuses_updates,
-                    "Whether a large first kernel is updated while its gradient is computed.")
+                    "Whether large kernels are updated while their gradients are computed.")
       .def(
           "compile",
           [](Sequential& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,

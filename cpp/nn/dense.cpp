@@ -115,7 +115,7 @@ void Dense::forward(const Pass& pass, const ForwardArguments& f, bool without_en
 }
 
 void Dense::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (trains()) multiply_weight_gradient(pass, b);
+  if (trains() && b.parameter_gradients != nullptr) multiply_weight_gradient(pass, b);
   if (b.input_gradient == nullptr) return;
   multiply_input_gradient(pass, b);
 }

@@ -56,6 +56,7 @@ struct BackwardArguments {
   void* input_gradient = nullptr;  ///< [batch, input elements], or null when nobody needs it
   Below below;
   const ParameterPointers* parameters = nullptr;
+  /// Null where only the input's is wanted, which is asked of layers that updates_kernel() alone.
   const ParameterPointers* parameter_gradients = nullptr;
   void* workspace = nullptr;  ///< as the forward pass left it
   /// The update of parameter 0, to be done in place of leaving its gradient; only where the layer

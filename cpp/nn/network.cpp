@@ -195,17 +195,27 @@ const Shape& Network::output_shape(std::int64_t i) const {
   return shapes_[static_cast<std::size_t>(i) + 1];
 }
 
-void Network::reserve(Activations& activations, std::int64_t batch) const {
-  if (activations.batch >= batch && activations.slots.size() == operations_.size()) return;
+void Network::reserve(Activations& activations, std::int64_t batch, bool defers) const {
+  if (activations.batch >= batch && activations.slots.size() == operations_.size() &&
+      (activations.defers || !defers)) {
+    return;
+  }
+  batch = std::max(batch, activations.batch);
   activations = Activations();  // first, so that the old and the new are never there together
   Activations grown;
   grown.batch = batch;
+  grown.defers = defers;
   // Gradients are those of outputs: nobody asks for that of the network's input.
   std::int64_t widest = operations_.empty() ? element_count(input_shape()) : 0;
-  for (const auto& operation : operations_) {
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const auto& operation = operations_[i];
     const std::int64_t width = element_count(operation->output_shape());
     widest = std::max(widest, width);
     Activations::Slot slot;
+    // Nothing runs after the first operation that would need the place of its gradient.
+    if (std::size_t kernel = 0; defers && i > 0 && find_large_kernel(i, kernel)) {
+      slot.gradient = device_.make(bytes_of(batch, width, dtype_));
+    }
     slot.output = device_.make(bytes_of(batch, width, dtype_));
     if (operation->ending().kind != ActivationKind::linear &&
         derivative_from(operation->ending()) == DerivativeFrom::input) {
@@ -249,31 +259,40 @@ Below Network::ending_of(std::size_t i, const Activations& activations) const {
 }
 
 void Network::backward(const Pass& pass, std::size_t count, void* gradient, Activations& activations,
-                       Monitor* monitor, LowestBackward* lowest) const {
+                       Monitor* monitor, std::vector<DeferredBackward>* deferred) const {
   // No gradient is needed below the first operation that trains.
   std::size_t first = 0;
   while (first < count && !operations_[first]->trains()) ++first;
   for (std::size_t i = count; i-- > first;) {
     if (monitor != nullptr) monitor->tick(2.0 * static_cast<double>(pass.batch) * works_[i]);
-    void* other = gradient == activations.gradients[0].get() ? activations.gradients[1].get()
-                                                             : activations.gradients[0].get();
+    void* below = i > first ? activations.slots[i - 1].gradient.get() : nullptr;
+    if (below == nullptr) {
+      below = activations.gradients[gradient == activations.gradients[0].get() ? 1 : 0].get();
+    }
     BackwardArguments b;
     b.x = activations.inputs[i];
     b.y = activations.slots[i].output.get();
     b.gradient = gradient;
-    b.input_gradient = i > first ? other : nullptr;
+    b.input_gradient = i > first ? below : nullptr;
     if (i > first) b.below = ending_of(i - 1, activations);
     b.parameters = &value_pointers_[i];
     b.parameter_gradients = &gradient_pointers_[i];
     b.workspace = activations.slots[i].workspace.get();
-    if (lowest != nullptr && i == first && find_large_kernel(i, lowest->kernel)) {
-      lowest->operation = operations_[i].get();
-      lowest->arguments = b;
-      return;
+    std::size_t kernel = 0;
+    const bool stays = i == first || activations.slots[i].gradient != nullptr;
+    if (deferred != nullptr && stays && operations_[i]->trains() && find_large_kernel(i, kernel)) {
+      deferred->push_back({operations_[i].get(), kernel, b});
+      deferred->back().arguments.input_gradient = nullptr;
+      b.parameter_gradients = nullptr;
     }
-    operations_[i]->backward(pass, b);
-    gradient = other;
+    if (b.parameter_gradients != nullptr || i > first) operations_[i]->backward(pass, b);
+    gradient = below;
   }
+}
+
+void* Network::output_gradient(const Activations& activations, std::size_t count) const {
+  void* const kept = count > 0 ? activations.slots[count - 1].gradient.get() : nullptr;
+  return kept != nullptr ? kept : activations.gradients[0].get();
 }
 
 bool Network::find_large_kernel(std::size_t operation, std::size_t& place) const {

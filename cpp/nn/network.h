@@ -22,17 +22,19 @@ struct Activations {
     Device::Memory output;
     Device::Memory pre_activation;  ///< only where a derivative needs it
     Device::Memory workspace;       ///< what the operation itself keeps
+    Device::Memory gradient;        ///< of the output, where it is needed once more after the pass
   };
   std::int64_t batch = 0;
+  bool defers = false;              ///< whether there are the slots' gradients
   std::vector<Slot> slots;          ///< one for each operation
   Device::Memory gradients[2];      ///< handed from operation to operation
   std::vector<const void*> inputs;  ///< what each operation read in the last forward pass
 };
 
-/// What remains of a backward pass: the lowest operation that trains.
-struct LowestBackward {
-  const Layer* operation = nullptr;  ///< null: nothing
-  std::size_t kernel = 0;            ///< the place of its kernel in the layout
+/// What remains of a backward pass: an operation's gradients of its parameters.
+struct DeferredBackward {
+  const Layer* operation = nullptr;
+  std::size_t kernel = 0;  ///< the place of its kernel in the layout
   BackwardArguments arguments;
 };
 
@@ -150,13 +152,16 @@ class Network {
   void* forward(const Pass&, const void* x, std::size_t count, bool without_ending, Activations&,
                 Monitor*) const;
   /// From the gradient of operation count-1's output, with respect to its ending's input,
-  /// to every parameter's gradient. `gradient` is gradients[0] or [1] of the Activations.
-  /// With `lowest`, the operation that comes last is left to the caller, who finds it there, if it
-  /// can update its kernel itself and that is large; else `lowest` stays as it is.
+  /// to every parameter's gradient. `gradient` is output_gradient() of the Activations.
+  /// With `deferred`, operations that can update their kernels themselves, and whose kernels are large,
+  /// are left to the caller, who finds them there: nothing reads their kernels any more.
   void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*,
-                LowestBackward* lowest = nullptr) const;
-  /// Makes `activations` hold `batch` samples for training; on failure it holds none.
-  void reserve(Activations& activations, std::int64_t batch) const;
+                std::vector<DeferredBackward>* deferred = nullptr) const;
+  /// Where the gradient of operation count-1's output belongs.
+  void* output_gradient(const Activations&, std::size_t count) const;
+  /// Makes `activations` hold `batch` samples for training; on failure it holds none. With `defers`,
+  /// backward() can leave operations to the caller.
+  void reserve(Activations& activations, std::int64_t batch, bool defers = false) const;
   /// The function that ended operation `i`, with what its derivative needs.
   Below ending_of(std::size_t i, const Activations&) const;
 

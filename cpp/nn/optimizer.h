@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,9 +28,9 @@ class Optimizer {
   /// One step from the network's gradients, with the learning rate that prepare() settled. `trainable`
   /// are the ranges to update, in order; a parameter is in one of them as a whole or not at all.
   /// Null: all parameters. Not for L-BFGS.
-  /// `done`: a parameter that separate() was asked for, and that stays as it is.
+  /// `done`: places of parameters that separate() was asked for, and that stay as they are.
   void step(const Network& network, const std::vector<FlatRange>* trainable = nullptr,
-            const PlacedParameter* done = nullptr);
+            std::span<const std::size_t> done = {});
   /// Whether each element's update needs no other element's gradient.
   bool separable() const;
   /// One parameter's part of the coming step, for whoever has its gradients before anybody else.
@@ -37,8 +38,8 @@ class Optimizer {
     UpdateArguments update;  ///< but for the gradients
     UpdateTreatment treatment;
   };
-  /// Fills in the part of `parameter`. False unless the optimizer is separable() and the parameter the
-  /// first of all that are trained.
+  /// Fills in the part of `parameter`. False unless the optimizer is separable() and the parameter is
+  /// trained.
   bool separate(const Network& network, const std::vector<FlatRange>* trainable,
                 const PlacedParameter& parameter, Separate& part);
   /// Whether that many coming steps are the same calls in which nothing but numbers_ahead() differs. More
@@ -113,7 +114,7 @@ class Optimizer {
   double decay_of(std::size_t index, bool adam) const;
   /// The gradients after loss scaling and accumulation; null when this step only adds up.
   const void* gathered(const Network& network);
-  void apply(const Network& network, const void* gradients, const PlacedParameter* done);
+  void apply(const Network& network, const void* gradients, std::span<const std::size_t> done);
   /// The updates of a whole_rule(), clipped by norms that the host never sees.
   void clip_on_device(const Network& network, const void* gradients, const UpdateTreatment& treatment);
   bool whole_rule() const { return is_elementwise(settings_.kind) && settings_.kind != OptimizerKind::lamb; }

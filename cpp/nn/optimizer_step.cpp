@@ -60,8 +60,12 @@ bool Optimizer::separable() const {
 bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* trainable,
                          const PlacedParameter& parameter, Separate& part) {
   const std::vector<Piece>& all = pieces(network, trainable);
-  if (!separable() || all.empty() || all.front().first != parameter.offset) return false;
-  Piece piece = all.front();
+  const auto found = std::find_if(all.begin(), all.end(), [&parameter](const Piece& piece) {
+    return parameter.offset >= piece.first && parameter.offset < piece.first + piece.count;
+  });
+  if (!separable() || found == all.end()) return false;
+  Piece piece = *found;
+  piece.first = parameter.offset;
   piece.count = parameter.count;
   part.treatment = plain_treatment();
   part.update = arguments(network, piece);
@@ -70,7 +74,7 @@ bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* t
 }
 
 void Optimizer::step(const Network& network, const std::vector<FlatRange>* trainable,
-                     const PlacedParameter* done) {
+                     std::span<const std::size_t> done) {
   Device& device = network.device();
   if (lbfgs_) throw StateError("[optimizer] L-BFGS takes no single steps");
   pieces(network, trainable);
@@ -159,7 +163,7 @@ UpdateTreatment Optimizer::plain_treatment() const {
   return treatment;
 }
 
-void Optimizer::apply(const Network& network, const void* gradients, const PlacedParameter* done) {
+void Optimizer::apply(const Network& network, const void* gradients, std::span<const std::size_t> done) {
   Device& device = network.device();
   const DType dtype = network.dtype();
   if (settings_.kind == OptimizerKind::schedule_free && updates() == 0) {
@@ -212,14 +216,22 @@ void Optimizer::apply(const Network& network, const void* gradients, const Place
       treatment.clip_divisor = 1.0;
     }
   }
-  for (Piece piece : pieces_) {
-    if (done != nullptr && piece.first == done->offset) {
-      // The gap behind it, too: it holds zeros.
-      const std::int64_t behind = std::min(placed(done->count), piece.count);
-      piece.first += behind;
-      piece.count -= behind;
+  for (const Piece& piece : pieces_) {
+    Piece rest = piece;
+    const std::int64_t end = piece.first + piece.count;
+    while (rest.first < end) {
+      // Up to the next parameter that is done, and on behind it; the gap behind holds zeros.
+      std::int64_t stop = end, next = end;
+      for (const std::size_t i : done) {
+        const PlacedParameter& p = network.layout().parameters()[i];
+        if (p.offset < rest.first || p.offset >= stop) continue;
+        stop = p.offset;
+        next = std::min(p.offset + placed(p.count), end);
+      }
+      rest.count = stop - rest.first;
+      if (rest.count > 0) update(network, gradients, rest, treatment);
+      rest.first = next;
     }
-    if (piece.count > 0) update(network, gradients, piece, treatment);
   }
 }
 

@@ -22,8 +22,10 @@ RecordedSteps::Entry& RecordedSteps::entry(const Key& key) {
 }
 
 void Sequential::reserve(std::int64_t rows) {
-  if (activations_.batch < rows) recorded_.clear();  // they write to the activations that go
-  network.reserve(activations_, rows);
+  const bool defers = this->defers();
+  // Recorded steps write to the activations that go.
+  if (activations_.batch < rows || (defers && !activations_.defers)) recorded_.clear();
+  network.reserve(activations_, rows, defers);
 }
 
 bool Sequential::may_record(std::int64_t steps) const {

@@ -2,6 +2,7 @@
 // without allocation, a tape or anyone's help inside a step.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -93,13 +94,14 @@ class Sequential {
   /// anything but the loss's mean.
   void set_watch(bool on) { watch_ = on; }
   bool watch() const { return watch_; }
-  /// Whether a large first kernel is updated in the product that computes its gradient; the bits
-  /// are the same.
+  /// Whether large kernels are updated in the products that compute their gradients; the bits are the
+  /// same.
   void set_fuses_updates(bool on) { fuses_updates_ = on; }
   bool fuses_updates() const { return fuses_updates_; }
   /// Whether the last step left a parameter's gradient in the network.
   bool stored_gradient(std::size_t parameter) const {
-    return !stored_none_ && (stored_all_ || parameter != not_stored_);
+    return !stored_none_ && ((stored_all_ || std::find(not_stored_.begin(), not_stored_.end(), parameter) ==
+                                                 not_stored_.end()));
   }
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
@@ -156,7 +158,9 @@ class Sequential {
   /// pending_state_ the metrics, and changes nothing else.
   double step(std::int64_t rows, bool training, Monitor&, bool update = true);
   /// The optimizer's step, after what remains of the backward pass.
-  void take_step(const Pass&, LowestBackward&);
+  /// Whether steps leave large kernels to take_step().
+  bool defers() const;
+  void take_step(const Pass&);
   void add_loss(double total, std::int64_t rows);
   /// An epoch of an optimizer that works on all samples at once.
   void descend(const Samples&, Monitor&);
@@ -179,7 +183,8 @@ class Sequential {
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
   bool watch_ = false, fuses_updates_ = true, stored_all_ = true, stored_none_ = false;
-  std::size_t not_stored_ = 0;
+  std::vector<std::size_t> not_stored_;  ///< parameters
+  std::vector<DeferredBackward> deferred_;
   bool recording_ = false;  ///< step() is being recorded
   RecordedSteps recorded_;
   std::uint64_t calls_seen_ = 0;  ///< of call_training

@@ -40,7 +40,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
 
   void* prediction =
       network.forward(pass, batch_.x(), plan_.operations, plan_.without_ending, activations_, &monitor);
-  void* gradient = activations_.gradients[0].get();
+  void* gradient = network.output_gradient(activations_, plan_.operations);
 
   LossArguments loss;
   loss.dtype = dtype;
@@ -93,15 +93,15 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
   }
 
   if (training) {
-    LowestBackward lowest;
-    const bool fuses = update && fuses_updates_ && !network.penalizes() && optimizer_->separable();
+    deferred_.clear();
     if (plan_.operations > 0) {
       const Below ending = network.ending_of(plan_.operations - 1, activations_);
       if (!plan_.without_ending && ending.activation.kind != ActivationKind::linear) {
         device.activate_backward(dtype, ending.activation, loss_rows, columns, ending.saved, gradient,
                                  gradient);
       }
-      network.backward(pass, plan_.operations, gradient, activations_, &monitor, fuses ? &lowest : nullptr);
+      network.backward(pass, plan_.operations, gradient, activations_, &monitor,
+                       update && defers() ? &deferred_ : nullptr);
     }
     if (network.penalizes()) penalty += network.penalties(true, optimizer_->loss_scale());
     monitor.tick();
@@ -110,7 +110,7 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
     {
       const std::unique_lock lock(*parameters_lock_);
       network.commit(pass, activations_);  // a kernel that a layer replaced is what the step starts from
-      take_step(pass, lowest);
+      take_step(pass);
       network.constrain();
       network.changed();
       ++steps_seen_;
@@ -125,24 +125,27 @@ double Sequential::step(std::int64_t rows, bool training, Monitor& monitor, bool
   return mean + penalty;
 }
 
-void Sequential::take_step(const Pass& pass, LowestBackward& lowest) {
+bool Sequential::defers() const {
+  return fuses_updates_ && network.device().fuses_updates() && !network.penalizes() &&
+         optimizer_ != nullptr && optimizer_->separable();
+}
+
+void Sequential::take_step(const Pass& pass) {
   const std::vector<FlatRange>* const trained = &network.trained_ranges();
   stored_all_ = true;
   stored_none_ = false;
-  if (lowest.operation == nullptr) return optimizer_->step(network, trained);
-  // Nothing reads the lowest kernel any more: its elements are updated while their gradients are near.
-  const PlacedParameter& kernel = network.layout().parameters()[lowest.kernel];
-  Optimizer::Separate part;
-  if (optimizer_->separate(network, trained, kernel, part)) {
-    lowest.arguments.kernel_update = &part.update;
-    lowest.operation->backward(pass, lowest.arguments);
-    optimizer_->step(network, trained, &kernel);
-    stored_all_ = false;
-    not_stored_ = lowest.kernel;
-  } else {
-    lowest.operation->backward(pass, lowest.arguments);
-    optimizer_->step(network, trained);
+  not_stored_.clear();
+  // Nothing reads these kernels any more: their elements are updated while their gradients are near.
+  for (DeferredBackward& rest : deferred_) {
+    Optimizer::Separate part;
+    if (optimizer_->separate(network, trained, network.layout().parameters()[rest.kernel], part)) {
+      rest.arguments.kernel_update = &part.update;
+      not_stored_.push_back(rest.kernel);
+      stored_all_ = false;
+    }
+    rest.operation->backward(pass, rest.arguments);
   }
+  optimizer_->step(network, trained, not_stored_);
 }
 
 void Sequential::add_loss(double total, std::int64_t rows) {

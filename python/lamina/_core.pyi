@@ -945,7 +945,7 @@ class Network:
     @property
     def fuses_updates(self) -> bool:
         """
-        Whether a large first kernel is updated while its gradient is computed.
+        Whether large kernels are updated while their gradients are computed.
         """
     @fuses_updates.setter
     def fuses_updates(self, arg1: bool) -> None:
