@@ -156,6 +156,33 @@ def test_activation_layers(layer: Any, expected: Any) -> None:
     assert np.allclose(layer(x), expected(x), rtol=1e-14, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("special", [None, 0.0, np.nan, np.inf, -np.inf])
+def test_dropout_behind_relu_goes_back_like_behind_any_function(
+    dtype: str, special: float | None
+) -> None:
+    def weights(relu: Any) -> list[bytes]:
+        lamina.utils.set_random_seed(4)
+        model = lamina.Sequential(
+            [
+                *(lamina.Input((7,)), layers.Dense(50, dtype=dtype), relu),
+                *(layers.Dropout(0.4, dtype=dtype), layers.Dense(3, dtype=dtype)),
+            ]
+        )
+        model.compile(lamina.optimizers.SGD(0.5), "mse")
+        x = np.random.default_rng(0).normal(size=(1, 7)).astype(dtype)
+        if special is not None:
+            x[0, 2] = special
+        if special == 0.0:
+            x[:] = 0.0
+        model.train_on_batch(x, np.zeros((1, 3)))
+        return [w.tobytes() for w in model.get_weights()]
+
+    # The second one is the same function under a name for which the mask is drawn again.
+    relu, same = layers.ReLU(dtype=dtype), layers.LeakyReLU(0.0, dtype=dtype)
+    assert weights(relu) == weights(same)
+
+
 def test_dropout_is_the_identity_outside_of_training() -> None:
     x = np.linspace(-1, 1, 12).reshape(3, 4).astype("float32")
     assert np.array_equal(layers.Dropout(0.5)(x), x)

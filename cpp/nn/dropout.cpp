@@ -5,6 +5,14 @@
 
 namespace lamina::nn {
 
+namespace {
+
+bool is_plain_relu(const Activation& f) {
+  return f.kind == ActivationKind::relu && f.a == 0.0 && f.b == kUnbounded && f.c == 0.0;
+}
+
+}  // namespace
+
 Dropout::Dropout(Shape input, double rate, std::uint64_t seed, std::uint64_t index)
     : Layer(std::move(input)),
       rate_(rate),
@@ -38,6 +46,15 @@ void Dropout::forward(const Pass& pass, const ForwardArguments& f, bool) const {
 
 void Dropout::backward(const Pass& pass, const BackwardArguments& b) const {
   if (b.input_gradient == nullptr) return;
+  if (rate_ > 0.0 && b.y != nullptr && is_plain_relu(b.below.activation)) {
+    // What was dropped is 0 in the output, like what the function below made 0: nothing is drawn again.
+    const std::int64_t n = pass.batch * elements_;
+    pass.device.activate_backward(pass.dtype, b.below.activation, pass.batch, elements_, b.y, b.gradient,
+                                  b.input_gradient);
+    pass.device.flat({pass.dtype, FlatKind::scale, n, b.input_gradient, nullptr, b.input_gradient,
+                      1.0 / (1.0 - rate_), 0.0});
+    return;
+  }
   if (rate_ > 0.0) {
     apply(pass, b.gradient, b.input_gradient);
   } else {

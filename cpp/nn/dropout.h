@@ -1,6 +1,6 @@
 // Inverted dropout: in training an element is zeroed with probability `rate` and
 // otherwise scaled by 1 / (1 - rate). The mask is a function of (seed, layer, training
-// step, element), so the backward pass recomputes it.
+// step, element), so the backward pass recomputes it, unless the output tells what it was.
 #pragma once
 
 #include "nn/layer.h"
