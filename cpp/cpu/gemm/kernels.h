@@ -18,7 +18,9 @@ namespace lamina::cpu {
 struct GemmShape {
   std::int64_t strip;
   std::int64_t panel;
-  bool asks;  ///< its tiles can ask for what is read next (GemmBlock::next)
+  // Whether its tiles have time to ask for what is read next (GemmBlock::ask): always, or if they read A by
+  // columns that lie side by side.
+  bool asks, asks_by_columns;
 };
 
 /// Piece `part` of `parts` of 0..total, the longer ones first.

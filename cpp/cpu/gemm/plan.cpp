@@ -17,10 +17,10 @@ constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
-constexpr std::int64_t kBlockColumns = 240;       // a piece of a block of B stays in the second cache
-constexpr std::int64_t kShortDepth = 256;         // leaves room for wide blocks
-constexpr std::int64_t kResultBytes = 256 << 10;  // a block of C that is not stored directly
-constexpr std::int64_t kUpdatedBytes = 128 << 10;           // a block of C that is used at once
+constexpr std::int64_t kBlockColumns = 240;        // a piece of a block of B stays in the second cache
+constexpr std::int64_t kShortDepth = 256;          // leaves room for wide blocks
+constexpr std::int64_t kResultBytes = 256 << 10;   // a block of C that is not stored directly
+constexpr std::int64_t kUpdatedBytes = 128 << 10;  // a block of C that is used at once
 constexpr std::int64_t kPartialProducts = 1 << 20;
 constexpr std::int64_t kUpdateStreams = 3;  // parameters and the slots of Adam
 
@@ -215,7 +215,8 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.columns = std::min(task_columns, used_once                   ? plan.shape.panel * kernels.lanes
                                         : plan.depth <= kShortDepth ? kBlockColumns * kPieceDepth / plan.depth
                                                                     : kBlockColumns);
-  const bool may_ask = plan.touch_a && plan.shape.asks;
+  const bool columns_together = size.a_row == 1 && size.a_column == size.m;
+  const bool may_ask = plan.touch_a && (plan.shape.asks || (columns_together && plan.shape.asks_by_columns));
   // Nobody asks for the first block, and nothing else is lost with low blocks where B is one panel.
   if (may_ask && panels == 1 && !plan.swapped) plan.rows = std::min(plan.rows, plan.shape.strip);
   if (size.consumed) {

@@ -43,6 +43,7 @@ constexpr std::int64_t strip_of(std::int64_t vectors) {
 
 /// Whether tiles so high have time to ask for what is read next.
 constexpr bool asks(std::int64_t rows) { return rows + 1 >= kMaxRows; }
+constexpr bool asks_by_columns(std::int64_t rows) { return asks(rows) || rows >= 5; }
 
 template <class T>
 struct Tiles {
@@ -62,13 +63,14 @@ constexpr void add_tiles(Tiles<T>& tiles) {
       using V = typename VectorOf<T>::Type;
       tiles.of[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::rows>;
       tiles.packing[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::pack, Along::rows>;
+      tiles.of[1][kRows][kVectors] = tiles.of[0][kRows][kVectors];
+      for (auto& asking : tiles.asking) asking[kRows][kVectors] = tiles.of[0][kRows][kVectors];
       if constexpr (asks(kRows)) {
-        tiles.of[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::columns>;
         tiles.asking[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask, Along::rows>;
+      }
+      if constexpr (asks_by_columns(kRows)) {
+        tiles.of[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::columns>;
         tiles.asking[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask, Along::columns>;
-      } else {
-        tiles.of[1][kRows][kVectors] = tiles.of[0][kRows][kVectors];
-        for (auto& asking : tiles.asking) asking[kRows][kVectors] = tiles.of[0][kRows][kVectors];
       }
       add_tiles<T, kRows, kVectors + 1>(tiles);
     }
@@ -92,9 +94,10 @@ GemmShape shape(std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t few = 40;
   if (strip >= 4 && vectors > panel && vectors % panel == 1 && panel < kWidest &&
       (vectors == panel + 1 || (strip_of(panel + 1) > 4 && vectors <= few))) {
-    return {strip_of(panel + 1), panel + 1, asks(strip_of(panel + 1))};
+    const std::int64_t lower = strip_of(panel + 1);
+    return {lower, panel + 1, asks(lower), asks_by_columns(lower)};
   }
-  return {strip, panel, asks(strip)};
+  return {strip, panel, asks(strip), asks_by_columns(strip)};
 }
 
 }  // namespace
