@@ -260,6 +260,9 @@ Below Network::ending_of(std::size_t i, const Activations& activations) const {
 
 void Network::backward(const Pass& pass, std::size_t count, void* gradient, Activations& activations,
                        Monitor* monitor, std::vector<DeferredBackward>* deferred) const {
+  // What is left to the caller comes in one piece, in which nobody looks for Ctrl-C and no prediction
+  // starts: about half a second at most on two cores, whatever the network.
+  double may_defer = 1e11;  // multiplications
   // No gradient is needed below the first operation that trains.
   std::size_t first = 0;
   while (first < count && !operations_[first]->trains()) ++first;
@@ -279,8 +282,10 @@ void Network::backward(const Pass& pass, std::size_t count, void* gradient, Acti
     b.parameter_gradients = &gradient_pointers_[i];
     b.workspace = activations.slots[i].workspace.get();
     std::size_t kernel = 0;
-    const bool stays = i == first || activations.slots[i].gradient != nullptr;
+    const double work = static_cast<double>(pass.batch) * works_[i];
+    const bool stays = i == first || (activations.slots[i].gradient != nullptr && work <= may_defer);
     if (deferred != nullptr && stays && operations_[i]->trains() && find_large_kernel(i, kernel)) {
+      may_defer -= work;
       deferred->push_back({operations_[i].get(), kernel, b});
       deferred->back().arguments.input_gradient = nullptr;
       b.parameter_gradients = nullptr;
