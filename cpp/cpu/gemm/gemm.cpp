@@ -184,15 +184,20 @@ struct Place {
   std::int64_t i, j, l;
 };
 
-/// The block of A that follows the one that begins at `at`. `a` is A's first element in the range.
+/// Where the block behind the one at `at` begins; behind the range, after the last one.
+Place place_behind(const Plan& plan, const Range& range, Place at) {
+  at.l += plan.depth;
+  if (at.l >= range.end - range.begin) at.l = 0, at.i += plan.rows;
+  if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
+  return at;
+}
+
+/// The block of A at `at`. `a` is A's first element in the range.
 template <class T>
-FarRuns next_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
+FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
   const ProductSize& size = plan.size;
   const std::int64_t depth = range.end - range.begin;
   FarRuns next;
-  at.l += plan.depth;
-  if (at.l >= depth) at.l = 0, at.i += plan.rows;
-  if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
   const bool by_rows = size.a_column == 1;
   const std::int64_t apart = by_rows ? size.a_row : size.a_column;
   if (at.j >= range.columns || apart == 0) return next;
@@ -205,14 +210,11 @@ FarRuns next_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
   return next;
 }
 
-/// The same where A is packed block by block, and kept: only blocks that were packed before.
+/// The same where A is packed block by block, and kept; nothing where the block is not packed yet.
 template <class T>
-FarRuns next_of_packed(const Plan& plan, const Range& range, Place at, const T* packed) {
+FarRuns block_of_packed(const Plan& plan, const Range& range, Place at, const T* packed) {
   const std::int64_t depth = range.end - range.begin;
   FarRuns next;
-  at.l += plan.depth;
-  if (at.l >= depth) at.l = 0, at.i += plan.rows;
-  if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
   if (at.j == 0 || at.j >= range.columns) return next;
   const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
   const std::int64_t terms = std::min(plan.depth, depth - at.l);
@@ -296,9 +298,9 @@ void multiply_range(const Product<T>& product, const Range& range) {
         if (plan.ask_update && block.end == depth) {
           block.ask = read_by_update<T>(*product.update, size, row, block.rows, column, block.columns);
         } else if (plan.ask_a) {
-          block.ask = next_of_a(plan, range, Place{i, j, l}, a);
+          block.ask = block_of_a(plan, range, place_behind(plan, range, {i, j, l}), a);
         } else if (plan.ask_packed) {
-          block.ask = next_of_packed(plan, range, Place{i, j, l}, work.a);
+          block.ask = block_of_packed(plan, range, place_behind(plan, range, {i, j, l}), work.a);
         }
         if (plan.pack_a) {
           T* packed = work.a + (plan.keep_a ? i * depth + l * block.rows : 0);

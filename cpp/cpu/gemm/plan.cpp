@@ -17,10 +17,12 @@ constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
-constexpr std::int64_t kBlockColumns = 240;        // a piece of a block of B stays in the second cache
-constexpr std::int64_t kShortDepth = 256;          // leaves room for wide blocks
-constexpr std::int64_t kResultBytes = 256 << 10;   // a block of C that is not stored directly
-constexpr std::int64_t kUpdatedBytes = 128 << 10;  // a block of C that is used at once
+constexpr std::int64_t kKeptBytes = 16 << 20;       // of A, packed once for all blocks of columns
+constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
+constexpr std::int64_t kShortDepth = 256;           // leaves room for wide blocks
+constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
+constexpr std::int64_t kResultBytes = 256 << 10;    // a block of C that is not stored directly
+constexpr std::int64_t kUpdatedBytes = 128 << 10;   // a block of C that is used at once
 constexpr std::int64_t kPartialProducts = 1 << 20;
 constexpr std::int64_t kUpdateStreams = 3;  // parameters and the slots of Adam
 
@@ -212,9 +214,11 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   const std::int64_t block_rows = kBlockBytes / (plan.depth * size.element_bytes);
   plan.rows =
       std::min(task_rows, std::max<std::int64_t>(16, block_rows / plan.shape.strip * plan.shape.strip));
+  const bool may_keep_a = task_rows * task_depth * size.element_bytes <= kKeptBytes;
   plan.columns = std::min(task_columns, used_once                   ? plan.shape.panel * kernels.lanes
                                         : plan.depth <= kShortDepth ? kBlockColumns * kPieceDepth / plan.depth
-                                                                    : kBlockColumns);
+                                        : plan.pack_a && !may_keep_a ? kPackedBlockColumns
+                                                                     : kBlockColumns);
   const bool columns_together = size.a_row == 1 && size.a_column == size.m;
   const bool may_ask = plan.touch_a && (plan.shape.asks || (columns_together && plan.shape.asks_by_columns));
   // Nobody asks for the first block, and nothing else is lost with low blocks where B is one panel.
@@ -250,8 +254,7 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
         plan.columns >= size.n || tiles * pieces(plan.depth, size.chunk) >= kUpdateStreams * plan.rows;
   }
   const std::int64_t block_columns = pieces(plan.columns, kernels.lanes) * kernels.lanes;
-  plan.keep_a =
-      plan.columns < task_columns && task_rows * task_depth * size.element_bytes <= 32 * kPackedBytes;
+  plan.keep_a = plan.columns < task_columns && may_keep_a;
   plan.ask_packed = plan.pack_a && plan.keep_a && plan.shape.asks;
   plan.keep_b = plan.rows < task_rows && block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
 
