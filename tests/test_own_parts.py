@@ -354,6 +354,46 @@ def test_metrics_of_layers_are_reset_and_shown_with_the_model_s() -> None:
     assert layer.others[0].result() == 0
 
 
+def test_looking_for_a_shape_leaves_metrics_as_they_are() -> None:
+    layer = Measured(3)
+    layer.own = OwnCount(name="own")
+    layer(X)
+    before = layer.size.result()
+    layer.own.update_state(5.0)
+    assert layer.compute_output_shape((None, 4)) == (None, 3)
+    assert layer.size.result() == before and layer.others[0].result() == 96
+    assert layer.own.result() == 5
+    with pytest.raises(ValueError, match="zeros of shape"):
+        layer.compute_output_shape((None, 5))
+    assert layer.size.result() == before and layer.own.result() == 5
+
+
+class OwnCount(lamina.metrics.Metric):
+    """A metric whose state is a variable."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self.total = self.add_weight(name="total")
+
+    def update_state(self, value: Any) -> None:
+        self.total.assign_add(value)
+
+    def result(self) -> Any:
+        return self.total.numpy()
+
+
+def test_a_layer_may_know_what_it_is_in() -> None:
+    layer = Measured(3)
+    layer.me = layer
+    inner = lamina.Sequential([layer])
+    model = lamina.Sequential([lamina.Input((4,)), inner, layers.Dense(1)])
+    layer.inner, layer.outer = inner, [model]
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    assert [metric.name for metric in model.metrics] == ["loss", "size", "rows"]
+    assert len(model.trainable_variables) == 4
+
+
 def test_input_spec_is_checked_at_each_call() -> None:
     spec = layers.InputSpec
     layer = MyDense(2)

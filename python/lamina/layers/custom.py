@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -31,10 +33,25 @@ def takes(cls: type, argument: str, method: str = "call") -> bool:
 
 
 def layers_in(owner: Any) -> Iterator[Any]:
-    """The layers and models among an object's attributes, in the order of their assignment."""
+    """The layers and models among an object's attributes, in the order of their assignment.
+
+    Not among them: those that the object is itself part of.
+    """
+    above = list(_above(owner))
     for name, value in vars(owner).items():
         if name != "_owners":
-            yield from _layers_of(value)
+            yield from (
+                layer
+                for layer in _layers_of(value)
+                if not any(layer is container for container in above)
+            )
+
+
+def _above(part: Any) -> Iterator[Any]:
+    """The part, and all that it is in."""
+    yield part
+    for container in getattr(part, "_living_owners", list)():
+        yield from _above(container)
 
 
 def _layers_of(value: Any) -> Iterator[Any]:
@@ -69,6 +86,19 @@ def metrics_in(owner: Any) -> list[Any]:
     for layer in layers_in(owner):
         found.extend(metrics_in(layer))
     return list({id(metric): metric for metric in found}.values())
+
+
+@contextlib.contextmanager
+def _unchanged(metrics: list[Any]) -> Iterator[None]:
+    """What is added to metrics meanwhile goes to copies of their states."""
+    before = [(metric, metric.__dict__) for metric in metrics]
+    try:
+        for metric in metrics:
+            metric.__dict__ = copy.deepcopy(metric).__dict__
+        yield
+    finally:
+        for metric, state in before:
+            metric.__dict__ = state
 
 
 def tensors_of(value: Any, dtype: str) -> Any:
@@ -134,7 +164,7 @@ def traced_shape(layer: Layer, shape: Shape) -> Shape:
     zeros = _eager.floating_tensor(np.zeros((1, *shape), layer.dtype), layer.dtype)
     options = {"training": False} if takes(type(layer), "training") else {}
     try:
-        with _calls.inside(False), _eager.unrecorded():
+        with _calls.inside(False), _eager.unrecorded(), _unchanged(metrics_in(layer)):
             answer = layer.call(zeros, **options)
     except Exception as error:
         raise ValueError(
@@ -144,8 +174,6 @@ def traced_shape(layer: Layer, shape: Shape) -> Shape:
         ) from error
     finally:
         layer._clear_losses()
-        for metric in metrics_in(layer):
-            metric.reset_state()
     result: tuple[int, ...] = tuple(getattr(answer, "shape", ()))
     if not result:
         raise ValueError(
