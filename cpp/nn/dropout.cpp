@@ -1,6 +1,7 @@
 #include "nn/dropout.h"
 
 #include "core/error.h"
+#include "numerics/distributions.h"
 #include "numerics/streams.h"
 
 namespace lamina::nn {
@@ -52,7 +53,7 @@ void Dropout::backward(const Pass& pass, const BackwardArguments& b) const {
     pass.device.activate_backward(pass.dtype, b.below.activation, pass.batch, elements_, b.y, b.gradient,
                                   b.input_gradient);
     pass.device.flat({pass.dtype, FlatKind::scale, n, b.input_gradient, nullptr, b.input_gradient,
-                      1.0 / (1.0 - rate_), 0.0});
+                      numerics::keep_scale<double>(rate_), 0.0});
     return;
   }
   if (rate_ > 0.0) {

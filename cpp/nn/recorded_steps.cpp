@@ -137,7 +137,7 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
       ++done;
       ++steps_seen_;
       optimizer_->count_recorded();
-      stored_all_ = true;
+      not_stored_.clear();
       stored_none_ = false;
       ++monitor.batches;
       ++batches_done_;

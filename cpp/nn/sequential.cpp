@@ -137,7 +137,7 @@ double Sequential::apply_gradients(const std::vector<Gradient>& gradients, bool 
     }
     given_ranges_.push_back({p.offset, p.count});
   }
-  stored_all_ = true;
+  not_stored_.clear();
   stored_none_ = flat != nullptr;
   network.give_gradients(flat);
   struct Back {

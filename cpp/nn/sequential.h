@@ -100,8 +100,7 @@ class Sequential {
   bool fuses_updates() const { return fuses_updates_; }
   /// Whether the last step left a parameter's gradient in the network.
   bool stored_gradient(std::size_t parameter) const {
-    return !stored_none_ && ((stored_all_ || std::find(not_stored_.begin(), not_stored_.end(), parameter) ==
-                                                 not_stored_.end()));
+    return !stored_none_ && std::find(not_stored_.begin(), not_stored_.end(), parameter) == not_stored_.end();
   }
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
@@ -157,9 +156,9 @@ class Sequential {
   /// Returns the batch's mean loss. Training without `update` leaves the gradients, in
   /// pending_state_ the metrics, and changes nothing else.
   double step(std::int64_t rows, bool training, Monitor&, bool update = true);
-  /// The optimizer's step, after what remains of the backward pass.
   /// Whether steps leave large kernels to take_step().
   bool defers() const;
+  /// The optimizer's step, after what remains of the backward pass.
   void take_step(const Pass&);
   void add_loss(double total, std::int64_t rows);
   /// An epoch of an optimizer that works on all samples at once.
@@ -182,8 +181,8 @@ class Sequential {
   std::int64_t steps_seen_ = 0;
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
-  bool watch_ = false, fuses_updates_ = true, stored_all_ = true, stored_none_ = false;
-  std::vector<std::size_t> not_stored_;  ///< parameters
+  bool watch_ = false, fuses_updates_ = true, stored_none_ = false;
+  std::vector<std::size_t> not_stored_;  ///< parameters whose gradients the last step used at once
   std::vector<DeferredBackward> deferred_;
   bool recording_ = false;  ///< step() is being recorded
   RecordedSteps recorded_;

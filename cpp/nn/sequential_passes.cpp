@@ -132,7 +132,6 @@ bool Sequential::defers() const {
 
 void Sequential::take_step(const Pass& pass) {
   const std::vector<FlatRange>* const trained = &network.trained_ranges();
-  stored_all_ = true;
   stored_none_ = false;
   not_stored_.clear();
   // Nothing reads these kernels any more: their elements are updated while their gradients are near.
@@ -141,7 +140,6 @@ void Sequential::take_step(const Pass& pass) {
     if (optimizer_->separate(network, trained, network.layout().parameters()[rest.kernel], part)) {
       rest.arguments.kernel_update = &part.update;
       not_stored_.push_back(rest.kernel);
-      stored_all_ = false;
     }
     rest.operation->backward(pass, rest.arguments);
   }

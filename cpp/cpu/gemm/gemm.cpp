@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 #include "core/threads.h"
 #include "cpu/dispatch.h"
+#include "cpu/gemm/ahead.h"
 #include "cpu/gemm/plan.h"
 #include "cpu/optimizer/optimizer.h"
 #include "numerics/order.h"
@@ -120,11 +121,6 @@ Product<T> make_product(const ProductSize& size, const T* a, const T* b, const E
   return {plan, plan.swapped ? b : a, plan.swapped ? a : b, epilogue};
 }
 
-/// The part of the (possibly swapped) product that one task computes.
-struct Range {
-  std::int64_t row, rows, column, columns, begin, end;
-};
-
 /// `unit` is a power of two.
 std::int64_t rounded_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) & -unit; }
 
@@ -163,83 +159,6 @@ struct Workspace {
     result = partials + size_partials;
   }
 };
-
-/// Brings a block of A near: tiles read it in short pieces of many rows, which prefetchers of the
-/// processor do not follow.
-template <class T>
-void touch_a(const ProductSize& size, std::int64_t rows, std::int64_t depth, const T* a) {
-#if defined(__GNUC__)
-  constexpr std::int64_t line = 64 / sizeof(T);
-  const bool by_rows = size.a_column == 1;
-  const std::int64_t lines = by_rows ? rows : depth, stride = by_rows ? size.a_row : size.a_column;
-  const std::int64_t length = by_rows ? depth : rows;
-  for (std::int64_t i = 0; i < lines; ++i) {
-    for (std::int64_t j = 0; j < length; j += line) __builtin_prefetch(a + i * stride + j, 0, 2);
-  }
-#endif
-}
-
-/// Where a block begins in its range: row, column, term.
-struct Place {
-  std::int64_t i, j, l;
-};
-
-/// Where the block behind the one at `at` begins; behind the range, after the last one.
-Place place_behind(const Plan& plan, const Range& range, Place at) {
-  at.l += plan.depth;
-  if (at.l >= range.end - range.begin) at.l = 0, at.i += plan.rows;
-  if (at.i >= range.rows) at.i = 0, at.j += plan.columns;
-  return at;
-}
-
-/// The block of A at `at`. `a` is A's first element in the range.
-template <class T>
-FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
-  const ProductSize& size = plan.size;
-  const std::int64_t depth = range.end - range.begin;
-  FarRuns next;
-  const bool by_rows = size.a_column == 1;
-  const std::int64_t apart = by_rows ? size.a_row : size.a_column;
-  if (at.j >= range.columns || apart == 0) return next;
-  const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
-  const std::int64_t terms = std::min(plan.depth, depth - at.l);
-  next.streams[next.count++] = a + at.i * size.a_row + at.l * size.a_column;
-  next.runs = by_rows ? rows : terms;
-  next.bytes = (by_rows ? terms : rows) * size.element_bytes;
-  next.apart = apart * size.element_bytes;
-  return next;
-}
-
-/// The same where A is packed block by block, and kept; nothing where the block is not packed yet.
-template <class T>
-FarRuns block_of_packed(const Plan& plan, const Range& range, Place at, const T* packed) {
-  const std::int64_t depth = range.end - range.begin;
-  FarRuns next;
-  if (at.j == 0 || at.j >= range.columns) return next;
-  const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
-  const std::int64_t terms = std::min(plan.depth, depth - at.l);
-  next.streams[next.count++] = packed + at.i * depth + at.l * rows;
-  next.runs = 1;
-  next.bytes = next.apart = rows * terms * plan.size.element_bytes;
-  return next;
-}
-
-/// What the update of rows x columns elements of C from (row, column) on reads beside their gradients.
-template <class T>
-FarRuns read_by_update(const UpdateArguments& update, const ProductSize& size, std::int64_t row,
-                       std::int64_t rows, std::int64_t column, std::int64_t columns) {
-  FarRuns far;
-  const auto add = [&](const void* flat) {
-    if (flat == nullptr || far.count == FarRuns::kMostStreams) return;
-    far.streams[far.count++] = static_cast<const T*>(flat) + row * size.n + column;
-  };
-  add(update.parameters);
-  for (const void* slot : update.slots) add(slot);
-  far.runs = rows;
-  far.bytes = columns * size.element_bytes;
-  far.apart = size.n * size.element_bytes;
-  return far;
-}
 
 template <class T>
 void multiply_range(const Product<T>& product, const Range& range) {
@@ -294,13 +213,14 @@ void multiply_range(const Product<T>& product, const Range& range) {
         if (plan.touch_a && j == 0 && (!plan.ask_a || (i == 0 && l == 0))) {
           touch_a(size, block.rows, length, block.a);
         }
-        block.ask.count = 0;
         if (plan.ask_update && block.end == depth) {
           block.ask = read_by_update<T>(*product.update, size, row, block.rows, column, block.columns);
         } else if (plan.ask_a) {
           block.ask = block_of_a(plan, range, place_behind(plan, range, {i, j, l}), a);
         } else if (plan.ask_packed) {
           block.ask = block_of_packed(plan, range, place_behind(plan, range, {i, j, l}), work.a);
+        } else {
+          block.ask.count = 0;
         }
         if (plan.pack_a) {
           T* packed = work.a + (plan.keep_a ? i * depth + l * block.rows : 0);

@@ -33,7 +33,7 @@ constexpr std::int64_t part_begin(std::int64_t total, std::int64_t parts, std::i
 /// What will be read soon and is far: of each stream `runs` runs of `bytes` bytes, one `apart` bytes after
 /// the other.
 struct FarRuns {
-  static constexpr int kMostStreams = 8;
+  static constexpr int kMostStreams = 4;
   const void* streams[kMostStreams];
   int count = 0;  ///< of streams
   std::int64_t runs, bytes, apart;

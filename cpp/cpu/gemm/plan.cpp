@@ -11,13 +11,13 @@ namespace {
 // Sizes that suit the caches of today's machines; they need not be exact.
 constexpr std::int64_t kPieceDepth = 1024;       // a panel of B and a strip of A stay near
 constexpr std::int64_t kCachedBytes = 1 << 20;   // an operand that stays near by itself
-constexpr std::int64_t kPackedBytes = 4 << 20;   // what is packed once and kept
+constexpr std::int64_t kPackedBytes = 4 << 20;   // of B, packed once for all blocks of rows
 constexpr std::int64_t kBlockBytes = 512 << 10;  // a block of packed A
 constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have driven out of the near caches
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kOnceBytes = 16 << 10;
-constexpr std::int64_t kKeptBytes = 16 << 20;       // of A, packed once for all blocks of columns
+constexpr std::int64_t kKeptBytes = 16 << 20;       // the same of A, for all blocks of columns
 constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
 constexpr std::int64_t kShortDepth = 256;           // leaves room for wide blocks
 constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
