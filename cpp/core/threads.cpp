@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <exception>
-#include <limits>
 #include <memory>
 #include <mutex>
 
@@ -49,13 +48,21 @@ int processors() {
   return n;
 }
 
+/// The tasks of a loop that one thread takes first: what comes next, on a line of its own.
+struct alignas(64) Share {
+  std::atomic<std::int64_t> next{0};
+};
+
 /// The workers of this process, and the lock on them. A fork's child makes a new one and
 /// leaves its parent's where it is: the lock in it may be held, its threads do not exist.
 struct Team {
+  static constexpr int kMostShares = 64;
+
   unsigned generation;
   const Team* abandoned;  // keeps it reachable for leak checkers
   std::atomic<bool> taken{false};
   detail::WorkerPool pool;
+  Share shares[kMostShares];  ///< of the loop that has taken the team
 };
 std::atomic<Team*> current_team{nullptr};
 
@@ -73,29 +80,28 @@ Team& team() {
   return *found;
 }
 
-/// One parallel_for: tasks are handed out in increasing order to whoever asks.
+/// One parallel_for. Its tasks are cut evenly into shares, one for each thread, in the order of the
+/// threads' places: so in loop after loop over the same arrays a thread meets what it has in its own
+/// caches. Whoever has done with its share takes from the others'.
 class Loop {
  public:
-  Loop(std::int64_t tasks, detail::Body body, void* context)
-      : tasks_(tasks), body_(body), context_(context) {}
+  Loop(std::int64_t tasks, int threads, Share* shares, detail::Body body, void* context)
+      : tasks_(tasks),
+        count_(std::min(threads, Team::kMostShares)),
+        shares_(shares),
+        body_(body),
+        context_(context),
+        limit_(tasks) {
+    for (int share = 0; share < count_; ++share) {
+      shares_[share].next.store(begin_of(share), std::memory_order_relaxed);
+    }
+  }
 
-  /// Takes tasks until there are none left. What a body throws is kept, and no further
-  /// tasks are handed out. Tasks before the one that threw have all begun, so the
-  /// exception of the lowest task wins: the one that a single thread would have met.
-  void work() noexcept {
+  /// Takes tasks until there are none left.
+  void work(int place) noexcept {
     const FloatEnvironment environment;
     inside = true;
-    std::int64_t task = 0;
-    try {
-      while ((task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_) body_(context_, task);
-    } catch (...) {
-      next_.store(tasks_, std::memory_order_relaxed);
-      const std::lock_guard<std::mutex> lock(failure_mutex_);
-      if (task < failed_task_) {
-        failed_task_ = task;
-        failure_ = std::current_exception();
-      }
-    }
+    for (int i = 0; i < count_; ++i) take_all((place + i) % count_);
     inside = false;
   }
   void rethrow() {
@@ -103,13 +109,39 @@ class Loop {
   }
 
  private:
+  std::int64_t begin_of(int share) const {
+    const std::int64_t each = tasks_ / count_, longer = tasks_ % count_;
+    return share * each + std::min<std::int64_t>(share, longer);
+  }
+
+  /// What a body throws is kept, and no later task begins. Earlier ones still do, so the exception of
+  /// the lowest task wins: the one that a single thread would have met.
+  void take_all(int share) noexcept {
+    std::atomic<std::int64_t>& next = shares_[share].next;
+    const std::int64_t end = begin_of(share + 1);
+    std::int64_t task = 0;
+    try {
+      while ((task = next.fetch_add(1, std::memory_order_relaxed)) < end &&
+             task < limit_.load(std::memory_order_relaxed)) {
+        body_(context_, task);
+      }
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(failure_mutex_);
+      if (task < limit_.load(std::memory_order_relaxed)) {
+        limit_.store(task, std::memory_order_relaxed);
+        failure_ = std::current_exception();
+      }
+    }
+  }
+
   const std::int64_t tasks_;
+  const int count_;
+  Share* const shares_;
   const detail::Body body_;
   void* const context_;
+  std::atomic<std::int64_t> limit_;  ///< tasks from here on are not begun
   std::mutex failure_mutex_;
-  std::int64_t failed_task_ = std::numeric_limits<std::int64_t>::max();
   std::exception_ptr failure_;
-  alignas(64) std::atomic<std::int64_t> next_{0};
 };
 
 void run_alone(std::int64_t tasks, detail::Body body, void* context) {
@@ -171,8 +203,8 @@ void detail::run(std::int64_t tasks, Body body, void* context, int limit) {
 
   Team& mine = team();
   if (mine.taken.exchange(true, std::memory_order_acquire)) return run_alone(tasks, body, context);
-  Loop loop(tasks, body, context);
-  const WorkerPool::Work work = [](void* l) { static_cast<Loop*>(l)->work(); };
+  Loop loop(tasks, wanted, mine.shares, body, context);
+  const WorkerPool::Work work = [](void* l, int place) { static_cast<Loop*>(l)->work(place); };
   if (has_openmp() && mine.generation == 0 && !forked_before) {
     run_openmp(most, wanted, work, &loop);
   } else {

@@ -5,6 +5,6 @@ namespace lamina::threads::detail {
 
 bool has_openmp() { return false; }
 
-void run_openmp(int, int, void (*work)(void* context), void* context) { work(context); }
+void run_openmp(int, int, void (*work)(void* context, int place), void* context) { work(context, 0); }
 
 }  // namespace lamina::threads::detail

@@ -135,7 +135,7 @@ void WorkerPool::serve(Worker& me) {
     const Job* job = me.job.exchange(nullptr, std::memory_order_acq_rel);
     if (job == nullptr) continue;  // called off
     pool.wake_children(me.index + 1, job->workers);
-    job->work(job->context);
+    job->work(job->context, me.index + 1);
     // From here on the caller may return, and the job with it.
     if (pool.unfinished_.fetch_sub(1, std::memory_order_seq_cst) == 1) pool.done_.wake();
   }
@@ -149,7 +149,7 @@ void WorkerPool::run(int workers, Work work, void* context, bool may_spin) {
   for (int i = 0; i < workers; ++i) workers_[i]->job.store(&job, std::memory_order_seq_cst);
   wake_children(0, workers);
 
-  work(context);
+  work(context, 0);
 
   int called_off = 0;
   for (int i = 0; i < workers; ++i) {

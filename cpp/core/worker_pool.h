@@ -34,10 +34,11 @@ class Gate {
 /// the process its workers are asleep or spinning and touch nothing but the pool.
 class WorkerPool {
  public:
-  using Work = void (*)(void* context);
+  /// `place`: 0 in the caller, i + 1 in worker i.
+  using Work = void (*)(void* context, int place);
   static constexpr int kMaxWorkers = 1023;
 
-  /// Calls work(context) in this thread and in up to `workers` others at once; returns
+  /// Calls work(context, place) in this thread and in up to `workers` others at once; returns
   /// when every call that began has returned. Workers that have not begun by the time
   /// the caller's own call returns are called off, so `work` must share out what there is
   /// to do among whoever comes. `work` must not throw. For one caller at a time.
