@@ -102,6 +102,29 @@ void test_at_most_limit() {
   }
 }
 
+/// Loop after loop a thread begins with the same share of the tasks: its caches hold what it needs.
+void test_shares() {
+  threads::set_count(2);
+  const auto here = std::this_thread::get_id();
+  std::atomic<bool> caller_first{true}, together{true};
+  std::atomic<int> begun;
+  for (int round = 0; round < 200 && together; ++round) {
+    begun = 0;
+    threads::parallel_for(2, [&](std::int64_t task) {
+      // Neither task ends before both have begun, so neither thread can take both.
+      ++begun;
+      for (int waits = 0; begun < 2 && waits < 20000; ++waits) sleep_microseconds(100);
+      if (begun < 2) together = false;
+      if ((std::this_thread::get_id() == here) != (task == 0)) caller_first = false;
+    });
+  }
+  if (!together) {
+    std::puts("no second thread came: shares are not tested");
+    return;
+  }
+  CHECK(caller_first);
+}
+
 void test_exceptions() {
   for (const int n : {1, 2, 4}) {
     threads::set_count(n);
@@ -307,6 +330,7 @@ int main() {
   test_counts();
   test_every_task_once();
   test_at_most_limit();
+  test_shares();
   test_exceptions();
   test_nesting();
   test_concurrent_callers();

@@ -240,6 +240,13 @@ void multiply_range(const Product<T>& product, const Range& range) {
           }
           if (block.b_packed) block.b = packed;
         }
+        // B is near once a block of rows has read it.
+        block.ask_b = plan.ask_b && i == 0;
+        block.b_behind = nullptr;
+        const Place next = place_behind(plan, range, {i, j, l});
+        if (plan.ask_b && next.i == 0 && next.j < range.columns) {
+          block.b_behind = b + next.l * size.b_row + next.j;
+        }
         f.multiply(block);
       }
 

@@ -17,6 +17,7 @@ struct Panel {
   std::int64_t safe;
   const T* padded;
   T* packed;
+  const T* behind;  // the panel of B after this one that shall be asked for, or null
 };
 
 /// Divides what a block shall ask for among its tiles: of a stream that is one run as many bytes for each,
@@ -26,7 +27,9 @@ class Shares {
   template <class T>
   Shares(const GemmBlock<T>& block, std::int64_t panels) : ask_(block.ask) {
     if (ask_.count == 0) return;
-    const std::int64_t tiles = panels * ((block.rows + block.shape.strip - 1) / block.shape.strip);
+    std::int64_t strips = (block.rows + block.shape.strip - 1) / block.shape.strip;
+    if (block.ask_b) strips = strips > block.shape.panel ? strips - block.shape.panel : 1;
+    const std::int64_t tiles = panels * strips;
     const std::int64_t length = block.end - block.begin;
     const std::int64_t bytes = ask_.runs * ask_.apart;
     if (ask_.together()) {
@@ -95,8 +98,15 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel, Shares& sh
     t.partials = block.partials;
     if (block.several_pieces) t.partials += (panel.column * block.rows + i * width) * block.slots;
     t.c = block.c + i * block.c_row + panel.column;
-    const bool asks = shares.any();
-    if (asks) t.ahead = shares.take();
+    // The strips below the first take a column of lines of the panel behind each.
+    const bool asks_b = panel.behind != nullptr && s >= 1 && s <= panel.vectors;
+    const bool asks = asks_b || shares.any();
+    if (asks_b) {
+      t.ahead = {reinterpret_cast<std::uintptr_t>(panel.behind + (s - 1) * lanes),
+                 block.b_row * static_cast<std::int64_t>(sizeof(T)), 0};
+    } else if (asks) {
+      t.ahead = shares.take();
+    }
     const auto& reading = (asks ? tiles.asking : tiles.of)[t.a_column != 1];
     const bool reads_packed = panel.packed != nullptr && s > 0;
     if (reads_packed) {
@@ -153,6 +163,7 @@ void multiply(const GemmBlock<T>& block) {
     panel.safe = length;
     panel.padded = nullptr;
     panel.packed = nullptr;
+    panel.behind = p + 1 == panels ? block.b_behind : block.ask_b ? block.b + panel.column + width : nullptr;
     if (block.b_packed) {
       panel.b = block.b + panel.column * length;
       panel.b_row = width;

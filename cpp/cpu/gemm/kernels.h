@@ -64,6 +64,10 @@ struct GemmBlock {
   const T* b_end;
   bool b_packed;
   T* pack_b_to;  // if B is not packed: receives it packed, on the way; or null
+  // Tiles that can ask for the panel of B behind theirs, if it is far and lies as B does; behind the last
+  // one comes the one at b_behind, unless that is null.
+  bool ask_b;
+  const T* b_behind;
 
   T* c;
   std::int64_t c_row;

@@ -16,6 +16,10 @@ constexpr std::int64_t kBlockBytes = 512 << 10;  // a block of packed A
 constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have driven out of the near caches
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
+constexpr std::int64_t kStripsToPack = 20;   // rows of B that lie apart are copied for more
+constexpr std::int64_t kApartBytes = 2048;   // so far
+constexpr std::int64_t kFewStrips = 32;      // the first one, which waits for B, is much of the work
+constexpr std::int64_t kStripsThatAsk = 5;   // a block so high has strips for it below the first
 constexpr std::int64_t kOnceBytes = 16 << 10;
 constexpr std::int64_t kKeptBytes = 16 << 20;       // the same of A, for all blocks of columns
 constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
@@ -203,7 +207,8 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   const std::int64_t task_rows = pieces(size.m, plan.row_tasks);
   const std::int64_t task_columns = pieces(vectors, plan.column_tasks) * kernels.lanes;
   const std::int64_t task_depth = plan.depth_per_task;
-  plan.pack_b = plan.pack_b_first || (plan.pack_b && task_rows > 2 * plan.shape.strip);
+  const bool many_strips = task_rows > kStripsToPack * plan.shape.strip && b_row_bytes >= kApartBytes;
+  plan.pack_b = plan.pack_b_first || (plan.pack_b && task_rows > 2 * plan.shape.strip) || many_strips;
   plan.depth = std::min(task_depth, pieces(kPieceDepth, size.chunk) * size.chunk);
   const bool used_once = plan.pack_b_first && size.m <= plan.shape.strip;
   if (used_once) {
@@ -247,6 +252,8 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
     const bool one_run = by_rows ? size.a_row == plan.depth : size.a_column == plan.rows;
     plan.ask_a = one_run || tiles * pieces(plan.depth, size.chunk) >= runs;
   }
+  plan.ask_b = plan.shape.asks && !plan.pack_b_first && task_rows <= kFewStrips * plan.shape.strip &&
+               plan.rows >= kStripsThatAsk * plan.shape.strip;
   if (size.consumed && plan.shape.asks) {
     const std::int64_t block_vectors = pieces(std::min(plan.columns, task_columns), kernels.lanes);
     const std::int64_t tiles = pieces(block_vectors, plan.shape.panel) * pieces(plan.rows, plan.shape.strip);
