@@ -61,20 +61,6 @@ FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
   return next;
 }
 
-/// The same where A is packed block by block, and kept; nothing where the block is not packed yet.
-template <class T>
-FarRuns block_of_packed(const Plan& plan, const Range& range, Place at, const T* packed) {
-  const std::int64_t depth = range.end - range.begin;
-  FarRuns next;
-  if (at.j == 0 || at.j >= range.columns) return next;
-  const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
-  const std::int64_t terms = std::min(plan.depth, depth - at.l);
-  next.streams[next.count++] = packed + at.i * depth + at.l * rows;
-  next.runs = 1;
-  next.bytes = next.apart = rows * terms * plan.size.element_bytes;
-  return next;
-}
-
 /// What the update of rows x columns elements of C from (row, column) on reads beside their gradients.
 template <class T>
 FarRuns read_by_update(const UpdateArguments& update, const ProductSize& size, std::int64_t row,

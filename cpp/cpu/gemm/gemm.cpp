@@ -213,12 +213,11 @@ void multiply_range(const Product<T>& product, const Range& range) {
         if (plan.touch_a && j == 0 && (!plan.ask_a || (i == 0 && l == 0))) {
           touch_a(size, block.rows, length, block.a);
         }
+        const Place behind = place_behind(plan, range, {i, j, l});
         if (plan.ask_update && block.end == depth) {
           block.ask = read_by_update<T>(*product.update, size, row, block.rows, column, block.columns);
         } else if (plan.ask_a) {
-          block.ask = block_of_a(plan, range, place_behind(plan, range, {i, j, l}), a);
-        } else if (plan.ask_packed) {
-          block.ask = block_of_packed(plan, range, place_behind(plan, range, {i, j, l}), work.a);
+          block.ask = block_of_a(plan, range, behind, a);
         } else {
           block.ask.count = 0;
         }
@@ -243,9 +242,8 @@ void multiply_range(const Product<T>& product, const Range& range) {
         // B is near once a block of rows has read it.
         block.ask_b = plan.ask_b && i == 0;
         block.b_behind = nullptr;
-        const Place next = place_behind(plan, range, {i, j, l});
-        if (plan.ask_b && next.i == 0 && next.j < range.columns) {
-          block.b_behind = b + next.l * size.b_row + next.j;
+        if (plan.ask_b && behind.i == 0 && behind.j < range.columns) {
+          block.b_behind = b + behind.l * size.b_row + behind.j;
         }
         f.multiply(block);
       }

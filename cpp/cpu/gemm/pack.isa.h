@@ -87,22 +87,16 @@ template <class T>
 void pack_columns(std::int64_t rows, std::int64_t depth, std::int64_t strips, const T* a,
                   std::int64_t a_column, T* to) {
   using V = typename VectorOf<T>::Type;
-  constexpr std::int64_t together = 8, ahead = 16, line = 64 / std::int64_t{sizeof(T)};
+  constexpr std::int64_t together = 8;
   for (std::int64_t first = 0; first < depth; first += together) {
     const std::int64_t end = least(first + together, depth);
-    for (std::int64_t l = first + ahead; l < least(end + ahead, depth); ++l) {
-      for (std::int64_t i = 0; i < rows; i += line) prefetch(a + l * a_column + i);
-    }
     for (std::int64_t s = 0; s < strips; ++s) {
       const std::int64_t i = part_begin(rows, strips, s), height = part_begin(rows, strips, s + 1) - i;
       T* const strip = to + i * depth;
-      // A whole vector runs over into columns that are written later, but for the last ones.
-      const std::int64_t whole = least(end, depth - (V::lanes - 1) / height);
       const auto size = static_cast<std::size_t>(height);
-      std::int64_t l = first;
-      for (; l < whole; ++l) V::load_partial(a + l * a_column + i, size).store(strip + l * height);
-      for (; l < end; ++l)
+      for (std::int64_t l = first; l < end; ++l) {
         V::load_partial(a + l * a_column + i, size).store_partial(strip + l * height, size);
+      }
     }
   }
 }

@@ -17,6 +17,7 @@ constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
 constexpr std::int64_t kStripsToPack = 20;   // rows of B that lie apart are copied for more
+constexpr std::int64_t kLongColumnBytes = 1024;  // a column of a far A from here on is a stream of its own
 constexpr std::int64_t kApartBytes = 2048;   // so far
 constexpr std::int64_t kFewStrips = 32;      // the first one, which waits for B, is much of the work
 constexpr std::int64_t kStripsThatAsk = 5;   // a block so high has strips for it below the first
@@ -174,7 +175,10 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   // A is read once for each panel. Its rows may lie apart at no cost; scattered columns cost, and
   // so do columns far apart, which evict each other from the first cache.
   const bool a_scattered = size.a_row != 1 && size.a_column != 1;
-  const bool a_apart = size.a_column != 1 && far_apart(size.a_column, size.element_bytes);
+  const bool a_apart =
+      size.a_column != 1 && (far_apart(size.a_column, size.element_bytes) ||
+                             (size.m * size.k * size.element_bytes >= kCachedBytes &&
+                              size.a_column * size.element_bytes >= kLongColumnBytes));
   plan.pack_a = size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || a_apart);
   plan.touch_a = !plan.pack_a && size.m * size.k * size.element_bytes > kFarBytes &&
                  (size.a_row == 1 || size.a_column == 1);
@@ -262,7 +266,6 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   }
   const std::int64_t block_columns = pieces(plan.columns, kernels.lanes) * kernels.lanes;
   plan.keep_a = plan.columns < task_columns && may_keep_a;
-  plan.ask_packed = plan.pack_a && plan.keep_a && plan.shape.asks;
   plan.keep_b = plan.rows < task_rows && block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
 
   for (std::int64_t chunks = pieces(task_depth, size.chunk); chunks > 1; chunks = (chunks + 1) / 2)

@@ -34,7 +34,6 @@ struct Plan {
   bool touch_a = false;                 ///< brought near before it is read
   bool ask_a = false;                   ///< by the tiles of the block before, but for the first block
   bool ask_b = false;                   ///< panel by panel, by the tiles of the one before
-  bool ask_packed = false;              ///< the same, where A is packed and kept
   bool ask_update = false;              ///< tiles ask for what the update of their block reads
   bool pack_b_first = false;            ///< before it is used, not while its first rows are multiplied
   bool keep_a = false, keep_b = false;  ///< packed once for all blocks of a task, not for each
