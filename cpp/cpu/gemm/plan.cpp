@@ -15,12 +15,12 @@ constexpr std::int64_t kPackedBytes = 4 << 20;   // of B, packed once for all bl
 constexpr std::int64_t kBlockBytes = 512 << 10;  // a block of packed A
 constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have driven out of the near caches
 constexpr std::int64_t kLineBytes = 64;
-constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
-constexpr std::int64_t kStripsToPack = 20;   // rows of B that lie apart are copied for more
+constexpr std::int64_t kStripsToAlign = 32;      // loads across two lines cost less than a copy for fewer
+constexpr std::int64_t kStripsToPack = 20;       // rows of B that lie apart are copied for more
 constexpr std::int64_t kLongColumnBytes = 1024;  // a column of a far A from here on is a stream of its own
-constexpr std::int64_t kApartBytes = 2048;   // so far
-constexpr std::int64_t kFewStrips = 32;      // the first one, which waits for B, is much of the work
-constexpr std::int64_t kStripsThatAsk = 5;   // a block so high has strips for it below the first
+constexpr std::int64_t kApartBytes = 2048;       // so far
+constexpr std::int64_t kFewStrips = 32;          // the first one, which waits for B, is much of the work
+constexpr std::int64_t kStripsThatAsk = 5;       // a block so high has strips for it below the first
 constexpr std::int64_t kOnceBytes = 16 << 10;
 constexpr std::int64_t kKeptBytes = 16 << 20;       // the same of A, for all blocks of columns
 constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
@@ -39,6 +39,7 @@ constexpr double kFarElement = 0.8;            // or from a far one
 constexpr double kPanelRow = 0.35;             // an element of A read again
 constexpr double kJoined = 4.0;                // a vector of a partial product stored, read and added
 constexpr double kNanosecondsPerByte = 0.026;  // an operand that streams from the last cache
+constexpr double kStoredByte = 0.04;           // nanoseconds: of C, which its last reader has had elsewhere
 constexpr double kFewTasks = 0.08;             // the share that is lost if each thread has one task
 
 std::int64_t pieces(std::int64_t total, std::int64_t each) { return (total + each - 1) / each; }
@@ -175,10 +176,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   // A is read once for each panel. Its rows may lie apart at no cost; scattered columns cost, and
   // so do columns far apart, which evict each other from the first cache.
   const bool a_scattered = size.a_row != 1 && size.a_column != 1;
-  const bool a_apart =
-      size.a_column != 1 && (far_apart(size.a_column, size.element_bytes) ||
-                             (size.m * size.k * size.element_bytes >= kCachedBytes &&
-                              size.a_column * size.element_bytes >= kLongColumnBytes));
+  const bool a_apart = size.a_column != 1 && (far_apart(size.a_column, size.element_bytes) ||
+                                              (size.m * size.k * size.element_bytes >= kCachedBytes &&
+                                               size.a_column * size.element_bytes >= kLongColumnBytes));
   plan.pack_a = size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || a_apart);
   plan.touch_a = !plan.pack_a && size.m * size.k * size.element_bytes > kFarBytes &&
                  (size.a_row == 1 || size.a_column == 1);
@@ -198,7 +198,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
     const std::int64_t outputs = pieces(size.m, plan.shape.strip) * vectors;
     // Few rows leave the processor waiting for B.
     const auto bytes_of_b = static_cast<double>(size.n * size.k * size.element_bytes);
-    const double cost = std::max(work * kernels.nanoseconds, bytes_of_b * kNanosecondsPerByte);
+    const auto bytes_of_c = static_cast<double>(size.m * size.n * size.element_bytes);
+    const double cost =
+        std::max(work * kernels.nanoseconds, bytes_of_b * kNanosecondsPerByte) + bytes_of_c * kStoredByte;
     plan.threads = threads::worthwhile(cost, outputs * chunks);
     plan.lasts = !threads::may_be_worthwhile(cost);
     if (plan.threads > 1) {
