@@ -225,6 +225,27 @@ struct Checks {
     expect("reduce_max", bits<U>(reduce_max(V::load(a))) == bits<U>(largest[0]));
   }
 
+#if LAMINA_ISA_AVX512
+  /// Every root of two binades, hence of all: the scaling by powers of four is exact. The estimates are off
+  /// by as much as they may be, whatever this processor's are.
+  void roots() {
+    if constexpr (sizeof(T) == 4) {
+      constexpr float errors[] = {0.0f, 0x1p-14f, -0x1p-14f, 0x1.8p-15f, -0x1p-16f};
+      for (const float off : errors) {
+        bool ok = true;
+        for (std::uint32_t word = 0x3f800000; word < 0x40800000; word += lanes) {
+          U words[lanes];
+          for (std::uint32_t i = 0; i < lanes; ++i) words[i] = word + i;
+          const V x = as_float(VInt::load(words)), root = {_mm512_sqrt_ps(x.v)};
+          const V estimate = V::splat(1.0f + off) / root;
+          ok = ok && all(V::sqrt_from(x, estimate) == root) && all(sqrt(x) == root);
+        }
+        expect("every root", ok);
+      }
+    }
+  }
+#endif
+
   /// All sizes, at the very end of readable and writable memory.
   void partial() {
     T* const end = reinterpret_cast<T*>(report.end_of_memory);
@@ -328,6 +349,9 @@ static_assert(F32::lanes == 16 && F64::lanes == 8);
 void check_vec(const VecReport& report) {
   Checks<Vec<float>> f{report};
   Checks<Vec<double>> d{report};
+#if LAMINA_ISA_AVX512
+  f.roots();
+#endif
   for (int i = 0; i < 2000; ++i) {
     f.fill();
     f.operations();
