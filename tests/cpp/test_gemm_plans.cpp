@@ -211,7 +211,7 @@ void test_tiles() {
             plan.shape.strip = rows;
             plan.shape.panel = vectors;
             plan.ask_a = way >= 12;
-            plan.ask_packed = plan.keep_a = way >= 12;
+            plan.ask_b = plan.keep_a = way >= 12;
             plan.pack_a = way % 2 == 1;
             plan.pack_b = way / 2 % 3 >= 1;
             plan.pack_b_first = way / 2 % 3 == 2;
@@ -270,7 +270,7 @@ void test_plans(int count) {
         plan.pack_b = below(2) == 0;
         plan.pack_b_first = below(3) == 0;
         plan.ask_a = below(2) == 0;
-        plan.ask_packed = below(2) == 0;
+        plan.ask_b = below(2) == 0;
         plan.keep_a = below(2) == 0;
         plan.keep_b = below(2) == 0;
         if (may_use_threads) {
@@ -286,10 +286,10 @@ void test_plans(int count) {
         plan.columns = (1 + below(vectors)) * traits.lanes;
         settle(plan);
         chosen = text(plan.swapped ? "swapped " : "", "strip ", plan.shape.strip, " panel ", plan.shape.panel,
-                      " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " ask ", plan.ask_a,
-                      plan.ask_packed, " keep ", plan.keep_a, plan.keep_b, " block ", plan.rows, " x ",
-                      plan.columns, " x ", plan.depth, " tasks ", plan.row_tasks, " x ", plan.column_tasks,
-                      " x ", plan.depth_tasks, " threads ", plan.threads);
+                      " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " ask ", plan.ask_a, plan.ask_b,
+                      " keep ", plan.keep_a, plan.keep_b, " block ", plan.rows, " x ", plan.columns, " x ",
+                      plan.depth, " tasks ", plan.row_tasks, " x ", plan.column_tasks, " x ",
+                      plan.depth_tasks, " threads ", plan.threads);
       };
       const bool equal = problem.plain() && problem.forward(f) && problem.backward(f);
       expect(equal, text(m, " x ", n, " x ", k, a_down ? " T" : " N", b_down ? "T " : "N ", name_of(f.kind),

@@ -43,6 +43,8 @@ inline Place place_behind(const Plan& plan, const Range& range, Place at) {
   return at;
 }
 
+constexpr std::int64_t kNeverNearBytes = 8 << 20;  // an operand that no second cache keeps
+
 /// The block of A at `at`. `a` is A's first element in the range.
 template <class T>
 FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
@@ -51,9 +53,17 @@ FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
   FarRuns next;
   const bool by_rows = size.a_column == 1;
   const std::int64_t apart = by_rows ? size.a_row : size.a_column;
-  if (at.j >= range.columns || apart == 0) return next;
+  if (apart == 0) return next;
+  std::int64_t left = depth - at.l;
+  if (at.j >= range.columns) {
+    // The piece of the depth behind this task's is mostly the same thread's next task. A smaller operand may
+    // still be near from the last time.
+    if (range.end >= size.k || size.m * size.k * size.element_bytes < kNeverNearBytes) return next;
+    at = {0, 0, depth};
+    left = size.k - range.end;
+  }
   const std::int64_t rows = std::min(plan.rows, range.rows - at.i);
-  const std::int64_t terms = std::min(plan.depth, depth - at.l);
+  const std::int64_t terms = std::min(plan.depth, left);
   next.streams[next.count++] = a + at.i * size.a_row + at.l * size.a_column;
   next.runs = by_rows ? rows : terms;
   next.bytes = (by_rows ? terms : rows) * size.element_bytes;
