@@ -66,16 +66,15 @@ void bench(const Shape& s, const std::string& isa, double span) {
   const auto trial = now();
   lamina::cpu::gemm(one.g);
   const double once = std::max(1e-6, now() - trial);
-  constexpr double kSlice = 1e-3, kBeside = 3e-4;
-  const int repeats = std::max(1, static_cast<int>(kSlice / once));
-  const int rounds = std::max(15, static_cast<int>(span / (repeats * once + 2 * kBeside)));
+  const int repeats = std::max(1, static_cast<int>(kWorkSlice / once));
+  const int rounds = std::max(15, static_cast<int>(span / (repeats * once + 2 * kPeakSlice)));
   std::vector<double> rates, peaks, shares;
   for (int round = 0; round < rounds; ++round) {
-    const double before = measure_peak(peak, kBeside);
+    const double before = measure_peak(peak, kPeakSlice);
     const auto start = now();
     for (int i = 0; i < repeats; ++i) lamina::cpu::gemm(one.g);
     const double rate = flop * repeats / (now() - start);
-    const double after = measure_peak(peak, kBeside);
+    const double after = measure_peak(peak, kPeakSlice);
     rates.push_back(rate);
     peaks.push_back((before + after) / 2);
     shares.push_back(rate / std::max(1.0, (before + after) / 2));

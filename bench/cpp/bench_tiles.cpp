@@ -33,44 +33,54 @@ void bench_line(const Line& line, const std::string& isa, double span) {
   const Peak peak = peak_of(isa, false);
   constexpr std::int64_t depth = 1024;
   const std::int64_t columns = line.vectors * f.lanes;
-  constexpr int kRounds = 31, kCalls = 64;
+  constexpr int kCalls = 64;
   std::vector<double> shares;
   const double flop = 2.0 * static_cast<double>(line.rows * columns * depth);
 
-  const auto work = [&](int calls) {
-    Buffer memory(static_cast<std::size_t>((depth + 64) * (columns + 64) + 64 * depth) * sizeof(float));
-    std::fill_n(memory.as<float>(), memory.bytes() / sizeof(float), 0.5f);
-    Buffer partials(static_cast<std::size_t>(f.largest_tile * 16) * sizeof(float));
-    Buffer c(static_cast<std::size_t>(line.rows * columns) * sizeof(float));
+  // Every thread has operands of its own, on large pages, and in its second cache.
+  struct Operands {
+    Buffer memory, partials, c;
+  };
+  const int threads = threads::count();
+  const std::int64_t b_elements = (depth + 64) * (columns + 64);
+  std::vector<Operands> operands;
+  for (int t = 0; t < threads; ++t) {
+    operands.push_back({Buffer(static_cast<std::size_t>(b_elements + 64 * depth) * sizeof(float)),
+                        Buffer(static_cast<std::size_t>(f.largest_tile * 16) * sizeof(float)),
+                        Buffer(static_cast<std::size_t>(line.rows * columns) * sizeof(float))});
+    std::fill_n(operands.back().memory.as<float>(), b_elements + 64 * depth, 0.5f);
+  }
+  const auto work = [&](const Operands& mine, int calls) {
     cpu::GemmBlock<float> block{};
     block.rows = line.rows, block.columns = columns;
     block.shape = {line.rows, line.vectors};
     block.begin = 0, block.end = block.depth = depth, block.chunk = line.chunk;
-    block.b = memory.as<float>();
+    block.b = mine.memory.as<float>();
     block.b_row = line.streams ? columns : 0;
-    block.b_end = memory.as<float>() + (depth + 64) * (columns + 64);
+    block.b_end = block.b + b_elements;
     block.a = block.b_end;
     block.a_row = line.streams ? depth : 1;
     block.a_column = line.streams ? 1 : 0;
-    block.partials = partials.as<float>();
+    block.partials = mine.partials.as<float>();
     block.slots = 8;
-    block.c = c.as<float>();
+    block.c = mine.c.as<float>();
     block.c_row = columns;
     for (int i = 0; i < calls; ++i) f.multiply(block);
   };
-  const int threads = threads::count();
   const auto run = [&](int calls) {
     const double start = now();
-    threads::parallel_for(threads, [&](std::int64_t) { work(calls); });
+    threads::parallel_for(threads,
+                          [&](std::int64_t t) { work(operands[static_cast<std::size_t>(t)], calls); });
     return now() - start;
   };
   run(kCalls);
   const double once = std::max(1e-7, run(kCalls) / kCalls);
-  const int calls = std::max(kCalls, static_cast<int>(span / kRounds / 2 / once));
-  for (int round = 0; round < kRounds; ++round) {
-    const double before = measure_peak(peak, span / kRounds / 4);
+  const int calls = std::max(kCalls, static_cast<int>(kWorkSlice / once));
+  const int rounds = std::max(15, static_cast<int>(span / (calls * once + 2 * kPeakSlice)));
+  for (int round = 0; round < rounds; ++round) {
+    const double before = measure_peak(peak, kPeakSlice);
     const double rate = flop * calls * threads / run(calls);
-    const double after = measure_peak(peak, span / kRounds / 4);
+    const double after = measure_peak(peak, kPeakSlice);
     shares.push_back(rate / std::max(1.0, (before + after) / 2));
   }
   std::printf("tile %lld x %lld vectors, chunks of %3lld, B from the %s cache: share of the peak %5.1f %%\n",

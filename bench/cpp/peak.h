@@ -96,6 +96,11 @@ inline Peak peak_of(const std::string& isa, bool is_double) {
   return {};
 }
 
+/// Seconds of work and of the loop beside it. Cores clock down within a millisecond of arithmetic with
+/// operands from memory, and up again in some milliseconds of a loop without: a longer loop would tell a
+/// clock that the work never has.
+constexpr double kWorkSlice = 1e-3, kPeakSlice = 3e-4;
+
 inline volatile double sink;
 
 /// FLOP/s of the register loop on all threads at once.
