@@ -20,7 +20,7 @@ from lamina.bench.contenders.lamina_models import LaminaModels
 from lamina.bench.works import WORKS, make_data
 
 #: Of a round of steps, of the loop beside it, and of the undisturbed one.
-SECONDS, BESIDE, ALONE = 0.05, 0.004, 0.4
+SECONDS, BESIDE, ALONE = 0.05, 0.0005, 0.4
 
 
 def main() -> None:
