@@ -89,7 +89,8 @@ struct F32 {
     constexpr std::int32_t least = 0x17800000, end = 0x67800000;
     const __m512i above = _mm512_sub_epi32(_mm512_castps_si512(a.v), _mm512_set1_epi32(least));
     const __mmask16 outside = _mm512_cmpge_epu32_mask(above, _mm512_set1_epi32(end - least));
-    if (__builtin_expect(outside != 0, 0)) return {_mm512_sqrt_ps(a.v)};
+    if (outside != 0) [[unlikely]]
+      return {_mm512_sqrt_ps(a.v)};
     return sqrt_from(a, {_mm512_rsqrt14_ps(a.v)});
   }
   /// The correctly rounded root of a from an estimate of 1 / sqrt(a) whose relative error is at most 2^-14,
