@@ -28,6 +28,7 @@ constexpr std::int64_t kShortDepth = 256;           // leaves room for wide bloc
 constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
 constexpr std::int64_t kResultBytes = 256 << 10;    // a block of C that is not stored directly
 constexpr std::int64_t kUpdatedBytes = 128 << 10;   // a block of C that is used at once
+constexpr std::int64_t kUpdatedStrips = 4;          // of one whose rows compete for few sets of the caches
 constexpr std::int64_t kPartialProducts = 1 << 20;
 constexpr std::int64_t kUpdateStreams = 3;  // parameters and the slots of Adam
 
@@ -237,7 +238,9 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   if (size.consumed) {
     const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
     const std::int64_t most = kUpdatedBytes / row_bytes / plan.shape.strip * plan.shape.strip;
-    plan.rows = std::min(plan.rows, std::max(most, 4 * plan.shape.strip));
+    const bool compete = plan.columns < size.n && far_apart(size.n, size.element_bytes);
+    const std::int64_t least = kUpdatedStrips * plan.shape.strip;
+    plan.rows = std::min(plan.rows, compete ? least : std::max(most, least));
   }
   const bool apart = plan.depth < task_depth || plan.swapped;
   if (apart) {
