@@ -285,11 +285,13 @@ void test_plans(int count) {
         plan.rows = 1 + below(size.m);
         plan.columns = (1 + below(vectors)) * traits.lanes;
         settle(plan);
+        plan.share_b = below(2) == 0 && plan.pack_b && plan.depth_tasks == 1;
+        plan.keep_b = plan.keep_b || plan.share_b;
         chosen = text(plan.swapped ? "swapped " : "", "strip ", plan.shape.strip, " panel ", plan.shape.panel,
                       " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " ask ", plan.ask_a, plan.ask_b,
-                      " keep ", plan.keep_a, plan.keep_b, " block ", plan.rows, " x ", plan.columns, " x ",
-                      plan.depth, " tasks ", plan.row_tasks, " x ", plan.column_tasks, " x ",
-                      plan.depth_tasks, " threads ", plan.threads);
+                      " keep ", plan.keep_a, plan.keep_b, plan.share_b, " block ", plan.rows, " x ",
+                      plan.columns, " x ", plan.depth, " tasks ", plan.row_tasks, " x ", plan.column_tasks,
+                      " x ", plan.depth_tasks, " threads ", plan.threads);
       };
       const bool equal = problem.plain() && problem.forward(f) && problem.backward(f);
       expect(equal, text(m, " x ", n, " x ", k, a_down ? " T" : " N", b_down ? "T " : "N ", name_of(f.kind),

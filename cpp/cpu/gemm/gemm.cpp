@@ -1,6 +1,7 @@
 #include "cpu/gemm/gemm.h"
 
 #include <algorithm>
+#include <atomic>
 #include <type_traits>
 
 #include "core/buffer.h"
@@ -73,6 +74,23 @@ struct Epilogue {
   }
 };
 
+/// Which part of which product's B lies packed in the calling thread's working space.
+struct PackedB {
+  std::uint64_t product = 0;  // 0: none
+  std::int64_t column = 0;
+
+  bool operator==(const PackedB&) const = default;
+};
+PackedB& packed_b() {
+  thread_local PackedB kept;
+  return kept;
+}
+/// Of a product, from 1 on.
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 /// One product: its plan, its operands in the plan's roles, and what becomes of it.
 template <class T>
 struct Product {
@@ -81,6 +99,7 @@ struct Product {
   const T* b;
   Epilogue<T> epilogue;
   const UpdateArguments* update = nullptr;  // what C is the gradient for: then it is not stored
+  std::uint64_t number = 0;                 // of a product whose tasks share packed B, else 0
 };
 
 /// The plan for a product. Those of small products are kept: making one would take longer than it.
@@ -118,7 +137,8 @@ template <class T>
 Product<T> make_product(const ProductSize& size, const T* a, const T* b, const Epilogue<T>& epilogue,
                         bool may_use_threads) {
   const Plan plan = plan_of<T>(size, may_use_threads);
-  return {plan, plan.swapped ? b : a, plan.swapped ? a : b, epilogue};
+  return {
+      plan, plan.swapped ? b : a, plan.swapped ? a : b, epilogue, nullptr, plan.share_b ? next_number() : 0};
 }
 
 /// `unit` is a power of two.
@@ -128,8 +148,9 @@ std::int64_t rounded_up(std::int64_t n, std::int64_t unit) { return (n + unit - 
 template <class T>
 struct Workspace {
   bool several_pieces, direct;
+  bool has_b;  // packed B is there from this thread's last task
+  T* b;        // first: it stays there until another task needs the place
   T* a;
-  T* b;
   T* partials;
   T* result;
 
@@ -137,7 +158,9 @@ struct Workspace {
     const GemmFunctions<T>& f = functions<T>();
     const Plan& plan = product.plan;
     const std::int64_t depth = range.end - range.begin;
-    const std::int64_t rows = std::min(plan.rows, range.rows);
+    // Tasks differ by a row. All take the same place, so that none moves what the one before has left.
+    const std::int64_t task_rows = (plan.size.m + plan.row_tasks - 1) / plan.row_tasks;
+    const std::int64_t rows = std::min(plan.rows, task_rows);
     const std::int64_t columns = rounded_up(std::min(plan.columns, range.columns), f.lanes);
     const std::int64_t piece = std::min(plan.depth, depth);
     const auto bytes = static_cast<std::int64_t>(sizeof(T));
@@ -148,14 +171,19 @@ struct Workspace {
                         product.epilogue.bias == nullptr);
 
     std::int64_t size_a = 0, size_b = 0, size_result = 0;
-    if (plan.pack_a)
-      size_a = rounded_up((plan.keep_a ? range.rows * depth : rows * piece) + f.lanes, f.lanes);
-    if (plan.pack_b) size_b = columns * (plan.keep_b ? depth : piece);
+    if (plan.pack_a) size_a = rounded_up((plan.keep_a ? task_rows * depth : rows * piece) + f.lanes, f.lanes);
+    if (plan.pack_b) {
+      const std::int64_t blocks = (range.columns + plan.columns - 1) / plan.columns;
+      size_b = columns * (plan.keep_b ? depth : piece) * (plan.share_b ? blocks : 1);
+    }
     if (!direct) size_result = rows * columns;
     const std::int64_t size_partials = plan.slots * (several_pieces ? rows * columns : f.largest_tile);
-    a = static_cast<T*>(scratch<kOfTask>((size_a + size_b + size_partials + size_result) * bytes));
-    b = a + size_a;
-    partials = b + size_b;
+    const PackedB wanted{product.number, range.column};
+    has_b = plan.share_b && wanted.product != 0 && packed_b() == wanted;
+    if (!has_b) packed_b() = PackedB();
+    b = static_cast<T*>(scratch<kOfTask>((size_a + size_b + size_partials + size_result) * bytes));
+    a = b + size_b;
+    partials = a + size_a;
     result = partials + size_partials;
   }
 };
@@ -231,7 +259,8 @@ void multiply_range(const Product<T>& product, const Range& range) {
         block.b = b + l * size.b_row + j * size.b_column;
         if (plan.pack_b) {
           T* packed = work.b + (plan.keep_b ? l * padded : 0);
-          const bool again = plan.keep_b && i > 0;
+          if (plan.share_b) packed += j / plan.columns * rounded_up(plan.columns, f.lanes) * depth;
+          const bool again = work.has_b || (plan.keep_b && i > 0);
           block.b_packed = plan.pack_b_first || again;
           block.pack_b_to = block.b_packed ? nullptr : packed;
           if (plan.pack_b_first && !again) {
@@ -240,9 +269,9 @@ void multiply_range(const Product<T>& product, const Range& range) {
           if (block.b_packed) block.b = packed;
         }
         // B is near once a block of rows has read it.
-        block.ask_b = plan.ask_b && i == 0;
+        block.ask_b = plan.ask_b && i == 0 && !work.has_b;
         block.b_behind = nullptr;
-        if (plan.ask_b && behind.i == 0 && behind.j < range.columns) {
+        if (plan.ask_b && !work.has_b && behind.i == 0 && behind.j < range.columns) {
           block.b_behind = b + behind.l * size.b_row + behind.j;
         }
         f.multiply(block);
@@ -267,6 +296,7 @@ void multiply_range(const Product<T>& product, const Range& range) {
       }
     }
   }
+  if (plan.share_b) packed_b() = {product.number, range.column};
 }
 
 /// Task `task` of the plan's grid; with depth tasks, into its own partial product.

@@ -273,6 +273,12 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.keep_a = plan.columns < task_columns && may_keep_a;
   plan.keep_b = plan.rows < task_rows && block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
 
+  // The tasks of the same columns follow each other.
+  const std::int64_t blocks = pieces(task_columns, plan.columns);
+  plan.share_b = plan.pack_b && plan.row_tasks > plan.threads / plan.column_tasks && plan.depth_tasks == 1 &&
+                 blocks * block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
+  plan.keep_b = plan.keep_b || plan.share_b;
+
   for (std::int64_t chunks = pieces(task_depth, size.chunk); chunks > 1; chunks = (chunks + 1) / 2)
     ++plan.slots;
   return plan;

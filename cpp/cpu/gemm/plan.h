@@ -37,6 +37,7 @@ struct Plan {
   bool ask_update = false;              ///< tiles ask for what the update of their block reads
   bool pack_b_first = false;            ///< before it is used, not while its first rows are multiplied
   bool keep_a = false, keep_b = false;  ///< packed once for all blocks of a task, not for each
+  bool share_b = false;                 ///< packed once for all tasks of the same columns that a thread takes
   GemmShape shape{1, 1, false, false};
   std::int64_t rows = 0, columns = 0, depth = 0;  ///< of a block, and of a piece of its depth
   std::int64_t row_tasks = 1, column_tasks = 1;
