@@ -85,8 +85,8 @@ PackedB& packed_b() {
   thread_local PackedB kept;
   return kept;
 }
-/// Of a product, from 1 on.
-std::uint64_t next_number() {
+/// Names a product among all of the process, from 1 on.
+std::uint64_t next_product_number() {
   static std::atomic<std::uint64_t> last{0};
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
@@ -137,8 +137,12 @@ template <class T>
 Product<T> make_product(const ProductSize& size, const T* a, const T* b, const Epilogue<T>& epilogue,
                         bool may_use_threads) {
   const Plan plan = plan_of<T>(size, may_use_threads);
-  return {
-      plan, plan.swapped ? b : a, plan.swapped ? a : b, epilogue, nullptr, plan.share_b ? next_number() : 0};
+  return {plan,
+          plan.swapped ? b : a,
+          plan.swapped ? a : b,
+          epilogue,
+          nullptr,
+          plan.share_b ? next_product_number() : 0};
 }
 
 /// `unit` is a power of two.
@@ -179,8 +183,8 @@ struct Workspace {
     if (!direct) size_result = rows * columns;
     const std::int64_t size_partials = plan.slots * (several_pieces ? rows * columns : f.largest_tile);
     const PackedB wanted{product.number, range.column};
-    has_b = plan.share_b && wanted.product != 0 && packed_b() == wanted;
-    if (!has_b) packed_b() = PackedB();
+    has_b = product.number != 0 && packed_b() == wanted;
+    if (!has_b) packed_b() = PackedB();  // until the task has packed all of its own
     b = static_cast<T*>(scratch<kOfTask>((size_a + size_b + size_partials + size_result) * bytes));
     a = b + size_b;
     partials = a + size_a;
@@ -269,9 +273,10 @@ void multiply_range(const Product<T>& product, const Range& range) {
           if (block.b_packed) block.b = packed;
         }
         // B is near once a block of rows has read it.
-        block.ask_b = plan.ask_b && i == 0 && !work.has_b;
+        const bool asks_b = plan.ask_b && !work.has_b;
+        block.ask_b = asks_b && i == 0;
         block.b_behind = nullptr;
-        if (plan.ask_b && !work.has_b && behind.i == 0 && behind.j < range.columns) {
+        if (asks_b && behind.i == 0 && behind.j < range.columns) {
           block.b_behind = b + behind.l * size.b_row + behind.j;
         }
         f.multiply(block);
@@ -296,7 +301,7 @@ void multiply_range(const Product<T>& product, const Range& range) {
       }
     }
   }
-  if (plan.share_b) packed_b() = {product.number, range.column};
+  packed_b() = {product.number, range.column};
 }
 
 /// Task `task` of the plan's grid; with depth tasks, into its own partial product.

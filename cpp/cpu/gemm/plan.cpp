@@ -28,7 +28,8 @@ constexpr std::int64_t kShortDepth = 256;           // leaves room for wide bloc
 constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
 constexpr std::int64_t kResultBytes = 256 << 10;    // a block of C that is not stored directly
 constexpr std::int64_t kUpdatedBytes = 128 << 10;   // a block of C that is used at once
-constexpr std::int64_t kUpdatedStrips = 4;          // of one whose rows compete for few sets of the caches
+constexpr std::int64_t kCompetingBytes = 4096;  // rows multiples of this apart share few sets of the caches:
+constexpr std::int64_t kUpdatedStrips = 4;      // the strips of such a block
 constexpr std::int64_t kPartialProducts = 1 << 20;
 constexpr std::int64_t kUpdateStreams = 3;  // parameters and the slots of Adam
 
@@ -238,7 +239,7 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   if (size.consumed) {
     const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
     const std::int64_t most = kUpdatedBytes / row_bytes / plan.shape.strip * plan.shape.strip;
-    const bool compete = plan.columns < size.n && far_apart(size.n, size.element_bytes);
+    const bool compete = plan.columns < size.n && size.n * size.element_bytes % kCompetingBytes == 0;
     const std::int64_t least = kUpdatedStrips * plan.shape.strip;
     plan.rows = std::min(plan.rows, compete ? least : std::max(most, least));
   }
@@ -273,9 +274,11 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.keep_a = plan.columns < task_columns && may_keep_a;
   plan.keep_b = plan.rows < task_rows && block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
 
-  // The tasks of the same columns follow each other.
+  // Tasks of the same columns follow each other: where they are more than the threads that work on these
+  // columns, one thread takes several.
+  const std::int64_t threads_a_column = std::max<std::int64_t>(1, plan.threads / plan.column_tasks);
   const std::int64_t blocks = pieces(task_columns, plan.columns);
-  plan.share_b = plan.pack_b && plan.row_tasks > plan.threads / plan.column_tasks && plan.depth_tasks == 1 &&
+  plan.share_b = plan.pack_b && plan.row_tasks > threads_a_column && plan.depth_tasks == 1 &&
                  blocks * block_columns * task_depth * size.element_bytes <= 2 * kPackedBytes;
   plan.keep_b = plan.keep_b || plan.share_b;
 
