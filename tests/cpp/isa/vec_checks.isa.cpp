@@ -230,14 +230,21 @@ struct Checks {
   /// by as much as they may be, whatever this processor's are.
   void roots() {
     if constexpr (sizeof(T) == 4) {
-      constexpr float errors[] = {0.0f, 0x1p-14f, -0x1p-14f, 0x1.8p-15f, -0x1p-16f};
+      constexpr float largest = 0x1p-14f;
+      constexpr float by_lane = 2.0f;  // for each lane by lot
+      constexpr float errors[] = {0.0f, largest, -largest, 0x1.8p-15f, -0x1p-16f, by_lane, by_lane, by_lane};
       for (const float off : errors) {
         bool ok = true;
         for (std::uint32_t word = 0x3f800000; word < 0x40800000; word += lanes) {
           U words[lanes];
           for (std::uint32_t i = 0; i < lanes; ++i) words[i] = word + i;
           const V x = as_float(VInt::load(words)), root = {_mm512_sqrt_ps(x.v)};
-          const V estimate = V::splat(1.0f + off) / root;
+          float factors[lanes];
+          for (float& factor : factors) {
+            const auto lot = static_cast<float>(static_cast<std::int32_t>(random.next())) * 0x1p-31f;
+            factor = 1.0f + (off == by_lane ? lot * largest : off);
+          }
+          const V estimate = V::load(factors) / root;
           ok = ok && all(V::sqrt_from(x, estimate) == root) && all(sqrt(x) == root);
         }
         expect("every root", ok);
