@@ -1,9 +1,11 @@
 // Speed of the matrix products: GFLOP/s and the share of the machine's fused multiply-add
 // peak, which is measured in the same run by a loop that touches registers only.
 //
-//   bench_gemm [threads [seconds per shape [filter]]]
+//   bench_gemm [threads [seconds per shape [filter [of A [of B [of C]]]]]]
 //
-// A filter that fits no line of the table is a shape of its own, such as 64x112x3072NN.
+// A filter that fits no line of the table is a shape of its own, such as 64x112x3072NN. The last
+// arguments say how the rows of an operand lie in memory: so many elements behind each other's end
+// (0), or, where it is "one", all are the same row.
 //
 // Rounds of peak and product alternate. Shown are the median share of the rounds and, for
 // a machine that is busy with other work, the fastest round over the fastest peak.
@@ -32,15 +34,31 @@ struct Shape {
   bool is_double;
 };
 
+/// How the rows of A, B and C lie: elements between them, or kOne.
+struct Gaps {
+  static constexpr std::int64_t kOne = -1;
+  std::int64_t a = 0, b = 0, c = 0;
+
+  static std::int64_t of(const char* argument) {
+    return std::string(argument) == "one" ? kOne : std::max<std::int64_t>(0, std::atoll(argument));
+  }
+};
+std::int64_t stride_of(std::int64_t row, std::int64_t gap) { return gap == Gaps::kOne ? 0 : row + gap; }
+
 template <class T>
 struct Case {
   lamina::Buffer a, b, c;
   GemmArguments g;
 
-  explicit Case(const Shape& s)
-      : a(static_cast<std::size_t>(s.m * s.k) * sizeof(T)),
-        b(static_cast<std::size_t>(s.k * s.n) * sizeof(T)),
-        c(static_cast<std::size_t>(s.m * s.n) * sizeof(T)) {
+  static lamina::Buffer matrix(std::int64_t rows, std::int64_t row, std::int64_t gap) {
+    return lamina::Buffer(static_cast<std::size_t>(rows * (row + std::max<std::int64_t>(gap, 0))) *
+                          sizeof(T));
+  }
+
+  Case(const Shape& s, const Gaps& gaps)
+      : a(s.form[0] == 'T' ? matrix(s.k, s.m, gaps.a) : matrix(s.m, s.k, gaps.a)),
+        b(s.form[1] == 'T' ? matrix(s.n, s.k, gaps.b) : matrix(s.k, s.n, gaps.b)),
+        c(matrix(s.m, s.n, gaps.c)) {
     std::uint32_t state = 1;
     for (const lamina::Buffer* v : {&a, &b}) {
       for (std::size_t i = 0; i < v->bytes() / sizeof(T); ++i)
@@ -49,17 +67,19 @@ struct Case {
     }
     g.dtype = sizeof(T) == 4 ? lamina::DType::float32 : lamina::DType::float64;
     g.m = s.m, g.n = s.n, g.k = s.k;
-    g.a = a.data(), g.b = b.data(), g.c = c.data(), g.c_row = s.n;
+    g.a = a.data(), g.b = b.data(), g.c = c.data(), g.c_row = s.n + std::max<std::int64_t>(gaps.c, 0);
     const bool a_transposed = s.form[0] == 'T', b_transposed = s.form[1] == 'T';
     if (a_transposed) g.reduction = lamina::Reduction::rows;
-    g.a_row = a_transposed ? 1 : s.k, g.a_column = a_transposed ? s.m : 1;
-    g.b_row = b_transposed ? 1 : s.n, g.b_column = b_transposed ? s.k : 1;
+    const std::int64_t a_stride = stride_of(a_transposed ? s.m : s.k, gaps.a);
+    const std::int64_t b_stride = stride_of(b_transposed ? s.k : s.n, gaps.b);
+    g.a_row = a_transposed ? 1 : a_stride, g.a_column = a_transposed ? a_stride : 1;
+    g.b_row = b_transposed ? 1 : b_stride, g.b_column = b_transposed ? b_stride : 1;
   }
 };
 
 template <class T>
-void bench(const Shape& s, const std::string& isa, double span) {
-  Case<T> one(s);
+void bench(const Shape& s, const Gaps& gaps, const std::string& isa, double span) {
+  Case<T> one(s, gaps);
   const Peak peak = peak_of(isa, sizeof(T) == 8);
   const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
   lamina::cpu::gemm(one.g);
@@ -113,13 +133,15 @@ int main(int argc, char** argv) {
   lamina::threads::set_count(argc > 1 ? std::max(1, std::atoi(argv[1])) : 1);
   const double span = argc > 2 ? std::atof(argv[2]) : 0.5;
   const std::string filter = argc > 3 ? argv[3] : "";
+  const Gaps gaps{argc > 4 ? Gaps::of(argv[4]) : 0, argc > 5 ? Gaps::of(argv[5]) : 0,
+                  argc > 6 ? Gaps::of(argv[6]) : 0};
   const std::string isa = lamina::cpu::kernels().isa;
   std::printf("%s, %d thread(s)\n", isa.c_str(), lamina::threads::count());
   bool any = false;
   for (const Shape& s : kShapes) {
     const std::string name = lamina::text(s.m, "x", s.n, "x", s.k, s.form, s.is_double ? "f64" : "f32");
     if (name.find(filter) == std::string::npos) continue;
-    s.is_double ? bench<double>(s, isa, span) : bench<float>(s, isa, span);
+    s.is_double ? bench<double>(s, gaps, isa, span) : bench<float>(s, gaps, isa, span);
     any = true;
   }
   if (!any) {  // a shape that is not in the table
@@ -130,7 +152,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "no such shape: %s\n", filter.c_str());
       return 2;
     }
-    bench<float>({m, n, k, form, false}, isa, span);
+    bench<float>({m, n, k, form, false}, gaps, isa, span);
   }
   return 0;
 }
