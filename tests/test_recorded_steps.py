@@ -93,6 +93,22 @@ def test_rules_of_one_pass_are_recorded(rule: str) -> None:
     assert (made, run) == (2, 3 * 4 + 2 + 2)
 
 
+def test_old_gradients_fade_in_recorded_steps() -> None:
+    x, y = data(520)
+    x[20:] = 0  # no gradient reaches the first kernel any more
+    results = []
+    for device in ("cpu", DEVICE):
+        model = model_on(device, lamina.optimizers.Adam(0.01, beta_1=0.3, beta_2=0.5))
+        before = made_and_run()
+        model.fit(x, y, batch_size=4, shuffle=False, verbose=0)
+        run = (made_and_run() - before)[1]
+        momentum, velocity = (np.asarray(model.optimizer.variables[i]) for i in (0, 1))
+        results.append((momentum.tobytes(), velocity.tobytes(), state(model)))
+    assert results[0] == results[1]
+    assert run == 130
+    assert not momentum.any() and np.all(velocity > 2.0**-116)
+
+
 def test_indices_are_checked_before_recorded_steps() -> None:
     indices = np.random.default_rng(0).integers(0, 9, (60, 4))
     y = indices.sum(axis=1) % 3

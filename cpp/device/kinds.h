@@ -198,6 +198,8 @@ enum class FlatKind : std::uint8_t {
   scale_divide,  // (a * x) / b
   clamp,         // x < -a ? -a : x > a ? a : x
   decay,         // x - (x * a) * b
+  fade,          // |x| < a ? +0 : x
+  lift,          // 0 < x && x < a ? a : x
 };
 
 /// How a row is normalised (formulas in cpu/normalization/normalization.h).

@@ -52,6 +52,9 @@ class Optimizer {
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
   }
+  /// Lets go of what is left of old gradients, when it is time: after every kFadingSteps steps, those of
+  /// numbers_ahead() counted. For whoever took the step; not while a step is recorded.
+  void fade(const Network& network);
   /// What replaces step() for L-BFGS; null for all others.
   Lbfgs* lbfgs() const { return lbfgs_.get(); }
 

@@ -133,10 +133,11 @@ std::int64_t Sequential::run_recorded(const Samples& samples, const std::int64_t
         network.values();  // copies of them are out of date
         recorded.run();
         network.changed();
+        optimizer_->count_recorded();
+        optimizer_->fade(network);
       }
       ++done;
       ++steps_seen_;
-      optimizer_->count_recorded();
       not_stored_.clear();
       stored_none_ = false;
       ++monitor.batches;

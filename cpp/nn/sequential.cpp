@@ -149,6 +149,7 @@ double Sequential::apply_gradients(const std::vector<Gradient>& gradients, bool 
   {
     const std::unique_lock lock(*parameters_lock_);
     all.step(network, &given_ranges_);
+    all.fade(network);
     network.constrain();
     network.changed();
   }

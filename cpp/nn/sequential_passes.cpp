@@ -144,6 +144,7 @@ void Sequential::take_step(const Pass& pass) {
     rest.operation->backward(pass, rest.arguments);
   }
   optimizer_->step(network, trained, not_stored_);
+  if (!recording_) optimizer_->fade(network);
 }
 
 void Sequential::add_loss(double total, std::int64_t rows) {

@@ -51,6 +51,10 @@ T formula(FlatKind kind, T a, T b, T x, T y) {
       const T once = x * a, twice = once * b;
       return x - twice;
     }
+    case FlatKind::fade:
+      return std::abs(x) < a ? T(0) : x;
+    case FlatKind::lift:
+      return x > 0 && x < a ? a : x;
   }
   return T(0);
 }
@@ -74,6 +78,36 @@ void check_kind(FlatKind kind, std::int64_t n, Numbers& random) {
     }
     cpu::flat({kType<T>, kind, n, mx.data(), my.data(), out.data(), a, b});
     CHECK(same_bits(out, wanted));
+  }
+}
+
+/// Numbers at the threshold of fade and lift, and what is no number, at every place of a vector.
+template <class T>
+void check_thresholds() {
+  const T a = T(0.3), less = std::nextafter(a, T(0)), infinity = std::numeric_limits<T>::infinity(),
+          nan = std::numeric_limits<T>::quiet_NaN(), least = std::numeric_limits<T>::denorm_min();
+  const struct {
+    T x, faded, lifted;
+  } cases[] = {{a, a, a},
+               {less, 0, a},
+               {-a, -a, -a},
+               {-less, 0, -less},
+               {T(0), 0, 0},
+               {-T(0), 0, -T(0)},
+               {least, 0, a},
+               {-least, 0, -least},
+               {1, 1, 1},
+               {-1, -1, -1},
+               {infinity, infinity, infinity},
+               {-infinity, -infinity, -infinity},
+               {nan, nan, nan}};
+  for (const auto& one : cases) {
+    const std::vector<T> x(19, one.x), faded(19, one.faded), lifted(19, one.lifted);
+    std::vector<T> out(19);
+    cpu::flat({kType<T>, FlatKind::fade, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
+    CHECK(same_bits(out, faded));
+    cpu::flat({kType<T>, FlatKind::lift, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
+    CHECK(same_bits(out, lifted));
   }
 }
 
@@ -135,7 +169,8 @@ void check_scans(Numbers& random) {
 template <class T>
 void check_all() {
   Numbers random(23);
-  for (int kind = 0; kind <= static_cast<int>(FlatKind::decay); ++kind) {
+  check_thresholds<T>();
+  for (int kind = 0; kind <= static_cast<int>(FlatKind::lift); ++kind) {
     for (std::int64_t n = 0; n <= 40; ++n) check_kind<T>(static_cast<FlatKind>(kind), n, random);
     test::for_thread_counts([&] { check_kind<T>(static_cast<FlatKind>(kind), 200003, random); });
   }

@@ -235,7 +235,7 @@ void updates() {
                  });
     }
   }
-  for (int kind = 0; kind <= static_cast<int>(FlatKind::decay); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(FlatKind::lift); ++kind) {
     check_same(text("flat ", kind),
                {numbers.array<T>(n, -2, 2, true), numbers.array<T>(n, 0, 2, true), numbers.array<T>(n)},
                [&](Device& on, const Pointers& p) {

@@ -14,7 +14,7 @@ namespace {
 
 using numerics::kSumChunk;
 
-static_assert(static_cast<int>(FlatKind::decay) + 1 == kFlatKinds);
+static_assert(static_cast<int>(FlatKind::lift) + 1 == kFlatKinds);
 
 // How the work is cut into tasks; none of these decides about bits.
 constexpr std::int64_t kPiece = 8192;

@@ -80,7 +80,7 @@ constexpr FlatKernels::Table<T> table() {
   return {{elementwise<T, Scale, false>, elementwise<T, Divide, false>, elementwise<T, AddScaled, true>,
            elementwise<T, AddDivide, true>, elementwise<T, Blend, true>, elementwise<T, SquareAdd, false>,
            elementwise<T, OverRoot, true>, elementwise<T, ScaleDivide, false>, elementwise<T, Clamp, false>,
-           elementwise<T, Decay, false>},
+           elementwise<T, Decay, false>, elementwise<T, Fade, false>, elementwise<T, Lift, false>},
           lane_dots<T>,
           largest_magnitude<T>,
           all_finite<T>};

@@ -73,6 +73,18 @@ struct Decay {
     return x - (x * a) * b;
   }
 };
+struct Fade {
+  template <class V>
+  static LAMINA_INLINE V of(V a, V, V x, V) {
+    return select(abs(x) < a, V::splat(0), x);  // NaN stays NaN
+  }
+};
+struct Lift {
+  template <class V>
+  static LAMINA_INLINE V of(V a, V, V x, V) {
+    return select((V::splat(0) < x) & (x < a), a, x);
+  }
+};
 
 }  // namespace
 }  // namespace lamina::cpu::LAMINA_ISA

@@ -7,7 +7,7 @@
 
 namespace lamina::cpu {
 
-inline constexpr int kFlatKinds = 10;
+inline constexpr int kFlatKinds = 12;
 
 /// Plain pointers; one table per instruction set, defined in flat.isa.cpp.
 struct FlatKernels {

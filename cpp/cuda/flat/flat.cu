@@ -49,6 +49,12 @@ struct Flat {
       case FlatKind::decay:
         result = formulas::Decay::of(p, q, u, v);
         break;
+      case FlatKind::fade:
+        result = formulas::Fade::of(p, q, u, v);
+        break;
+      case FlatKind::lift:
+        result = formulas::Lift::of(p, q, u, v);
+        break;
     }
     out[i] = result.value;
   }
