@@ -258,7 +258,7 @@ def test_nothing_is_lost_or_doubled_by_interrupts(output: Output) -> None:
         raise KeyboardInterrupt
 
     model = _model()
-    gc.disable()  # hypothesis has a callback there
+    gc.disable()  # an exception inside a callback of the collector (hypothesis has one) is lost
     old = signal.signal(signal.SIGALRM, interrupt)
     try:
         for after in np.linspace(0.002, 0.15, 12):

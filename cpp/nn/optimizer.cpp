@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "core/error.h"
 #include "nn/flat_pointers.h"
@@ -11,49 +12,56 @@ namespace lamina::nn {
 
 namespace {
 
+struct RuleSlot {
+  std::string name;
+  Fading fading = Fading::none;
+};
+
 /// The rule's own slots, in the order of OptimizerKind's comment.
-std::vector<std::string> rule_slots(const OptimizerSettings& settings) {
+std::vector<RuleSlot> rule_slots(const OptimizerSettings& settings) {
+  const RuleSlot momentum{"momentum", Fading::average}, velocity{"velocity", Fading::squares};
   switch (settings.kind) {
     case OptimizerKind::sgd:
       return {};
     case OptimizerKind::momentum:
     case OptimizerKind::nesterov:
     case OptimizerKind::lion:
-      return {"momentum"};
+      return {momentum};
     case OptimizerKind::adam:
     case OptimizerKind::nadam:
-    case OptimizerKind::schedule_free:
     case OptimizerKind::lamb:
     case OptimizerKind::muon:
-      return {"momentum", "velocity"};
+      return {momentum, velocity};
+    case OptimizerKind::schedule_free:
+      return {{"momentum"}, velocity};  // the first is where the parameters would be
     case OptimizerKind::amsgrad:
-      return {"momentum", "velocity", "velocity_hat"};
+      return {momentum, velocity, {"velocity_hat"}};
     case OptimizerKind::rmsprop:
-      return {"velocity"};
+      return {velocity};
     case OptimizerKind::rmsprop_momentum:
-      return {"velocity", "momentum"};
+      return {velocity, momentum};
     case OptimizerKind::rmsprop_centered:
-      return {"velocity", "average_gradient"};
+      return {velocity, {"average_gradient", Fading::average}};
     case OptimizerKind::rmsprop_centered_momentum:
-      return {"velocity", "momentum", "average_gradient"};
+      return {velocity, momentum, {"average_gradient", Fading::average}};
     case OptimizerKind::adadelta:
-      return {"accumulated_grad", "accumulated_delta_var"};
+      return {{"accumulated_grad", Fading::squares}, {"accumulated_delta_var", Fading::squares}};
     case OptimizerKind::adagrad:
-      return {"accumulator"};
+      return {{"accumulator"}};
     case OptimizerKind::adamax:
-      return {"momentum", "norm"};
+      return {momentum, {"norm", Fading::squares}};
     case OptimizerKind::ftrl:
     case OptimizerKind::ftrl_power:
-      return {"accumulator", "linear"};
+      return {{"accumulator"}, {"linear"}};
     case OptimizerKind::adafactor:
-      return {"row", "column", "velocity"};
+      return {{"row"}, {"column"}, {"velocity"}};  // epsilon_1 is in the squares
     case OptimizerKind::lbfgs: {
-      std::vector<std::string> names;
+      std::vector<RuleSlot> slots;
       for (std::int64_t i = 0; i < settings.lbfgs.history; ++i) {
-        names.push_back(text("step_", i));
-        names.push_back(text("gradient_change_", i));
+        slots.push_back({text("step_", i)});
+        slots.push_back({text("gradient_change_", i)});
       }
-      return names;
+      return slots;
     }
   }
   return {};
@@ -63,10 +71,13 @@ std::vector<std::string> rule_slots(const OptimizerSettings& settings) {
 
 Optimizer::Optimizer(const OptimizerSettings& settings, const Network& network) : settings_(settings) {
   check(settings);
-  if (settings.use_ema) add_slot(network, "average");
-  if (settings.gradient_accumulation_steps > 1) add_slot(network, "gradient_accumulator");
-  for (std::string& name : rule_slots(settings)) {
-    add_slot(network, name, name == "accumulator" ? settings.initial_accumulator_value : 0.0);
+  if (settings.use_ema) add_slot(network, "average", Fading::average);
+  if (settings.gradient_accumulation_steps > 1) {
+    add_slot(network, "gradient_accumulator", Fading::none);  // zero whenever it has been used
+  }
+  for (RuleSlot& slot : rule_slots(settings)) {
+    const double value = slot.name == "accumulator" ? settings.initial_accumulator_value : 0.0;
+    add_slot(network, std::move(slot.name), slot.fading, value);
   }
   const auto add_number = [this](const char* name, double& number) {
     number_names_.emplace_back(name);
@@ -92,7 +103,7 @@ Optimizer::Optimizer(const OptimizerSettings& settings, const Network& network) 
 
 Optimizer::~Optimizer() = default;
 
-void Optimizer::add_slot(const Network& network, std::string name, double value) {
+void Optimizer::add_slot(const Network& network, std::string name, Fading fading, double value) {
   Device& device = network.device();
   Device::Memory memory = device.make(network.flat_bytes());
   device.fill_zero(memory.get(), network.flat_bytes());
@@ -111,6 +122,7 @@ void Optimizer::add_slot(const Network& network, std::string name, double value)
     }
   }
   slot_names_.push_back(std::move(name));
+  fadings_.push_back(fading);
   slots_.push_back(std::move(memory));
 }
 

@@ -15,6 +15,13 @@ namespace lamina::nn {
 
 class Lbfgs;
 
+/// What becomes of a slot where no more gradients come (nn/optimizer_fading.cpp).
+enum class Fading : std::uint8_t {
+  none,     ///< it stays as it is, or it decays no further than a constant
+  average,  ///< decays to 0
+  squares,  ///< decays, and is divided by
+};
+
 class Optimizer {
  public:
   /// Slots for the network's parameters at their first values. ValueError for a number outside its
@@ -52,8 +59,8 @@ class Optimizer {
   double loss_scale() const {
     return settings_.dynamic_scale != 0.0 ? dynamic_scale_ : settings_.loss_scale_factor;
   }
-  /// Lets go of what is left of old gradients, when it is time: after every kFadingSteps steps, those of
-  /// numbers_ahead() counted. For whoever took the step; not while a step is recorded.
+  /// After each step(), and after count_recorded(): lets go of what is left of old gradients if that many
+  /// steps have been taken that it is time. Not while a step is recorded, which would do it in every run.
   void fade(const Network& network);
   /// What replaces step() for L-BFGS; null for all others.
   Lbfgs* lbfgs() const { return lbfgs_.get(); }
@@ -109,7 +116,7 @@ class Optimizer {
     bool adam = false;  ///< Muon: takes Adam's rule
   };
 
-  void add_slot(const Network& network, std::string name, double value = 0.0);
+  void add_slot(const Network& network, std::string name, Fading fading, double value = 0.0);
   const std::vector<Piece>& pieces(const Network& network, const std::vector<FlatRange>* trainable);
   /// The pieces of the last step, or of all parameters before any.
   const std::vector<Piece>& last_pieces(const Network& network);
@@ -152,6 +159,7 @@ class Optimizer {
   bool plain_ = false;  ///< an element-wise rule and nothing else
   std::vector<std::string> slot_names_, number_names_;
   std::vector<Device::Memory> slots_;
+  std::vector<Fading> fadings_;  ///< of each slot
   std::vector<double*> numbers_;
   double nadam_product_ = 1.0;
   double dynamic_scale_ = 0.0, finite_steps_ = 0.0;

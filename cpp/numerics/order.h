@@ -1,4 +1,4 @@
-// Every constant that decides in which order numbers are added, and when. They are part
+// Every constant that decides in which order numbers are added. They are part
 // of the numerics contract (docs/numerics.md): they never depend on the
 // machine, the number of threads, the instruction set or tuning, and changing
 // one changes `kVersion`.
@@ -30,9 +30,6 @@ constexpr std::int64_t kRowChunk = 128;
 /// A sum over a long vector takes this many elements at a time (lanes, then the
 /// lane tree); the partial sums are joined by the binary tree.
 constexpr std::int64_t kSumChunk = 4096;
-
-/// After every so many steps an optimizer lets go of what is left of old gradients (nn/optimizer_fading.cpp).
-constexpr std::int64_t kFadingSteps = 64;
 
 // The binary tree over chunks 0..c-1: while more than one partial is left,
 // partial 2i and 2i+1 are added into partial i; an odd last one is carried up
