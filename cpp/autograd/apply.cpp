@@ -24,14 +24,13 @@ bool lie_together(const nn::Network& network, std::span<const std::size_t> place
 
 }  // namespace
 
-double apply_gradients(nn::Sequential& model, std::span<const std::size_t> places,
-                       std::span<Tensor> gradients, bool penalties,
-                       std::span<const std::shared_ptr<Variable>> variables) {
+double apply_gradients(nn::Trainer& model, std::span<const std::size_t> places, std::span<Tensor> gradients,
+                       bool penalties, std::span<const std::shared_ptr<Variable>> variables) {
   nn::Network& network = model.network;
   network.build();
   const auto& parameters = network.layout().parameters();
   const ElementType type = element_type(network.dtype());
-  std::vector<nn::Sequential::Gradient> list;
+  std::vector<nn::Trainer::Gradient> list;
   list.reserve(gradients.size());
   for (std::size_t i = 0; i < places.size(); ++i) {
     if (places[i] >= parameters.size()) throw ValueError("[apply_gradients] there is no such parameter");

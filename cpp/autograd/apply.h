@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::autograd {
 
@@ -16,8 +16,7 @@ namespace lamina::autograd {
 /// of a call of all layers, are read where they lie. With `penalties`, what the penalties on parameters add
 /// is added; their value is returned. `variables` hold the values where that is not the network's own memory:
 /// they are copied in and out.
-double apply_gradients(nn::Sequential& model, std::span<const std::size_t> places,
-                       std::span<Tensor> gradients, bool penalties,
-                       std::span<const std::shared_ptr<Variable>> variables);
+double apply_gradients(nn::Trainer& model, std::span<const std::size_t> places, std::span<Tensor> gradients,
+                       bool penalties, std::span<const std::shared_ptr<Variable>> variables);
 
 }  // namespace lamina::autograd

@@ -8,8 +8,8 @@
 #include "autograd/record.h"
 #include "core/error.h"
 #include "core/float_environment.h"
-#include "nn/activation_layer.h"
-#include "nn/dense.h"
+#include "nn/layers/activation_layer.h"
+#include "nn/layers/dense.h"
 #include "ops/ops.h"
 
 namespace lamina::autograd {
@@ -36,17 +36,17 @@ struct Step {
 
 /// A forward pass: what ran, and what the way back needs.
 struct Run {
-  std::shared_ptr<nn::Sequential> network;
+  std::shared_ptr<nn::Trainer> network;
   nn::Pass pass;
   std::vector<Step> steps;
   Tensor x;       ///< dense
   Tensor memory;  ///< of all outputs but the last, and the workspaces
-  bool without_ending = false;
+  bool skip_fused_activation = false;
   nn::PlacedPointers pointers;
 
   const nn::Network& layers() const { return network->network; }
-  nn::Below ending_of(std::size_t i) const {
-    const Activation& ending = steps[i].operation->ending();
+  nn::ProducerActivation producer_activation_of(std::size_t i) const {
+    const Activation& ending = steps[i].operation->fused_activation();
     if (ending.kind == ActivationKind::linear) return {};
     return {ending, from_input(ending) ? steps[i].pre_activation : steps[i].y};
   }
@@ -73,7 +73,7 @@ Tensor forward(Run& run, std::size_t count) {
     if (operation.skipped(run.pass)) continue;
     last = i;
     const std::int64_t output = placed(run.pass.batch * element_count(operation.output_shape()));
-    elements += output + (from_input(operation.ending()) ? output : 0);
+    elements += output + (from_input(operation.fused_activation()) ? output : 0);
     elements += placed(operation.workspace(run.pass.batch));
   }
   ArrayShape shape{run.pass.batch};
@@ -94,7 +94,7 @@ Tensor forward(Run& run, std::size_t count) {
     const std::int64_t output = run.pass.batch * element_count(operation.output_shape());
     Step step{&operation, i, input, nullptr, nullptr, nullptr};
     step.y = i == last ? y.raw() : take(output);
-    if (from_input(operation.ending())) step.pre_activation = take(output);
+    if (from_input(operation.fused_activation())) step.pre_activation = take(output);
     if (const std::int64_t kept = operation.workspace(run.pass.batch); kept > 0) step.workspace = take(kept);
     nn::ForwardArguments f;
     f.x = input;
@@ -102,7 +102,7 @@ Tensor forward(Run& run, std::size_t count) {
     f.pre_activation = step.pre_activation;
     f.workspace = step.workspace;
     f.parameters = &run.pointers[i];
-    operation.forward(run.pass, f, run.without_ending && i == last);
+    operation.forward(run.pass, f, run.skip_fused_activation && i == last);
     run.steps.push_back(step);
     input = step.y;
   }
@@ -145,7 +145,7 @@ Tensor LayersNode::pieces(const std::vector<Tensor>& inputs) const {
   Tensor x = inputs[0];
   for (std::size_t i = 0; i < run_.steps.size(); ++i) {
     const nn::Layer& operation = *run_.steps[i].operation;
-    const bool bare = run_.without_ending && i + 1 == run_.steps.size();
+    const bool bare = run_.skip_fused_activation && i + 1 == run_.steps.size();
     std::vector<Tensor> own;
     for (std::size_t p = 0; p < parameters.size(); ++p) {
       if (parameters[p].operation == run_.steps[i].index) own.push_back(inputs[p + 1]);
@@ -155,7 +155,7 @@ Tensor LayersNode::pieces(const std::vector<Tensor>& inputs) const {
     if (!(x.shape() == shape)) x = reshape(x, shape);
     if (dynamic_cast<const nn::Dense*>(&operation) != nullptr) {
       x = autograd::dense(x, own[0], own.size() > 1 ? own[1] : Tensor(),
-                          bare ? Activation{} : operation.ending());
+                          bare ? Activation{} : operation.fused_activation());
     } else if (const auto* function = dynamic_cast<const nn::ActivationLayer*>(&operation)) {
       x = activation(function->function(), x);
     } else {
@@ -241,8 +241,8 @@ void LayersNode::backward(Backward& pass) {
   const void* gradient = dy.raw();
   int half = 0;
   const std::size_t count = run_.steps.size();
-  if (!run_.without_ending) {
-    const nn::Below ending = run_.ending_of(count - 1);
+  if (!run_.skip_fused_activation) {
+    const nn::ProducerActivation ending = run_.producer_activation_of(count - 1);
     if (ending.activation.kind != ActivationKind::linear) {
       const Shape& shape = run_.steps.back().operation->output_shape();
       const std::int64_t columns = shape.empty() ? 1 : shape.back();
@@ -260,7 +260,7 @@ void LayersNode::backward(Backward& pass) {
     b.y = step.y;
     b.gradient = gradient;
     b.input_gradient = i > first ? halves[half] : dx.defined() ? dx.raw() : nullptr;
-    if (i > 0) b.below = run_.ending_of(i - 1);
+    if (i > 0) b.producer = run_.producer_activation_of(i - 1);
     b.parameters = &run_.pointers[step.index];
     b.parameter_gradients = &gradients[step.index];
     b.workspace = step.workspace;
@@ -281,9 +281,9 @@ void LayersNode::backward(Backward& pass) {
 }
 
 /// The sigmoid or softmax at the end of layers, apart from them.
-class EndingNode final : public Node {
+class FusedActivationNode final : public Node {
  public:
-  EndingNode(TapeList tapes, const Activation& activation, const Tensor& z, const Tensor& y)
+  FusedActivationNode(TapeList tapes, const Activation& activation, const Tensor& z, const Tensor& y)
       : Node("activation", std::move(tapes)), activation_(activation), z_(z), y_(Saved::result(y)) {}
 
   void backward(Backward& pass) override {
@@ -310,7 +310,7 @@ bool can_be_left(const Activation& activation) {
 
 }  // namespace
 
-Layers::Layers(std::shared_ptr<nn::Sequential> network, std::vector<std::shared_ptr<Variable>> parameters)
+Layers::Layers(std::shared_ptr<nn::Trainer> network, std::vector<std::shared_ptr<Variable>> parameters)
     : network_(std::move(network)), parameters_(std::move(parameters)) {
   const auto& placed_parameters = network_->network.layout().parameters();
   bool fits = placed_parameters.size() == parameters_.size();
@@ -344,7 +344,7 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
   Answer answer;
   Run run{network_,
           nn::Pass{network.device(), network.dtype(), x.extent(0), training, step,
-                   network.penalizes() ? &answer.penalty_value : nullptr},
+                   network.adds_loss() ? &answer.penalty_value : nullptr},
           {},
           dense(x),
           {},
@@ -355,9 +355,9 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
   Activation left;  // the ending that gets a node of its own
   if (records && count > 0) {
     const auto* function = dynamic_cast<const nn::ActivationLayer*>(operations.back().get());
-    if (can_be_left(operations.back()->ending())) {
-      left = operations.back()->ending();
-      run.without_ending = true;
+    if (can_be_left(operations.back()->fused_activation())) {
+      left = operations.back()->fused_activation();
+      run.skip_fused_activation = true;
     } else if (function != nullptr && can_be_left(function->function())) {
       left = function->function();
       --count;
@@ -368,12 +368,12 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
   run.pass.penalty = nullptr;
   if (training) {
     for (const Step& taken : run.steps) {
-      if (!taken.operation->commits()) continue;
+      if (!taken.operation->has_state_update()) continue;
       // State is no part of any record in training, so tapes need not hear of it.
       const auto& placed_parameters = network.layout().parameters();
       const nn::ParameterPointers all = run.pointers[taken.index];
       std::vector<void*> pointers(all.begin(), all.end());
-      const bool weights = taken.operation->commits_weights();
+      const bool weights = taken.operation->state_update_moves_weights();
       std::vector<std::pair<std::size_t, Tensor>> own;
       std::vector<std::size_t> in_place;
       std::size_t place = 0;
@@ -389,14 +389,14 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
         }
         ++place;
       }
-      taken.operation->commit(run.pass, pointers, taken.workspace);
+      taken.operation->update_state(run.pass, pointers, taken.workspace);
       for (const auto& [i, value] : own) parameters_[i]->assign(value);
       for (const std::size_t i : in_place) parameters_[i]->changed_in_place();
     }
   }
-  const bool penalizes = std::any_of(operations.begin(), operations.end(),
-                                     [](const auto& operation) { return operation->penalizes(); });
-  if (penalizes) {
+  const bool adds_loss = std::any_of(operations.begin(), operations.end(),
+                                     [](const auto& operation) { return operation->adds_loss(); });
+  if (adds_loss) {
     answer.penalty = Tensor(type, ArrayShape{}, &network.device());
     if (type == ElementType::float32) {
       *answer.penalty.data<float>() = static_cast<float>(answer.penalty_value);
@@ -411,7 +411,7 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
 
   if (y.is(x)) y = y.alias();
   std::vector<Tensor*> outputs{&y};
-  if (penalizes) outputs.push_back(&answer.penalty);
+  if (adds_loss) outputs.push_back(&answer.penalty);
   detail::connect(Node::share(new LayersNode(tapes, std::move(run), x, y, parameters)), outputs, inputs);
   if (left.kind == ActivationKind::linear) {
     answer.y = std::move(y);
@@ -423,7 +423,7 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
                             p.raw());
   const Tensor* const from[] = {&y};
   Tensor* const to[] = {&p};
-  detail::connect(Node::share(new EndingNode(tapes, left, y, p)), to, from);
+  detail::connect(Node::share(new FusedActivationNode(tapes, left, y, p)), to, from);
   answer.y = std::move(p);
   return answer;
 }
@@ -431,7 +431,7 @@ Layers::Answer Layers::call(const Tensor& x, bool training, std::uint64_t step) 
 Logits logits_of(const Tensor& prediction) {
   const Output* output = output_of(prediction);
   if (output == nullptr) return {};
-  const auto* node = dynamic_cast<const EndingNode*>(output->node);
+  const auto* node = dynamic_cast<const FusedActivationNode*>(output->node);
   return node == nullptr || node->finished() ? Logits{} : node->logits();
 }
 

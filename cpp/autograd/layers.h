@@ -9,7 +9,7 @@
 
 #include "autograd/node.h"
 #include "autograd/variable.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::autograd {
 
@@ -17,7 +17,7 @@ class Layers {
  public:
   /// `network` says what to compute; its own parameters are not read. `parameters` are in the order of
   /// its layout, with the shapes from there.
-  Layers(std::shared_ptr<nn::Sequential> network, std::vector<std::shared_ptr<Variable>> parameters);
+  Layers(std::shared_ptr<nn::Trainer> network, std::vector<std::shared_ptr<Variable>> parameters);
 
   struct Answer {
     Tensor y;
@@ -29,10 +29,10 @@ class Layers {
   Answer call(const Tensor& x, bool training, std::uint64_t step) const;
 
   const nn::Network& network() const { return network_->network; }
-  nn::Sequential& sequential() const { return *network_; }
+  nn::Trainer& sequential() const { return *network_; }
 
  private:
-  std::shared_ptr<nn::Sequential> network_;
+  std::shared_ptr<nn::Trainer> network_;
   std::vector<std::shared_ptr<Variable>> parameters_;
 };
 

@@ -15,7 +15,7 @@
 #include "cpu/peak/peak.h"
 #include "device/device.h"
 #include "device/names.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
@@ -252,7 +252,7 @@ std::vector<double> gather(std::int64_t rows, std::int64_t columns, const std::s
   });
 }
 
-std::vector<double> predict(const nn::Sequential& model, const py::array& x, int rounds, double seconds) {
+std::vector<double> predict(const nn::Trainer& model, const py::array& x, int rounds, double seconds) {
   const ArrayView view = view_rows(x, "x");
   nn::check_inputs(view, model.network.input_shape());
   if (!model.network.built()) throw StateError("[bench_predict] the network has not been built");

@@ -17,7 +17,7 @@
 #include "bindings/module.h"
 #include "bindings/tensor_object.h"
 #include "core/error.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
@@ -25,7 +25,7 @@ namespace {
 
 using autograd::Layers;
 using autograd::Variable;
-using nn::Sequential;
+using nn::Trainer;
 
 /// Work (in multiplications) that is over before another thread could make use of the interpreter.
 constexpr double kBrief = 2e5;
@@ -46,7 +46,7 @@ void run(double work, const Body& body) {
 }
 
 /// Tapes compute on the CPU.
-void require_host(const Sequential& model, const char* where) {
+void require_host(const Trainer& model, const char* where) {
   if (model.network.device().is_host()) return;
   throw StateError(text("[", where, "] this is computed on the CPU, and the network is on '",
                         model.network.device().name(), "'"));
@@ -71,9 +71,8 @@ py::tuple batch_loss(const LossSpecification& loss, const std::string& reduction
 }
 
 /// One step. `variables` hold the values, when that is not the network's own memory.
-double apply_gradients(Sequential& model, const std::vector<std::size_t>& places,
-                       const py::list& gradients_in, bool penalties,
-                       const std::vector<std::shared_ptr<Variable>>& variables) {
+double apply_gradients(Trainer& model, const std::vector<std::size_t>& places, const py::list& gradients_in,
+                       bool penalties, const std::vector<std::shared_ptr<Variable>>& variables) {
   model.network.build();
   std::vector<Tensor> gradients;
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -88,7 +87,7 @@ double apply_gradients(Sequential& model, const std::vector<std::size_t>& places
 /// A parameter of a network, which other networks may have too.
 class NetworkPlace final : public autograd::Place {
  public:
-  NetworkPlace(std::shared_ptr<Sequential> model, std::size_t parameter)
+  NetworkPlace(std::shared_ptr<Trainer> model, std::size_t parameter)
       : model_(std::move(model)), parameter_(parameter) {}
   void fetch() override { model_->shared().fetch(false); }
   void changed() override {
@@ -97,14 +96,14 @@ class NetworkPlace final : public autograd::Place {
   }
 
  private:
-  std::shared_ptr<Sequential> model_;
+  std::shared_ptr<Trainer> model_;
   std::size_t parameter_;
 };
 
 /// The same on a device whose memory is not the host's. What tapes compute with is a copy in host memory.
 class DevicePlace final : public autograd::Place {
  public:
-  DevicePlace(std::shared_ptr<Sequential> model, std::size_t parameter)
+  DevicePlace(std::shared_ptr<Trainer> model, std::size_t parameter)
       : model_(std::move(model)),
         parameter_(parameter),
         newest_(model_->parameter_bytes(parameter)),
@@ -130,7 +129,7 @@ class DevicePlace final : public autograd::Place {
  private:
   void read() { model_->read(model_->network.values(), parameter_, newest_.data()); }
 
-  std::shared_ptr<Sequential> model_;
+  std::shared_ptr<Trainer> model_;
   std::size_t parameter_;
   std::vector<char> newest_;
   Tensor copy_;
@@ -151,7 +150,7 @@ class Unrecorded {
 
 void init_eager(py::module_& m) {
   py::class_<Layers>(m, "Layers", "A plan's layers, or a single one, as one call on the tape.")
-      .def(py::init([](std::shared_ptr<Sequential> model, std::vector<std::shared_ptr<Variable>> variables) {
+      .def(py::init([](std::shared_ptr<Trainer> model, std::vector<std::shared_ptr<Variable>> variables) {
              require_host(*model, "layers");
              return Layers(std::move(model), std::move(variables));
            }),
@@ -183,7 +182,7 @@ void init_eager(py::module_& m) {
   NetworkClass(py::object(m.attr("Network")))
       .def(
           "parameter_tensor",
-          [](Sequential& s, std::size_t i) {
+          [](Trainer& s, std::size_t i) {
             s.network.build();
             require_host(s, "parameter_tensor");
             s.shared().fetch(false);
@@ -192,7 +191,7 @@ void init_eager(py::module_& m) {
           py::arg("i"), "A view of a parameter.")
       .def(
           "lend_parameter",
-          [](const std::shared_ptr<Sequential>& s, std::size_t i, Variable& variable) {
+          [](const std::shared_ptr<Trainer>& s, std::size_t i, Variable& variable) {
             s->network.build();
             s->shared().fetch(false);
             if (!s->network.device().is_host()) {
@@ -206,18 +205,18 @@ void init_eager(py::module_& m) {
            py::arg("penalties") = false, py::arg("variables") = std::vector<std::shared_ptr<Variable>>(),
            "One step of the optimizer; returns the value of the penalties that were asked for.")
       .def_property_readonly(
-          "loss_scale", [](Sequential& s) { return s.optimizer().loss_scale(); },
+          "loss_scale", [](Trainer& s) { return s.optimizer().loss_scale(); },
           "By what the gradient of the loss is to be multiplied.")
       .def(
           "penalty_value",
-          [](const Sequential& s) {
+          [](const Trainer& s) {
             s.shared().fetch(true);
             return s.network.penalties(false);
           },
           "What the penalties on parameters add to the loss.")
       .def(
           "constrain",
-          [](const Sequential& s) {
+          [](const Trainer& s) {
             s.shared().fetch(true);
             s.network.constrain();
             s.network.changed();

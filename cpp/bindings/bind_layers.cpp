@@ -12,7 +12,7 @@ namespace lamina::bindings {
 
 namespace {
 
-using nn::Sequential;
+using nn::Trainer;
 
 RowNormalizationKind row_kind(const std::string& name) {
   if (name == "standard") return RowNormalizationKind::standard;
@@ -35,7 +35,7 @@ ConstraintKind constraint_kind(const std::string& name) {
            name, "'"));
 }
 
-py::array call_training(Sequential& model, const py::array& x) {
+py::array call_training(Trainer& model, const py::array& x) {
   const ArrayView view = view_rows(x, "x");
   nn::check_inputs(view, model.network.input_shape());
   Shape shape{view.rows};
@@ -146,49 +146,47 @@ void bind_layers(NetworkClass& network) {
   network
       .def(
           "add_dense",
-          [](Sequential& s, std::int64_t units, bool use_bias, const Activation& f) {
+          [](Trainer& s, std::int64_t units, bool use_bias, const Activation& f) {
             s.network.add_dense(units, use_bias, f);
           },
           py::arg("units"), py::arg("use_bias"), py::arg("activation"))
       .def(
-          "add_activation", [](Sequential& s, const Activation& f) { s.network.add_activation(f); },
+          "add_activation", [](Trainer& s, const Activation& f) { s.network.add_activation(f); },
           py::arg("activation"))
       .def(
           "add_row_activation",
-          [](Sequential& s, const Activation& f, std::int64_t axis) {
-            s.network.add_row_activation(f, axis);
-          },
+          [](Trainer& s, const Activation& f, std::int64_t axis) { s.network.add_row_activation(f, axis); },
           py::arg("activation"), py::arg("axis"))
       .def(
           "add_dropout",
-          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
+          [](Trainer& s, double rate, std::uint64_t seed) { s.network.add_dropout(rate, seed); },
           py::arg("rate"), py::arg("seed"))
-      .def("add_flatten", [](Sequential& s) { s.network.add_flatten(); })
+      .def("add_flatten", [](Trainer& s) { s.network.add_flatten(); })
       .def(
-          "add_reshape", [](Sequential& s, const Shape& shape) { s.network.add_reshape(shape); },
+          "add_reshape", [](Trainer& s, const Shape& shape) { s.network.add_reshape(shape); },
           py::arg("shape"))
-      .def("add_identity", [](Sequential& s) { s.network.add_identity(); })
+      .def("add_identity", [](Trainer& s) { s.network.add_identity(); })
       .def(
           "add_rescale",
-          [](Sequential& s, bool divide, const std::vector<double>& a, const std::vector<double>& b) {
+          [](Trainer& s, bool divide, const std::vector<double>& a, const std::vector<double>& b) {
             s.network.add_rescale(divide, a, b);
           },
           py::arg("divide"), py::arg("a"), py::arg("b"))
       .def(
           "add_permute",
-          [](Sequential& s, const std::vector<std::int64_t>& order) { s.network.add_permute(order); },
+          [](Trainer& s, const std::vector<std::int64_t>& order) { s.network.add_permute(order); },
           py::arg("order"))
       .def(
-          "add_repeat", [](Sequential& s, std::int64_t n) { s.network.add_repeat(n); }, py::arg("n"))
+          "add_repeat", [](Trainer& s, std::int64_t n) { s.network.add_repeat(n); }, py::arg("n"))
       .def(
           "add_batch_normalization",
-          [](Sequential& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale) {
+          [](Trainer& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale) {
             s.network.add_batch_normalization(axis, momentum, epsilon, center, scale);
           },
           py::arg("axis"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"))
       .def(
           "add_batch_renormalization",
-          [](Sequential& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale,
+          [](Trainer& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale,
              double lowest, double highest, double farthest, double renorm_momentum) {
             const nn::RenormalizationOptions options{lowest, highest, farthest, renorm_momentum};
             s.network.add_batch_normalization(axis, momentum, epsilon, center, scale, options);
@@ -197,21 +195,21 @@ void bind_layers(NetworkClass& network) {
           py::arg("rmin"), py::arg("rmax"), py::arg("dmax"), py::arg("renorm_momentum"))
       .def(
           "add_row_normalization",
-          [](Sequential& s, const std::string& kind, std::int64_t axes, double epsilon, bool center,
-             bool scale, const std::string& scale_name, const std::vector<std::int64_t>& order) {
+          [](Trainer& s, const std::string& kind, std::int64_t axes, double epsilon, bool center, bool scale,
+             const std::string& scale_name, const std::vector<std::int64_t>& order) {
             s.network.add_row_normalization(row_kind(kind), axes, epsilon, center, scale, scale_name, order);
           },
           py::arg("kind"), py::arg("axes"), py::arg("epsilon"), py::arg("center"), py::arg("scale"),
           py::arg("scale_name") = "gamma", py::arg("order") = std::vector<std::int64_t>())
       .def(
           "add_group_normalization",
-          [](Sequential& s, std::int64_t groups, double epsilon, bool center, bool scale, std::int64_t axis) {
+          [](Trainer& s, std::int64_t groups, double epsilon, bool center, bool scale, std::int64_t axis) {
             s.network.add_group_normalization(groups, epsilon, center, scale, axis);
           },
           py::arg("groups"), py::arg("epsilon"), py::arg("center"), py::arg("scale"), py::arg("axis") = -1)
       .def(
           "add_einsum_dense",
-          [](Sequential& s, const std::string& input, const std::string& kernel, const std::string& output,
+          [](Trainer& s, const std::string& input, const std::string& kernel, const std::string& output,
              const Shape& kernel_shape, const Shape& bias, const Activation& f) {
             s.network.add_einsum_dense(input, kernel, output, kernel_shape, bias, f);
           },
@@ -219,76 +217,74 @@ void bind_layers(NetworkClass& network) {
           py::arg("bias_shape"), py::arg("activation"),
           "Labels of the axes of a sample, the kernel and an answer.")
       .def(
-          "normalize_next_kernel", [](Sequential& s, std::int64_t n) { s.network.normalize_next_kernel(n); },
+          "normalize_next_kernel", [](Trainer& s, std::int64_t n) { s.network.normalize_next_kernel(n); },
           py::arg("power_iterations"))
       .def(
-          "add_prelu", [](Sequential& s, std::int64_t shared) { s.network.add_prelu(shared); },
+          "add_prelu", [](Trainer& s, std::int64_t shared) { s.network.add_prelu(shared); },
           py::arg("shared"))
       .def(
           "add_alpha_dropout",
-          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_alpha_dropout(rate, seed); },
+          [](Trainer& s, double rate, std::uint64_t seed) { s.network.add_alpha_dropout(rate, seed); },
           py::arg("rate"), py::arg("seed"))
       .def(
           "add_masked_dropout",
-          [](Sequential& s, double rate, const Shape& noise_shape, std::uint64_t seed, bool alpha) {
+          [](Trainer& s, double rate, const Shape& noise_shape, std::uint64_t seed, bool alpha) {
             s.network.add_masked_dropout(rate, noise_shape, seed, alpha);
           },
           py::arg("rate"), py::arg("noise_shape"), py::arg("seed"), py::arg("alpha") = false)
       .def(
           "add_gaussian_noise",
-          [](Sequential& s, double stddev, std::uint64_t seed) {
-            s.network.add_gaussian_noise(stddev, seed);
-          },
+          [](Trainer& s, double stddev, std::uint64_t seed) { s.network.add_gaussian_noise(stddev, seed); },
           py::arg("stddev"), py::arg("seed"))
       .def(
           "add_gaussian_dropout",
-          [](Sequential& s, double rate, std::uint64_t seed) { s.network.add_gaussian_dropout(rate, seed); },
+          [](Trainer& s, double rate, std::uint64_t seed) { s.network.add_gaussian_dropout(rate, seed); },
           py::arg("rate"), py::arg("seed"))
       .def(
           "add_embedding",
-          [](Sequential& s, std::int64_t entries, std::int64_t columns) {
+          [](Trainer& s, std::int64_t entries, std::int64_t columns) {
             s.network.add_embedding(entries, columns);
           },
           py::arg("entries"), py::arg("columns"))
       .def(
           "add_activity_penalty",
-          [](Sequential& s, double l1, double l2) { s.network.add_activity_penalty(l1, l2); }, py::arg("l1"),
+          [](Trainer& s, double l1, double l2) { s.network.add_activity_penalty(l1, l2); }, py::arg("l1"),
           py::arg("l2"), "Part of the layer added last.")
-      .def("begin_residual", [](Sequential& s) { s.network.begin_residual(); })
-      .def("begin_shortcut", [](Sequential& s) { s.network.begin_shortcut(); })
-      .def("end_residual", [](Sequential& s) { s.network.end_residual(); })
+      .def("begin_residual", [](Trainer& s) { s.network.begin_residual(); })
+      .def("begin_shortcut", [](Trainer& s) { s.network.begin_shortcut(); })
+      .def("end_residual", [](Trainer& s) { s.network.end_residual(); })
       .def(
           "add_penalty",
-          [](Sequential& s, std::int64_t parameter, double l1, double l2) {
+          [](Trainer& s, std::int64_t parameter, double l1, double l2) {
             s.network.add_penalty(parameter, {l1, l2});
           },
           py::arg("parameter"), py::arg("l1"), py::arg("l2"))
       .def(
           "add_orthogonal_penalty",
-          [](Sequential& s, std::int64_t parameter, double factor, bool rows) {
+          [](Trainer& s, std::int64_t parameter, double factor, bool rows) {
             s.network.add_orthogonal_penalty(parameter, factor, rows);
           },
           py::arg("parameter"), py::arg("factor"), py::arg("rows"))
       .def(
           "add_constraint",
-          [](Sequential& s, std::int64_t parameter, const std::string& kind, std::int64_t outer,
+          [](Trainer& s, std::int64_t parameter, const std::string& kind, std::int64_t outer,
              std::int64_t reduced, std::int64_t inner, double low, double high, double rate, double epsilon) {
             s.network.add_constraint(
                 parameter, {constraint_kind(kind), outer, reduced, inner, low, high, rate, epsilon});
           },
           py::arg("parameter"), py::arg("kind"), py::arg("outer"), py::arg("reduced"), py::arg("inner"),
           py::arg("low") = 0.0, py::arg("high") = 1.0, py::arg("rate") = 1.0, py::arg("epsilon") = 1e-7)
-      .def("set_trainable", &Sequential::set_trainable, py::arg("layer"), py::arg("trainable"))
+      .def("set_trainable", &Trainer::set_trainable, py::arg("layer"), py::arg("trainable"))
       .def(
           "trained_ranges",
-          [](const Sequential& s) {
+          [](const Trainer& s) {
             std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
             for (const nn::FlatRange& range : s.network.trained_ranges())
               ranges.emplace_back(range.first, range.count);
             return ranges;
           },
           "What a step changes of the flat buffers: offsets and counts.")
-      .def_property("calls_seen", &Sequential::calls_seen, &Sequential::set_calls_seen,
+      .def_property("calls_seen", &Trainer::calls_seen, &Trainer::set_calls_seen,
                     "How often call_training was called: chooses its next random numbers.")
       .def("call_training", &call_training, py::arg("x"), "The answer as in training; moving averages move.");
 }

@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "bindings/module.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
 /// Shared: calls on a tape keep a network alive.
-using NetworkClass = py::class_<nn::Sequential, std::shared_ptr<nn::Sequential>>;
+using NetworkClass = py::class_<nn::Trainer, std::shared_ptr<nn::Trainer>>;
 
 void bind_layers(NetworkClass& network);
 

@@ -12,7 +12,7 @@
 #include "bindings/quick_calls.h"
 #include "core/error.h"
 #include "device/names.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
@@ -20,12 +20,12 @@ namespace {
 
 using nn::Monitor;
 using nn::Samples;
-using nn::Sequential;
+using nn::Trainer;
 
 /// Looks for signals, and now and then calls the user's poll between batches.
 class Check final : public Monitor::Check {
  public:
-  Check(const py::object& poll, const Sequential& model) : poll_(poll), model_(model) {
+  Check(const py::object& poll, const Trainer& model) : poll_(poll), model_(model) {
     if (!poll_.is_none()) last_ = Clock::now();
   }
   void operator()(std::int64_t batches, bool between) override {
@@ -40,7 +40,7 @@ class Check final : public Monitor::Check {
   using Clock = Monitor::Clock;
   static constexpr std::chrono::milliseconds kInterval{100};
   const py::object& poll_;
-  const Sequential& model_;
+  const Trainer& model_;
   Clock::time_point last_{};
 };
 
@@ -52,7 +52,7 @@ Samples make_samples(const py::array& x, const py::array& y, const std::optional
   return samples;
 }
 
-std::vector<double> train(Sequential& model, const py::array& x, const py::array& y,
+std::vector<double> train(Trainer& model, const py::array& x, const py::array& y,
                           const std::optional<py::array>& weights, std::int64_t batch_size, bool shuffle,
                           const py::object& poll) {
   const Samples samples = make_samples(x, y, weights);
@@ -63,7 +63,7 @@ std::vector<double> train(Sequential& model, const py::array& x, const py::array
   return model.metric_values();
 }
 
-std::vector<double> train_on_batch(Sequential& model, const py::array& x, const py::array& y,
+std::vector<double> train_on_batch(Trainer& model, const py::array& x, const py::array& y,
                                    const std::optional<py::array>& weights, bool fresh) {
   const Samples samples = make_samples(x, y, weights);
   const py::none silent;
@@ -74,7 +74,7 @@ std::vector<double> train_on_batch(Sequential& model, const py::array& x, const 
   return model.metric_values();
 }
 
-std::vector<double> evaluate(Sequential& model, const py::array& x, const py::array& y,
+std::vector<double> evaluate(Trainer& model, const py::array& x, const py::array& y,
                              const std::optional<py::array>& weights, std::int64_t batch_size,
                              const py::object& poll, bool fresh) {
   const Samples samples = make_samples(x, y, weights);
@@ -85,13 +85,13 @@ std::vector<double> evaluate(Sequential& model, const py::array& x, const py::ar
   return model.metric_values();
 }
 
-std::vector<double> test_on_batch(Sequential& model, const py::array& x, const py::array& y,
+std::vector<double> test_on_batch(Trainer& model, const py::array& x, const py::array& y,
                                   const std::optional<py::array>& weights, bool fresh) {
   const std::int64_t rows = x.ndim() > 0 ? x.shape(0) : 1;
   return evaluate(model, x, y, weights, std::max<std::int64_t>(1, rows), py::none(), fresh);
 }
 
-py::array predict(Sequential& model, const py::array& x, std::int64_t batch_size, const py::object& poll) {
+py::array predict(Trainer& model, const py::array& x, std::int64_t batch_size, const py::object& poll) {
   if (batch_size < 1) throw ValueError(text("[predict] batch_size must be positive. Received: ", batch_size));
   model.network.build();
   const ArrayView view = view_rows(x, "x");
@@ -113,7 +113,7 @@ std::size_t checked(std::int64_t i, std::size_t count, const char* what) {
   return static_cast<std::size_t>(i);
 }
 
-py::array read(Sequential& model, const void* flat, std::int64_t parameter) {
+py::array read(Trainer& model, const void* flat, std::int64_t parameter) {
   const auto& parameters = model.network.layout().parameters();
   const std::size_t i = checked(parameter, parameters.size(), "parameters");
   py::array out = make_array(model.network.dtype(), parameters[i].shape);
@@ -123,7 +123,7 @@ py::array read(Sequential& model, const void* flat, std::int64_t parameter) {
   return out;
 }
 
-void write(Sequential& model, void* flat, std::int64_t parameter, const py::object& value) {
+void write(Trainer& model, void* flat, std::int64_t parameter, const py::object& value) {
   const auto& parameters = model.network.layout().parameters();
   const std::size_t i = checked(parameter, parameters.size(), "parameters");
   const py::array dense = dense_copy(value, model.network.dtype(), parameters[i].shape, parameters[i].name);
@@ -146,24 +146,23 @@ void init_network(py::module_& m) {
   network
       .def(py::init([](const Shape& input_shape, const std::string& dtype, const std::string& on,
                        std::uint64_t seed, const std::string& precision) {
-             return std::make_shared<Sequential>(input_shape, dtype_from_name(dtype),
-                                                 device(on, precision_from_name(precision)), seed);
+             return std::make_shared<Trainer>(input_shape, dtype_from_name(dtype),
+                                              device(on, precision_from_name(precision)), seed);
            }),
            py::arg("input_shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
            py::arg("seed") = 0, py::arg("precision") = "strict")
       .def(
           "output_shape",
-          [](const Sequential& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
+          [](const Trainer& s, std::int64_t i) { return to_tuple(s.network.output_shape(i)); },
           py::arg("layer") = -1)
       .def_property_readonly("device",
-                             [](const Sequential& s) { return std::string(s.network.device().name()); })
+                             [](const Trainer& s) { return std::string(s.network.device().name()); })
       .def_property_readonly(
-          "precision",
-          [](const Sequential& s) { return std::string(name_of(s.network.device().precision())); })
-      .def("parameters", [](const Sequential& s) { return s.network.layout().parameters(); })
+          "precision", [](const Trainer& s) { return std::string(name_of(s.network.device().precision())); })
+      .def("parameters", [](const Trainer& s) { return s.network.layout().parameters(); })
       .def(
           "get_parameter",
-          [](Sequential& s, std::int64_t i) {
+          [](Trainer& s, std::int64_t i) {
             s.network.build();
             s.shared().fetch(false);
             return read(s, s.network.values(), i);
@@ -171,7 +170,7 @@ void init_network(py::module_& m) {
           py::arg("i"))
       .def(
           "set_parameter",
-          [](Sequential& s, std::int64_t i, const py::object& value) {
+          [](Trainer& s, std::int64_t i, const py::object& value) {
             s.network.build();
             write(s, s.network.values(), i, value);
             s.shared().changed(static_cast<std::size_t>(i));
@@ -179,7 +178,7 @@ void init_network(py::module_& m) {
           py::arg("i"), py::arg("value"))
       .def(
           "share_parameter",
-          [](Sequential& s, std::int64_t i, Sequential& other, std::int64_t other_i) {
+          [](Trainer& s, std::int64_t i, Trainer& other, std::int64_t other_i) {
             s.network.build();
             other.network.build();
             s.shared().share(checked(i, s.network.layout().parameters().size(), "parameters"), other,
@@ -189,22 +188,22 @@ void init_network(py::module_& m) {
           "From now on the parameter is one with another network's, and has its value.")
       .def(
           "shares_parameter",
-          [](Sequential& s, std::int64_t i) { return s.shared().shares(static_cast<std::size_t>(i)); },
+          [](Trainer& s, std::int64_t i) { return s.shared().shares(static_cast<std::size_t>(i)); },
           py::arg("i"))
       .def(
           "get_gradient",
-          [](Sequential& s, std::int64_t i) -> std::optional<py::array> {
+          [](Trainer& s, std::int64_t i) -> std::optional<py::array> {
             s.network.build_gradients();
             if (i >= 0 && !s.stored_gradient(static_cast<std::size_t>(i))) return std::nullopt;
             return read(s, s.network.gradients(), i);
           },
           py::arg("i"),
           "The gradient of the last training step; None where it was used without being stored.")
-      .def_property("fuses_updates", &Sequential::fuses_updates, &Sequential::set_fuses_updates,
+      .def_property("fuses_updates", &Trainer::fuses_updates, &Trainer::set_fuses_updates,
                     "Whether large kernels are updated while their gradients are computed.")
       .def(
           "compile",
-          [](Sequential& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,
+          [](Trainer& s, const LossSpecification& loss, const nn::OptimizerSettings& optimizer,
              const std::vector<MetricSpecification>& metrics, const std::string& reduction,
              double loss_weight, bool skip_missing) {
             s.compile({loss, metrics, reduction_from_name(reduction), loss_weight, skip_missing}, optimizer);
@@ -213,34 +212,34 @@ void init_network(py::module_& m) {
           py::arg("loss_weight") = 1.0, py::arg("skip_missing") = false)
       .def(
           "add_parameter",
-          [](Sequential& s, const std::string& name, const Shape& shape, bool trained) {
+          [](Trainer& s, const std::string& name, const Shape& shape, bool trained) {
             s.network.add_parameter({name, shape, trained});
           },
           py::arg("name"), py::arg("shape"), py::arg("trained") = true,
           "A parameter that is no layer's of the plan, as a layer of its own.")
-      .def("build_in", &Sequential::build_in, py::arg("other"),
+      .def("build_in", &Trainer::build_in, py::arg("other"),
            "Shares the parameters of another network that has the same ones.")
-      .def("set_optimizer", &Sequential::set_optimizer, py::arg("optimizer"),
+      .def("set_optimizer", &Trainer::set_optimizer, py::arg("optimizer"),
            "An optimizer without a loss, for gradients that come from a tape.")
       .def(
           "metric_variables",
-          [](Sequential& s, std::size_t i) {
+          [](Trainer& s, std::size_t i) {
             if (i >= s.metrics().size()) throw py::index_error("no such metric");
             return variables_of(s.metrics()[i], s.network.output_shape().back(), s.state_of_metric(i));
           },
           py::arg("i"), "The state of a metric: names and arrays.")
-      .def_property("epochs_seen", &Sequential::epochs_seen, &Sequential::set_epochs_seen,
+      .def_property("epochs_seen", &Trainer::epochs_seen, &Trainer::set_epochs_seen,
                     "How many epochs were trained: chooses the next shuffle.")
-      .def_property("steps_seen", &Sequential::steps_seen, &Sequential::set_steps_seen,
+      .def_property("steps_seen", &Trainer::steps_seen, &Trainer::set_steps_seen,
                     "How many steps were trained: chooses the next dropout masks.")
-      .def_property_readonly("seed", &Sequential::seed)
-      .def("reset_metrics", &Sequential::reset_metrics)
-      .def("metric_values", &Sequential::metric_values)
-      .def("metric_state", &Sequential::metric_state)
-      .def("set_metric_state", &Sequential::set_metric_state, py::arg("state"))
-      .def_property("watch", &Sequential::watch, &Sequential::set_watch,
+      .def_property_readonly("seed", &Trainer::seed)
+      .def("reset_metrics", &Trainer::reset_metrics)
+      .def("metric_values", &Trainer::metric_values)
+      .def("metric_state", &Trainer::metric_state)
+      .def("set_metric_state", &Trainer::set_metric_state, py::arg("state"))
+      .def_property("watch", &Trainer::watch, &Trainer::set_watch,
                     "Whether a training step whose loss is not finite is a FloatingPointError.")
-      .def_property_readonly("batches_done", &Sequential::batches_done,
+      .def_property_readonly("batches_done", &Trainer::batches_done,
                              "How many batches the last training or evaluation finished.")
       .def("train", &train, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("batch_size"),
            py::arg("shuffle"), py::arg("poll"))

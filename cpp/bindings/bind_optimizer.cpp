@@ -8,15 +8,15 @@
 #include "bindings/module.h"
 #include "core/error.h"
 #include "device/names.h"
-#include "nn/lbfgs.h"
-#include "nn/sequential.h"
+#include "nn/optimizers/lbfgs.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
 namespace {
 
 using nn::OptimizerSettings;
-using nn::Sequential;
+using nn::Trainer;
 
 /// Python's index, checked.
 std::size_t checked(std::int64_t i, std::size_t count, const char* what) {
@@ -33,14 +33,14 @@ struct Place {
   std::optional<Shape> shape;
 };
 
-Place place(Sequential& s, std::int64_t slot, std::int64_t parameter) {
+Place place(Trainer& s, std::int64_t slot, std::int64_t parameter) {
   const auto& parameters = s.network.layout().parameters();
   const std::size_t i = checked(slot, s.optimizer().slot_names().size(), "optimizer slots");
   const std::size_t p = checked(parameter, parameters.size(), "parameters");
   return {s.optimizer().slot(i), p, s.optimizer().slot_shape(i, parameters[p], p)};
 }
 
-Place held(Sequential& s, std::int64_t slot, std::int64_t parameter) {
+Place held(Trainer& s, std::int64_t slot, std::int64_t parameter) {
   Place found = place(s, slot, parameter);
   if (!found.shape) {
     throw ValueError(text("[Network] this optimizer keeps no slot ", slot, " of parameter ", parameter));
@@ -146,17 +146,17 @@ void init_optimizer_state(py::module_& m) {
   NetworkClass network(py::object(m.attr("Network")));
   network
       .def_property(
-          "learning_rate", [](Sequential& s) { return s.optimizer().learning_rate(); },
-          [](Sequential& s, double rate) { s.optimizer().set_learning_rate(rate); },
+          "learning_rate", [](Trainer& s) { return s.optimizer().learning_rate(); },
+          [](Trainer& s, double rate) { s.optimizer().set_learning_rate(rate); },
           "The learning rate of the coming step.")
       .def_property(
-          "iterations", [](Sequential& s) { return s.optimizer().iterations(); },
-          [](Sequential& s, std::int64_t n) { s.optimizer().set_iterations(n); },
+          "iterations", [](Trainer& s) { return s.optimizer().iterations(); },
+          [](Trainer& s, std::int64_t n) { s.optimizer().set_iterations(n); },
           "Steps taken, also those that only added up gradients.")
-      .def("slot_names", [](Sequential& s) { return s.optimizer().slot_names(); })
+      .def("slot_names", [](Trainer& s) { return s.optimizer().slot_names(); })
       .def(
           "slot_shape",
-          [](Sequential& s, std::int64_t slot, std::int64_t parameter) -> std::optional<py::tuple> {
+          [](Trainer& s, std::int64_t slot, std::int64_t parameter) -> std::optional<py::tuple> {
             const Place found = place(s, slot, parameter);
             if (!found.shape) return std::nullopt;
             return to_tuple(*found.shape);
@@ -164,7 +164,7 @@ void init_optimizer_state(py::module_& m) {
           py::arg("slot"), py::arg("parameter"), "None where the parameter does without this slot.")
       .def(
           "get_slot",
-          [](Sequential& s, std::int64_t slot, std::int64_t parameter) {
+          [](Trainer& s, std::int64_t slot, std::int64_t parameter) {
             const Place found = held(s, slot, parameter);
             py::array out = make_array(s.network.dtype(), *found.shape);
             void* to = out.mutable_data();
@@ -176,7 +176,7 @@ void init_optimizer_state(py::module_& m) {
           py::arg("slot"), py::arg("parameter"))
       .def(
           "set_slot",
-          [](Sequential& s, std::int64_t slot, std::int64_t parameter, const py::object& value) {
+          [](Trainer& s, std::int64_t slot, std::int64_t parameter, const py::object& value) {
             const Place found = held(s, slot, parameter);
             const py::array dense = dense_copy(value, s.network.dtype(), *found.shape,
                                                s.optimizer().slot_names()[static_cast<std::size_t>(slot)]);
@@ -187,35 +187,33 @@ void init_optimizer_state(py::module_& m) {
           },
           py::arg("slot"), py::arg("parameter"), py::arg("value"))
       .def(
-          "optimizer_numbers", [](Sequential& s) { return s.optimizer().number_names(); },
+          "optimizer_numbers", [](Trainer& s) { return s.optimizer().number_names(); },
           "The names of the optimizer's state that is one number each.")
       .def(
           "get_optimizer_number",
-          [](Sequential& s, std::int64_t i) {
+          [](Trainer& s, std::int64_t i) {
             return s.optimizer().number(checked(i, s.optimizer().number_names().size(), "numbers"));
           },
           py::arg("i"))
       .def(
           "set_optimizer_number",
-          [](Sequential& s, std::int64_t i, double value) {
+          [](Trainer& s, std::int64_t i, double value) {
             s.optimizer().set_number(checked(i, s.optimizer().number_names().size(), "numbers"), value);
           },
           py::arg("i"), py::arg("value"))
       .def_property_readonly(
           "converged",
-          [](Sequential& s) {
-            return s.optimizer().lbfgs() != nullptr && s.optimizer().lbfgs()->converged();
-          },
+          [](Trainer& s) { return s.optimizer().lbfgs() != nullptr && s.optimizer().lbfgs()->converged(); },
           "Whether L-BFGS found nothing left to do.")
-      .def("swap_average", &Sequential::swap_average, py::call_guard<py::gil_scoped_release>(),
+      .def("swap_average", &Trainer::swap_average, py::call_guard<py::gil_scoped_release>(),
            "Exchanges the parameters with their moving averages.")
       .def_property_readonly(
-          "swapped", [](Sequential& s) { return s.optimizer().swapped(); },
+          "swapped", [](Trainer& s) { return s.optimizer().swapped(); },
           "Whether the parameters are exchanged with their moving averages now.")
       .def(
-          "follow", [](Sequential& s, const OptimizerSettings& other) { s.optimizer().follow(other); },
+          "follow", [](Trainer& s, const OptimizerSettings& other) { s.optimizer().follow(other); },
           py::arg("settings"), "From now on the learning rate or schedule of these settings.")
-      .def("adopt_average", &Sequential::adopt_average, py::call_guard<py::gil_scoped_release>(),
+      .def("adopt_average", &Trainer::adopt_average, py::call_guard<py::gil_scoped_release>(),
            "The parameters become their moving averages, if there are any.");
 }
 

@@ -6,7 +6,7 @@
 
 #include "autograd/tapes.h"
 #include "bindings/arrays.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
@@ -14,17 +14,17 @@ namespace {
 
 using nn::Monitor;
 using nn::Samples;
-using nn::Sequential;
+using nn::Trainer;
 
 /// Work (in multiplications) that is over before another thread could make use of the interpreter.
 constexpr double kBrief = 2e5;
 
 /// The network in an instance of the Network class (the method descriptor has checked that it is
 /// one), or null before __init__.
-Sequential* network_of(PyObject* self) {
+Trainer* network_of(PyObject* self) {
   auto* const instance = reinterpret_cast<py::detail::instance*>(self);
   if (!instance->simple_layout || !instance->simple_holder_constructed) return nullptr;
-  return static_cast<Sequential*>(instance->simple_value_holder[0]);
+  return static_cast<Trainer*>(instance->simple_value_holder[0]);
 }
 
 bool is_array(PyObject* object) {
@@ -81,7 +81,7 @@ PyObject* guarded(double work, const Body& body) {
   }
 }
 
-PyObject* means_of(const Sequential& model) {
+PyObject* means_of(const Trainer& model) {
   if (!model.has_metrics()) return PyFloat_FromDouble(model.mean_loss());
   const std::vector<double> values = model.metric_values();
   PyObject* const list = PyList_New(static_cast<Py_ssize_t>(values.size()));
@@ -101,7 +101,7 @@ PyObject* try_train_on_batch(PyObject* self, PyObject* const* arguments, Py_ssiz
     PyErr_SetString(PyExc_TypeError, "try_train_on_batch() takes exactly two arguments: x and y");
     return nullptr;
   }
-  Sequential* const model = network_of(self);
+  Trainer* const model = network_of(self);
   if (model == nullptr || !model->compiled() || !is_array(arguments[0]) || !is_array(arguments[1])) {
     return none();
   }
@@ -131,7 +131,7 @@ PyObject* try_predict(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     PyErr_SetString(PyExc_TypeError, "try_predict() takes exactly one argument: x");
     return nullptr;
   }
-  const Sequential* const model = network_of(self);
+  const Trainer* const model = network_of(self);
   if (model == nullptr || !model->network.built() || !is_array(arguments[0])) return none();
   if (autograd::is_recording()) return none();  // a tape wants tensors
   const auto* const proxy = py::detail::array_proxy(arguments[0]);

@@ -16,7 +16,7 @@
 #include "autograd/variable.h"
 #include "bindings/metrics.h"
 #include "bindings/tensor_object.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 #include "ops/ops.h"
 
 namespace lamina::bindings {
@@ -27,7 +27,7 @@ using autograd::Layers;
 using autograd::Tape;
 using autograd::Unconnected;
 using autograd::Variable;
-using nn::Sequential;
+using nn::Trainer;
 
 /// Work (in multiplications) that is over before another thread could make use of the interpreter.
 constexpr double kBrief = 2e5;
@@ -109,7 +109,7 @@ PyObject* call_layers(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
         !std::equal(x.shape().begin() + 1, x.shape().end(), sample.begin(), sample.end())) {
       return not_implemented();
     }
-    Sequential& model = layers->sequential();
+    Trainer& model = layers->sequential();
     const std::uint64_t step = kFirstCall + model.calls_seen();
     if (training != 0) model.set_calls_seen(model.calls_seen() + 1);
     Layers::Answer answer;
@@ -197,7 +197,7 @@ PyObject* call_loss(PyObject* self, PyObject* const* arguments, Py_ssize_t count
 class QuickSteps {
  public:
   /// `places` of the variables in the network's parameters. `copies`: the variables' values lie elsewhere.
-  QuickSteps(std::shared_ptr<Sequential> network, std::vector<std::size_t> places,
+  QuickSteps(std::shared_ptr<Trainer> network, std::vector<std::size_t> places,
              std::vector<std::shared_ptr<Variable>> variables, bool copies)
       : network_(std::move(network)),
         places_(std::move(places)),
@@ -270,7 +270,7 @@ class QuickSteps {
     return &variable.value().storage() == &here.storage() && variable.value().raw() == here.raw();
   }
 
-  std::shared_ptr<Sequential> network_;
+  std::shared_ptr<Trainer> network_;
   std::vector<std::size_t> places_;
   std::vector<std::shared_ptr<Variable>> variables_;
   std::unordered_map<const Variable*, std::size_t> numbers_;
@@ -325,7 +325,7 @@ void init_quick_loops(py::module_& m) {
            py::arg("loss"), py::arg("reduction"));
   add_method(loss, loss_method);
   py::class_<QuickSteps> steps(m, "QuickSteps", "Steps of an optimizer for the variables of its network.");
-  steps.def(py::init<std::shared_ptr<Sequential>, std::vector<std::size_t>,
+  steps.def(py::init<std::shared_ptr<Trainer>, std::vector<std::size_t>,
                      std::vector<std::shared_ptr<Variable>>, bool>(),
             py::arg("network"), py::arg("places"), py::arg("variables"), py::arg("copies"));
   add_method(steps, steps_method);

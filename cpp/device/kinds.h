@@ -155,7 +155,7 @@ enum class MetricKind : std::uint8_t {
 };
 
 /// Formulas: cpu/optimizer/optimizer.h for the first group and the element-wise rules of the second,
-/// nn/matrix_rules.h and nn/lbfgs.h for the others. Slots in their order.
+/// nn/matrix_rules.h and nn/optimizers/lbfgs.h for the others. Slots in their order.
 enum class OptimizerKind : std::uint8_t {
   sgd,       // parameter -= rate * gradient
   momentum,  // slot 0: velocity

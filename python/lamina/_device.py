@@ -6,7 +6,7 @@ from _thread import _local  # threading takes a millisecond to load
 from types import TracebackType
 from typing import Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina._checks import unknown_name
 
 PRECISIONS = ("strict", "tf32", "bf16")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from lamina import _core
+import lamina._core as _core
 from lamina._core import Tensor
 
 

@@ -15,7 +15,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._checks import unknown_name
 
 _FLOAT_TYPES = ("float32", "float64")

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._core import Tensor
 from lamina._tensor_functions import functions as _ops
 from lamina._typing import Config

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _core, _dtypes
+import lamina._core as _core
+from lamina import _dtypes
 from lamina._core import Tensor
 from lamina._lazy import LazyModule
 

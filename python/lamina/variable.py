@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 from lamina.autograd.variable import Variable as FreeVariable

@@ -14,7 +14,7 @@
 #include "cpu/dispatch.h"
 #include "device/device.h"
 #include "device/names.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 #include "numerics/streams.h"
 
 namespace {
@@ -93,7 +93,7 @@ void train(const std::string& line) {
   Shape input;
   for (const std::string& extent : split(fields.at("input"), 'x')) input.push_back(std::stoll(extent));
 
-  nn::Sequential model(input, dtype, device(device_name), kSeed);
+  nn::Trainer model(input, dtype, device(device_name), kSeed);
   for (const std::string& layer : split(fields.at("layers"), ',')) {
     const std::vector<std::string> parts = split(layer, ':');
     if (parts[0] == "dense" || parts[0] == "nobias") {

@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "core/threads.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
@@ -163,7 +163,7 @@ ArrayView view_of(const void* data, ElementType type, std::int64_t rows, std::in
 /// One model and eight batches of data.
 struct Run {
   static constexpr std::int64_t kBatches = 8;
-  nn::Sequential model;
+  nn::Trainer model;
   std::int64_t outputs;
   std::vector<float> x, y, weights;
   std::vector<double> wide_x;
@@ -257,7 +257,7 @@ void check_workers() {
 /// Steps through residual blocks, renormalization, einsums, normalised kernels and orthogonal penalties
 /// allocate nothing.
 void check_other_layers() {
-  nn::Sequential model({12}, DType::float32, device("cpu"), 1);
+  nn::Trainer model({12}, DType::float32, device("cpu"), 1);
   const Activation relu{ActivationKind::relu};
   nn::Network& network = model.network;
   network.begin_residual();

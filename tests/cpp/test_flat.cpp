@@ -51,7 +51,7 @@ T formula(FlatKind kind, T a, T b, T x, T y) {
       const T once = x * a, twice = once * b;
       return x - twice;
     }
-    case FlatKind::fade:
+    case FlatKind::flush_denormal_state:
       return std::abs(x) < a ? T(0) : x;
     case FlatKind::lift:
       return x > 0 && x < a ? a : x;
@@ -81,7 +81,8 @@ void check_kind(FlatKind kind, std::int64_t n, Numbers& random) {
   }
 }
 
-/// Numbers at the threshold of fade and lift, and what is no number, at every place of a vector.
+/// Numbers at the threshold of flush_denormal_state and lift, and what is no number, at every place of a
+/// vector.
 template <class T>
 void check_thresholds() {
   const T a = T(0.3), less = std::nextafter(a, T(0)), infinity = std::numeric_limits<T>::infinity(),
@@ -104,7 +105,8 @@ void check_thresholds() {
   for (const auto& one : cases) {
     const std::vector<T> x(19, one.x), faded(19, one.faded), lifted(19, one.lifted);
     std::vector<T> out(19);
-    cpu::flat({kType<T>, FlatKind::fade, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
+    cpu::flat({kType<T>, FlatKind::flush_denormal_state, 19, x.data(), nullptr, out.data(),
+               static_cast<double>(a), 0.0});
     CHECK(same_bits(out, faded));
     cpu::flat({kType<T>, FlatKind::lift, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
     CHECK(same_bits(out, lifted));

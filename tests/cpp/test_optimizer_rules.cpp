@@ -5,7 +5,7 @@
 
 #include "cpu/optimizer/optimizer.h"
 #include "each_isa.h"
-#include "nn/optimizer.h"
+#include "nn/optimizers/optimizer.h"
 #include "numbers.h"
 #include "numerics/elementary.h"
 #include "numerics/scalar.h"

@@ -6,7 +6,7 @@
 #include "cuda/cublaslt/gemm.h"
 #include "cuda/cublaslt/library.h"
 #include "cuda/memory.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 #if !defined(_WIN32)
 #include <dlfcn.h>
@@ -348,7 +348,7 @@ class Model {
     return all;
   }
 
-  nn::Sequential model;
+  nn::Trainer model;
   nn::Monitor monitor;
   std::vector<float> x, y;
 };

@@ -4,7 +4,7 @@
 #include "both.h"
 #include "cuda/cuda.h"
 #include "cuda/memory.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 
 namespace {
 
@@ -38,7 +38,7 @@ ArrayView view_of(const std::vector<float>& values, std::int64_t rows) {
 }
 
 void out_of_memory() {
-  nn::Sequential model({8}, DType::float32, cuda::device(), 1);
+  nn::Trainer model({8}, DType::float32, cuda::device(), 1);
   model.network.add_dense(16, true, {ActivationKind::relu});
   model.network.add_dense(2, true, {});
   nn::OptimizerSettings settings;
@@ -66,7 +66,7 @@ void recorded_steps() {
   for (int i = 0; i < 103; ++i) y.push_back(static_cast<float>(i % 3));
   const nn::Samples samples{view_of(x, 103), view_of(y, 103), std::nullopt};
   const auto trained = [&](Device& on) {
-    nn::Sequential model({4}, DType::float32, on, 5);
+    nn::Trainer model({4}, DType::float32, on, 5);
     model.network.add_dense(8, true, {ActivationKind::tanh});
     model.network.add_dropout(0.25, 11);
     model.network.add_dense(1, true, {});

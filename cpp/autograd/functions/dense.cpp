@@ -1,5 +1,5 @@
 // A dense layer as one node: the product with bias and activation in its epilogue, and on the way back one
-// product for each of the weights and the input, the orders of nn/dense.cpp.
+// product for each of the weights and the input, the orders of nn/layers/dense.cpp.
 #include "autograd/operators.h"
 #include "autograd/pieces.h"
 #include "autograd/record.h"

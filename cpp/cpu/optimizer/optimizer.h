@@ -48,7 +48,7 @@
 //   lamb       c1, c2, 1 / (1 - beta_1^t), 1 / (1 - beta_2^t), epsilon      slots: m, v, step
 //              step = (m * c[2]) / (sqrt(v * c[3]) + epsilon); p stays (nn/matrix_rules.h goes on)
 //
-// Now and then slots that are next to nothing are let go (nn/optimizer_fading.cpp).
+// Now and then slots that are next to nothing are let go (nn/optimizers/denormal_flush.cpp).
 //
 // UpdateTreatment (device/arguments.h) adds clipping, decay and averaging to the same pass.
 #pragma once

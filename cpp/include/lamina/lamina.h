@@ -1,6 +1,6 @@
 // lamina for C++ programs: networks that train and predict, without Python.
 //
-//   lamina::nn::Sequential model({4}, lamina::DType::float32, lamina::device("cpu"), 7);
+//   lamina::nn::Trainer model({4}, lamina::DType::float32, lamina::device("cpu"), 7);
 //   model.network.add_dense(64, true, {lamina::ActivationKind::tanh});
 //   model.network.add_dense(2, true, {lamina::ActivationKind::softmax});
 //
@@ -14,5 +14,5 @@
 #include "device/device.h"
 #include "device/names.h"
 #include "io/safetensors.h"
-#include "nn/sequential.h"
+#include "nn/training/trainer.h"
 #include "numerics/order.h"

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._arrays import floating_array
 from lamina.activations import specification as spec
 from lamina.config import floatx

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina._checks import unknown_name
 from lamina._typing import Array
 from lamina.activations import functions
@@ -75,7 +75,7 @@ def get(identifier: Any) -> ActivationFunction:
         return functions.linear
     if isinstance(identifier, str):
         if identifier not in _FUNCTIONS:
-            from lamina.saving.serialization import custom_object
+            from lamina.registry import custom_object
 
             own = custom_object(identifier)
             if callable(own):
@@ -148,7 +148,7 @@ def serialize(activation: ActivationFunction) -> Any:
     """The name of an activation function, or the configuration of an activation layer."""
     if _is_known(activation):
         return _NAMES[activation]
-    from lamina.saving.serialization import serialize_function, serialize_keras_object
+    from lamina.registry import serialize_function, serialize_keras_object
 
     if not hasattr(activation, "get_config"):
         return serialize_function(activation)
@@ -161,7 +161,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Ac
     if isinstance(config, dict):
         if config.get("class_name") == "function":
             return get(config.get("config"))
-        from lamina.saving.serialization import deserialize_keras_object
+        from lamina.registry import deserialize_keras_object
 
         return get(deserialize_keras_object(config, custom_objects))
     return get(config)

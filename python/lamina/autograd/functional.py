@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina.autograd.gradient_tape import GradientTape
 from lamina.autograd.nest import flatten, pack, transform
 from lamina.autograd.variable import Variable

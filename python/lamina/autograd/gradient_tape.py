@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, cast
 
-from lamina import _core
+import lamina._core as _core
 from lamina.autograd.nest import flatten, pack
 from lamina.autograd.variable import Variable
 

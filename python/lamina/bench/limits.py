@@ -26,7 +26,7 @@ def measure(threads: int, seconds: float, quick: bool) -> dict[str, Any]:
         ``peak`` (FLOP/s by dtype) and ``bandwidth`` (a list of ``bytes``, ``read`` and
         ``update`` in bytes/s), plain enough for JSON.
     """
-    from lamina import _core
+    import lamina._core as _core
 
     peak = {
         dtype: _core.bench_fma_peak(seconds, threads, dtype) for dtype in ("float32", "float64")

@@ -68,7 +68,7 @@ def describe_machine() -> dict[str, Any]:
 
 def describe_lamina(threads: int) -> dict[str, Any]:
     """Which lamina runs in this process, and how."""
-    from lamina import _core
+    import lamina._core as _core
 
     return {
         "version": _core.__version__,

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina import random as lamina_random
 from lamina._typing import Array
 from lamina.callbacks.callback import Callback, Logs

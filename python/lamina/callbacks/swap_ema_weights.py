@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina.callbacks.callback import Callback, Logs
 
 

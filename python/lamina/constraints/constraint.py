@@ -6,13 +6,14 @@ from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._arrays import floating_array
 from lamina._typing import Config, Shape
 from lamina.config import floatx
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 
-CONSTRAINTS = Family("constraint", "constraints")
+CONSTRAINTS = Registry("constraint", "constraints")
 
 Self = TypeVar("Self", bound="Constraint")
 

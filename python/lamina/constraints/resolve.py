@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina.constraints.constraint import CONSTRAINTS, Constraint
-from lamina.saving.serialization import (
+from lamina.registry import (
     custom_object,
     custom_object_scope,
     is_function,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Array
 from lamina.data.prefetch import prefetch
 

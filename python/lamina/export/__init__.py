@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina._checks import unknown_name
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Array
 from lamina.export.c_activations import helpers
 from lamina.export.c_functions import DEPTH_CHUNK, texts

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Array, Config, Shape
 from lamina.random import SeedGenerator, draw_seed
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 
-INITIALIZERS = Family("initializer", "initializers")
+INITIALIZERS = Registry("initializer", "initializers")
 
 Self = TypeVar("Self", bound="Initializer")
 

@@ -10,7 +10,7 @@ import numpy as np
 from lamina._typing import Array, Config
 from lamina.initializers.constant import Constant
 from lamina.initializers.initializer import INITIALIZERS
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.registry import custom_object_scope, serialize_keras_object
 
 InitializerFunction = Callable[..., Array]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
 from lamina.config import standardize_dtype

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lamina import _checks, _core, activations
+import lamina._core as _core
+from lamina import _checks, activations
 from lamina._typing import Config, Shape
 from lamina.activations import specification as spec
 from lamina.activations.resolve import specification

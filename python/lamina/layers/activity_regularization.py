@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lamina import _core, regularizers
+import lamina._core as _core
+from lamina import regularizers
 from lamina._typing import Config
 from lamina.layers.layer import LAYERS, Layer, PlainOptions
 

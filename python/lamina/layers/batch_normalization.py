@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _checks, _core, constraints, initializers, regularizers
+import lamina._core as _core
+from lamina import _checks, constraints, initializers, regularizers
 from lamina._typing import Array, Config, Shape
 from lamina.initializers.initializer import RandomInitializer
 from lamina.layers.axes import sample_axis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Config, Shape
 from lamina.layers.layer import LAYERS, LayerOptions
 from lamina.layers.noise import RandomLayer, checked_noise_shape, checked_rate, noise_for

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lamina import _checks, _core, activations, constraints, initializers, regularizers
+import lamina._core as _core
+from lamina import _checks, activations, constraints, initializers, regularizers
 from lamina._typing import Config, Shape
 from lamina.activations.resolve import specification
 from lamina.initializers.variance_scaling import VarianceScaling

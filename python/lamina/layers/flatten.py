@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lamina import _core
+import lamina._core as _core
 from lamina._checks import unknown_name
 from lamina._typing import Config, Shape
 from lamina.layers.layer import LAYERS, Layer, LayerOptions

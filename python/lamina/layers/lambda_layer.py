@@ -9,7 +9,7 @@ from lamina import _checks
 from lamina._typing import BatchShape, Config
 from lamina.layers import custom
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
-from lamina.saving.serialization import deserialize_function, serialize_function
+from lamina.registry import deserialize_function, serialize_function
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import numpy as np
 
-from lamina import _checks, _core, activations, constraints, initializers, regularizers
+import lamina._core as _core
+from lamina import _checks, activations, constraints, initializers, regularizers
 from lamina._arrays import real_array
 from lamina._lazy import LazyModule
 from lamina._names import checked_name
@@ -14,7 +15,7 @@ from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
 from lamina.layers import _calls
 from lamina.layers.owned import Owned
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 else:
     custom, tape = LazyModule("lamina.layers.custom"), LazyModule("lamina.layers.tape")
 
-LAYERS = Family("layer", "layers")
+LAYERS = Registry("layer", "layers")
 
 Self = TypeVar("Self", bound="Layer")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lamina import _checks, _core, constraints, initializers, regularizers
+import lamina._core as _core
+from lamina import _checks, constraints, initializers, regularizers
 from lamina._typing import Config, Shape
 from lamina.layers.axes import checked_axes, reduced_axes, sample_axis
 from lamina.layers.layer import LAYERS, Layer, LayerOptions

@@ -6,7 +6,8 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._typing import Config, Shape
 from lamina.layers.dense import Dense
 from lamina.layers.layer import LAYERS, Layer, LayerOptions

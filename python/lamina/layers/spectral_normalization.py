@@ -5,7 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from lamina import _checks, _core, initializers
+import lamina._core as _core
+from lamina import _checks, initializers
 from lamina._typing import Config, Shape
 from lamina.layers.dense import Dense
 from lamina.layers.einsum_dense import EinsumDense

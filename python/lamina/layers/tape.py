@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lamina import _core, _eager
+import lamina._core as _core
+from lamina import _eager
 from lamina.layers import _calls
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina.losses.loss import LOSSES, FormulaLoss, row_losses
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._arrays import floating_array, real_array
 from lamina._checks import unknown_name
 from lamina._lazy import LazyModule
@@ -15,14 +16,14 @@ from lamina._reduce import exact_sum, weights_like
 from lamina._typing import Array, Config, Shape
 from lamina.config import floatx, standardize_dtype
 from lamina.losses.targets import align_labels, align_values
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 
 if TYPE_CHECKING:
     from lamina.losses import tape
 else:
     tape = LazyModule("lamina.losses.tape")
 
-LOSSES = Family("loss", "losses")
+LOSSES = Registry("loss", "losses")
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
 
 Self = TypeVar("Self", bound="Loss")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._arrays import floating_array, real_array
 from lamina._lazy import LazyModule
 from lamina._typing import Config, Shape

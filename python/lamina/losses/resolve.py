@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina.losses import crossentropy, divergence, focal, labels, margin, overlap, regression
 from lamina.losses.loss import LOSSES, Loss
-from lamina.saving.serialization import (
+from lamina.registry import (
     custom_object,
     custom_object_scope,
     serialize_function,

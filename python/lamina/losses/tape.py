@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core, _eager
+import lamina._core as _core
+from lamina import _eager
 from lamina._typing import Config, Shape
 from lamina.losses.loss import Loss
 from lamina.losses.targets import align_labels, align_values
@@ -198,7 +199,7 @@ class LossFunctionWrapper(Loss):
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data: the function by its name."""
-        from lamina.saving.serialization import serialize_function
+        from lamina.registry import serialize_function
 
         return {
             **super().get_config(),
@@ -209,7 +210,7 @@ class LossFunctionWrapper(Loss):
     @classmethod
     def from_config(cls, config: Config) -> LossFunctionWrapper:
         """The loss that `get_config` described; its function must be known by its name."""
-        from lamina.saving.serialization import deserialize_function
+        from lamina.registry import deserialize_function
 
         return cls(**{**config, "fn": deserialize_function(config.get("fn"))})
 

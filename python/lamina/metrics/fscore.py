@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Array, Config
 from lamina.metrics.counted import CountedMetric
 from lamina.metrics.metric import register

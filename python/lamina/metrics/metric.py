@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._names import auto_name, snake_case
 from lamina._typing import Array, Config
 from lamina.config import floatx, standardize_dtype
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 
-METRICS = Family("metric", "metrics")
+METRICS = Registry("metric", "metrics")
 
 Self = TypeVar("Self", bound="Metric")
 Class = TypeVar("Class", bound="type")

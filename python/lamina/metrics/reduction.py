@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._arrays import floating_array
 from lamina._reduce import exact_sum, weights_like
 from lamina._typing import Array, Config
@@ -127,7 +127,7 @@ class MeanMetricWrapper(_Accumulator):
         """The arguments of the constructor, as plain data: a function of your own by its name."""
         if type(self) is not MeanMetricWrapper:
             return super().get_config()
-        from lamina.saving.serialization import serialize_function
+        from lamina.registry import serialize_function
 
         return {**super().get_config(), "fn": serialize_function(self._fn), **self._fn_kwargs}
 
@@ -135,7 +135,7 @@ class MeanMetricWrapper(_Accumulator):
     def from_config(cls, config: Config) -> Any:
         """The metric that `get_config` described; its function must be known by its name."""
         if cls is MeanMetricWrapper:
-            from lamina.saving.serialization import deserialize_function
+            from lamina.registry import deserialize_function
 
             config = {**config, "fn": deserialize_function(config.get("fn"))}
         return cls(**config)

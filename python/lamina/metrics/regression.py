@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._typing import Config
 from lamina.losses import regression as losses
 from lamina.metrics.counted import CountedMetric

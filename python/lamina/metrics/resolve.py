@@ -15,7 +15,7 @@ from lamina.metrics.accuracy import (
 )
 from lamina.metrics.metric import METRICS, Metric
 from lamina.metrics.reduction import MeanMetricWrapper
-from lamina.saving.serialization import (
+from lamina.registry import (
     custom_object,
     custom_object_scope,
     is_function,

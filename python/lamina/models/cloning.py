@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina.layers.input_layer import InputLayer
 from lamina.models.sequential import Sequential
-from lamina.saving.serialization import custom_object_scope, shorten
+from lamina.registry import custom_object_scope, shorten
 
 
 def clone_model(

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core, losses, metrics, optimizers
+import lamina._core as _core
+from lamina import _checks, losses, metrics, optimizers
 from lamina._checks import unknown_name
 from lamina._typing import Config, Shape
 from lamina.callbacks.callback import Logs

@@ -5,7 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._device import placement
 from lamina._lazy import LazyModule
 from lamina._typing import Array, Config, Shape

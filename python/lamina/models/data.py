@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 from lamina.losses.loss import bad_label

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Array
 from lamina.models.data import Samples
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core, config
+import lamina._core as _core
+from lamina import _checks, config
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 from lamina.callbacks.callback import Logs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina._typing import Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer

@@ -15,7 +15,7 @@ from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
 from lamina.models import summary
 from lamina.models.stack import Stack
-from lamina.saving.serialization import custom_object_scope, shorten
+from lamina.registry import custom_object_scope, shorten
 from lamina.variable import Variable
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lamina import _core
+import lamina._core as _core
 from lamina.models.data import Samples
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core, _eager, metrics
+import lamina._core as _core
+from lamina import _eager, metrics
 from lamina._typing import Array, Shape
 from lamina.autograd.gradient_tape import GradientTape
 from lamina.layers import _calls

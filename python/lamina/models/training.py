@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina import _checks, _core, config
+import lamina._core as _core
+from lamina import _checks, config
 from lamina._typing import Shape
 from lamina.callbacks.callback import Logs
 from lamina.callbacks.callback_list import CallbackList

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._typing import Config
 from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _core, _eager
+import lamina._core as _core
+from lamina import _eager
 from lamina.variable import Variable
 
 if TYPE_CHECKING:

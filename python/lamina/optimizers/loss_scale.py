@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._typing import Config
 from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer, Placed
-from lamina.saving.serialization import serialize_keras_object
+from lamina.registry import serialize_keras_object
 from lamina.variable import Variable
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._typing import Config
 from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer, Placed
 from lamina.variable import Variable

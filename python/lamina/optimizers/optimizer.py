@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._lazy import LazyModule
 from lamina._names import checked_name
 from lamina._typing import Array, Config
 from lamina.optimizers.schedules.schedule import SCHEDULES, LearningRateSchedule
-from lamina.saving.serialization import (
-    Family,
+from lamina.registry import (
+    Registry,
     custom_object_scope,
     serialize_keras_object,
 )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 else:
     applying = LazyModule("lamina.optimizers.applying")
 
-OPTIMIZERS = Family("optimizer", "optimizers")
+OPTIMIZERS = Registry("optimizer", "optimizers")
 
 Self = TypeVar("Self", bound="Optimizer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.registry import custom_object_scope, serialize_keras_object
 
 
 def get(identifier: Any) -> Optimizer:

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._arrays import floating_array
 from lamina._typing import Config
 from lamina.config import floatx
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 
-REGULARIZERS = Family("regularizer", "regularizers")
+REGULARIZERS = Registry("regularizer", "regularizers")
 
 Self = TypeVar("Self", bound="Regularizer")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina.regularizers.regularizer import REGULARIZERS, Regularizer
-from lamina.saving.serialization import (
+from lamina.registry import (
     custom_object,
     custom_object_scope,
     is_function,
     serialize_function,
     serialize_keras_object,
 )
+from lamina.regularizers.regularizer import REGULARIZERS, Regularizer
 
 
 class FunctionRegularizer(Regularizer):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina._core import FileFormatError
 from lamina._lazy import LazyModule
-from lamina.saving.serialization import (
+from lamina.registry import (
     CustomObjectScope,
     custom_object_scope,
     deserialize_keras_object,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.saving.serialization import shorten
+from lamina.registry import shorten
 
 _MOST_LISTED = 12
 

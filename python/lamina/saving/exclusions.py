@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lamina._core import FileFormatError
-from lamina.saving.serialization import shorten
+from lamina.registry import shorten
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential

@@ -19,7 +19,7 @@ import numpy as np
 
 from lamina._core import FileFormatError
 from lamina._typing import Array, Shape
-from lamina.saving.serialization import shorten
+from lamina.registry import shorten
 
 _DEEPEST = 32
 _MOST_OBJECTS = 200_000

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lamina import _core
+import lamina._core as _core
 from lamina._core import FileFormatError
 from lamina.layers.preprocessing.lookup import Lookup
+from lamina.registry import custom_object_scope, shorten
 from lamina.saving import optimizer_h5, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.hdf5 import Hdf5File, import_h5py
 from lamina.saving.keras_config import parse_json, to_keras
 from lamina.saving.keras_model import build, compile_built
-from lamina.saving.serialization import custom_object_scope, shorten
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential

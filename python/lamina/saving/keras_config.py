@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from lamina._core import FileFormatError
+from lamina.registry import Registry, custom_object, shorten
 from lamina.saving.keras_names import KERAS_CLASSES
-from lamina.saving.serialization import Family, custom_object, shorten
 
 _DEEPEST = 100
 _MOST_BYTES = 16 << 20
@@ -197,8 +197,8 @@ def _classes_of(config: Mapping[str, Any]) -> list[type]:
     return found
 
 
-def _families(module: Any) -> list[Family]:
-    known = Family._all
+def _families(module: Any) -> list[Registry]:
+    known = Registry._all
     return [known[module]] if module in known else list(known.values())
 
 

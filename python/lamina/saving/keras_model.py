@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lamina._core import FileFormatError
+from lamina.registry import shorten
 from lamina.saving.keras_config import fit_arguments, from_keras
-from lamina.saving.serialization import shorten
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential

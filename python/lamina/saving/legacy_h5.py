@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lamina._core import FileFormatError
+from lamina.registry import shorten
 from lamina.saving import optimizer_h5, weights_h5
 from lamina.saving.hdf5 import Hdf5File, Tensor
 from lamina.saving.keras_config import parse_json
 from lamina.saving.keras_model import build, compile_built
-from lamina.saving.serialization import shorten
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential

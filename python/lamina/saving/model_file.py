@@ -19,19 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._core import FileFormatError
 from lamina._typing import Array
 from lamina.layers.preprocessing.lookup import Lookup
-from lamina.saving import hdf5, keras_archive, legacy_h5, shards, weights_h5
-from lamina.saving.exclusions import restore_exclusions, without_weight_decay
-from lamina.saving.keras_config import parse_json
-from lamina.saving.serialization import (
+from lamina.registry import (
     custom_object,
     custom_object_scope,
     get_registered_name,
     shorten,
 )
+from lamina.saving import hdf5, keras_archive, legacy_h5, shards, weights_h5
+from lamina.saving.exclusions import restore_exclusions, without_weight_decay
+from lamina.saving.keras_config import parse_json
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.saving.serialization import Family, serialize_function
+from lamina.registry import Registry, serialize_function
 
 
 def own_objects(model: Any) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def own_objects(model: Any) -> dict[str, Any]:
 
 
 def _note(cls: type, found: dict[str, Any]) -> None:
-    if not any(family.owns(cls) for family in Family._all.values()):
+    if not any(family.owns(cls) for family in Registry._all.values()):
         found[cls.__name__] = cls
 
 

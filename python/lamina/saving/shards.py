@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._core import FileFormatError
 from lamina._typing import Array
+from lamina.registry import shorten
 from lamina.saving import weights_h5
 from lamina.saving.hdf5 import Hdf5File, Tensor, import_h5py
 from lamina.saving.keras_config import parse_json
-from lamina.saving.serialization import shorten
 
 if TYPE_CHECKING:
     from lamina.models.sequential import Sequential

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.config import standardize_dtype
 from lamina.data.py_dataset import PyDataset
-from lamina.saving.serialization import (
+from lamina.registry import (
     CustomObjectScope,
     custom_object_scope,
     deserialize_keras_object,

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core, _names
+import lamina._core as _core
+from lamina import _checks, _names
 from lamina import random as lamina_random
 from lamina.callbacks.callback import Callback, Logs
 from lamina.data.dataset import Dataset

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import lamina
-from lamina import _core
+import lamina._core as _core
 from lamina.bench import more_layers, parts
 from lamina.bench.contenders.contender import STEP_BATCHES, Contender, Loop, Timed
 from lamina.bench.contenders.tensor_calls import tensor_loop

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
 from lamina.config import floatx

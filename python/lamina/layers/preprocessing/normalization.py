@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _checks, _core, initializers
+import lamina._core as _core
+from lamina import _checks, initializers
 from lamina._arrays import real_array
 from lamina._typing import Array, Config, Shape
 from lamina.layers.axes import checked_axes

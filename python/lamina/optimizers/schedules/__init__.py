@@ -12,7 +12,7 @@ from lamina.optimizers.schedules.decay import (
     PolynomialDecay,
 )
 from lamina.optimizers.schedules.schedule import SCHEDULES, LearningRateSchedule
-from lamina.saving.serialization import custom_object_scope, serialize_keras_object
+from lamina.registry import custom_object_scope, serialize_keras_object
 
 __all__ = [
     "CosineDecay",

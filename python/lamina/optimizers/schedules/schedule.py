@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from lamina import _checks, _core
+import lamina._core as _core
+from lamina import _checks
 from lamina._typing import Config
-from lamina.saving.serialization import Family
+from lamina.registry import Registry
 
-SCHEDULES = Family("learning-rate schedule", "optimizers.schedules")
+SCHEDULES = Registry("learning-rate schedule", "optimizers.schedules")
 
 Self = TypeVar("Self", bound="LearningRateSchedule")
 

@@ -1,0 +1,49 @@
+#include "nn/layers/embedding.h"
+
+#include "core/error.h"
+
+namespace lamina::nn {
+
+Embedding::Embedding(Shape input, std::int64_t entries, std::int64_t columns)
+    : Layer(std::move(input)), indices_(element_count(input_shape_)), entries_(entries), columns_(columns) {
+  if (entries < 1 || columns < 1) {
+    throw ValueError(text("[Embedding] input_dim and output_dim must be positive. Received: input_dim=",
+                          entries, ", output_dim=", columns));
+  }
+  output_shape_.push_back(columns);
+  element_count(output_shape_);
+  parameters_.push_back({"embeddings", {entries, columns}});
+  element_count(parameters_.back().shape);
+}
+
+TableArguments Embedding::arguments(const Pass& pass, const void* indices) const {
+  TableArguments t;
+  t.dtype = pass.dtype;
+  t.n = pass.batch * indices_;
+  t.entries = entries_;
+  t.columns = columns_;
+  t.indices = indices;
+  t.checked = pass.checked != nullptr && indices == pass.checked;
+  return t;
+}
+
+void Embedding::forward(const Pass& pass, const ForwardArguments& f, bool) const {
+  TableArguments t = arguments(pass, f.x);
+  t.in = f.parameters->front();
+  t.out = f.y;
+  pass.device.take_rows(t);
+}
+
+void Embedding::backward(const Pass& pass, const BackwardArguments& b) const {
+  if (trains()) {
+    TableArguments t = arguments(pass, b.x);
+    t.in = b.gradient;
+    t.out = b.parameter_gradients->front();
+    pass.device.scatter_rows(t);
+  }
+  if (b.input_gradient == nullptr) return;  // an index has no derivative
+  pass.device.fill_zero(b.input_gradient,
+                        static_cast<std::size_t>(pass.batch * indices_) * size_of(pass.dtype));
+}
+
+}  // namespace lamina::nn

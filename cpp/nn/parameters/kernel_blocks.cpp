@@ -1,0 +1,30 @@
+#include "nn/parameters/kernel_blocks.h"
+
+#include "nn/layers/dense.h"
+
+namespace lamina::nn {
+
+std::shared_ptr<const KernelBlocks> KernelBlocksCache::find(
+    std::uint64_t version, Device& device, DType dtype, const std::vector<std::unique_ptr<Layer>>& operations,
+    const PlacedPointers& parameters) {
+  const std::lock_guard lock(mutex_);
+  if (blocks_ != nullptr && blocks_->version == version) return blocks_;
+  blocks_ = nullptr;
+  if (seen_ != version) {
+    seen_ = version;
+    return nullptr;
+  }
+  auto made = std::make_shared<KernelBlocks>();
+  made->version = version;
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    made->kernels.emplace_back(nullptr, Device::Release{&device});
+    const auto* dense = dynamic_cast<const Dense*>(operations[i].get());
+    if (dense == nullptr || dense->column_blocks(dtype) < 2) continue;
+    made->kernels.back() = device.make(dense->kernel_bytes(dtype));
+    dense->copy_in_blocks(device, dtype, parameters[i][0], made->kernels.back().get());
+  }
+  blocks_ = made;
+  return made;
+}
+
+}  // namespace lamina::nn
