@@ -71,7 +71,7 @@ void replace_file(const std::filesystem::path& path, const py::bytes& content) {
   const py::gil_scoped_release release;
   io::AtomicFile file(path);
   file.write(data, static_cast<std::size_t>(size));
-  file.update_state();
+  file.commit();
 }
 
 }  // namespace

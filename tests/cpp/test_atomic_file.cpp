@@ -47,7 +47,7 @@ void replace(const fs::path& path, const std::string& content) {
   io::AtomicFile file(path);
   file.write(content.data(), content.size() / 2);
   file.write(content.data() + content.size() / 2, content.size() - content.size() / 2);
-  file.update_state();
+  file.commit();
 }
 
 std::string content_of(const fs::path& path) {

@@ -36,8 +36,8 @@ void Optimizer::flush_denormal_state(const Network& network) {
     const Threshold& least = squares ? kSmall : kFaint;
     for (const Piece& piece : last_pieces(network)) {
       void* const slot = at(slots_[i].get(), piece.first, dtype);
-      network.device().flat({dtype, squares ? FlatKind::lift : FlatKind::flush_denormal_state, piece.count,
-                             slot, nullptr, slot, dtype == DType::float32 ? least.single : least.twice, 0.0});
+      network.device().flat({dtype, squares ? FlatKind::lift : FlatKind::fade, piece.count, slot, nullptr,
+                             slot, dtype == DType::float32 ? least.single : least.twice, 0.0});
     }
   }
 }
