@@ -94,7 +94,7 @@ class BackupAndRestore(Callback):
         """Takes the training up, if there is a backup."""
         self._initial = [
             _State(callback.get_state(), f"callbacks/{place}")
-            for place, callback in enumerate(self.model._fitting.callbacks.callbacks)
+            for place, callback in enumerate(self.model._fit_state.callbacks.callbacks)
         ]
         paths = [path for path in (self._path, self._previous) if path.exists()]
         for path in paths:
@@ -110,7 +110,7 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Saves, if it is time."""
         if self._frequency.due(batch):
-            self._save(self.model._fitting.epoch, batch + 1)
+            self._save(self.model._fit_state.epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Saves, if that is wanted after epochs."""
@@ -129,7 +129,7 @@ class BackupAndRestore(Callback):
         from lamina.saving.model_file import capture
 
         model = self.model
-        fitting = model._fitting
+        fitting = model._fit_state
         tensors, metadata = capture(model)
         callbacks = []
         for place, callback in enumerate(fitting.callbacks.callbacks):
@@ -165,7 +165,7 @@ class BackupAndRestore(Callback):
         from lamina.saving.resume import restore_into
 
         model = self.model
-        fitting = model._fitting
+        fitting = model._fit_state
         if metadata.get("backup_version") != _FORMAT:
             raise ValueError(
                 f"BackupAndRestore: {path} is no backup of this version of lamina. "

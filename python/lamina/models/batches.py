@@ -10,9 +10,9 @@ import numpy as np
 
 import lamina._core as _core
 from lamina._typing import Array
-from lamina.models.data import Samples
-from lamina.models.epochs import Hooks, Means
-from lamina.models.feeds import Feed
+from lamina.data.adapters import DataAdapter
+from lamina.data.samples import Samples
+from lamina.training.hooks import BatchHooks, Means
 
 
 class ArrayBatches:
@@ -29,7 +29,7 @@ class ArrayBatches:
         self._size = size
         self.steps: int | None = -(-self._samples.rows // size)
 
-    def evaluate(self, network: _core.Network, hooks: Hooks) -> Means:
+    def evaluate(self, network: _core.Network, hooks: BatchHooks) -> Means:
         """The means of loss and metrics, whose sums go on from where they are."""
         whole = self._samples
         if hooks.every == 0:
@@ -50,15 +50,17 @@ class StreamBatches:
     """Batches that come one by one.
 
     Args:
-        feed: The batches.
+        adapter: The batches.
         prepare: Turns a batch into checked samples.
         steps: How many batches to take; None means a whole pass.
     """
 
-    def __init__(self, feed: Feed, prepare: Callable[[Any], Samples], steps: int | None) -> None:
-        self._feed, self._prepare = feed, prepare
+    def __init__(
+        self, adapter: DataAdapter, prepare: Callable[[Any], Samples], steps: int | None
+    ) -> None:
+        self._adapter, self._prepare = adapter, prepare
         self._steps = steps
-        self.steps = _fewer(feed.batches, steps)
+        self.steps = _fewer(adapter.batches, steps)
         self._begun: Iterator[Any] | None = None
         self._first: list[Samples] = []
         self._passes = self._taken = 0
@@ -66,21 +68,21 @@ class StreamBatches:
     @property
     def position(self) -> list[Any]:
         """How often the data were gone through, the batches taken in all, and seeds of shuffles."""
-        return [self._feed.passes or self._passes, self._taken, self._feed.seeds]
+        return [self._adapter.passes or self._passes, self._taken, self._adapter.seeds]
 
     def resume(self, position: list[Any]) -> None:
         """Goes on from a `position`, in a new process."""
-        self._passes, self._taken, self._feed.seeds = position
-        if self._feed.closes:
-            self._feed.replay(self._passes)
-            self._feed.passes = self._passes
+        self._passes, self._taken, self._adapter.seeds = position
+        if self._adapter.owns_iterator:
+            self._adapter.fast_forward(self._passes)
+            self._adapter.passes = self._passes
         else:  # an iterator that goes on from evaluation to evaluation
-            for _ in islice(self._feed.start(), self._taken):
+            for _ in islice(self._adapter.start(), self._taken):
                 pass
 
     def peek(self) -> Samples:
         """The first batch, which an evaluation will see too."""
-        self._begun = self._feed.start()
+        self._begun = self._adapter.start()
         batch = next(self._begun, None)
         if batch is None:
             raise ValueError("The data to evaluate on gave no batch at all.")
@@ -88,7 +90,7 @@ class StreamBatches:
         return self._first[0]
 
     def __iter__(self) -> Iterator[Samples]:
-        iterator = self._feed.start() if self._begun is None else self._begun
+        iterator = self._adapter.start() if self._begun is None else self._begun
         first, self._begun, self._first = self._first, None, []
         self._passes += 1
         self._taken += len(first)
@@ -100,16 +102,16 @@ class StreamBatches:
                 yield self._prepare(batch)
         finally:
             close = getattr(iterator, "close", None)
-            if callable(close) and self._feed.closes:
+            if callable(close) and self._adapter.owns_iterator:
                 close()
-        self._feed.end()
+        self._adapter.end()
 
-    def evaluate(self, network: _core.Network, hooks: Hooks) -> Means:
+    def evaluate(self, network: _core.Network, hooks: BatchHooks) -> Means:
         """The means of loss and metrics, whose sums go on from where they are."""
         return evaluate_all(network, iter(self), hooks)
 
 
-def evaluate_all(network: _core.Network, batches: Iterator[Samples], hooks: Hooks) -> Means:
+def evaluate_all(network: _core.Network, batches: Iterator[Samples], hooks: BatchHooks) -> Means:
     """Evaluates batch after batch.
 
     Raises:

@@ -10,18 +10,19 @@ from lamina import _checks
 from lamina._device import placement
 from lamina._lazy import LazyModule
 from lamina._typing import Array, Config, Shape
+from lamina.data.checks import make_samples
+from lamina.data.samples import Samples, fit_inputs, input_array, only_input
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
 from lamina.layers.preprocessing.data_layer import DataLayer, data_array
 from lamina.metrics.metric import Metric
-from lamina.models.compiled import Compiled
-from lamina.models.data import Samples, fit_inputs, input_array, make_samples, only_input
 from lamina.optimizers.optimizer import Optimizer
+from lamina.training.compile_config import CompileConfig
 
 if TYPE_CHECKING:
     from lamina.callbacks.history import History
     from lamina.layers import custom
-    from lamina.models.fitting import Fitting
+    from lamina.training.fit_state import FitState
     from lamina.variable import Variable
 else:
     custom = LazyModule("lamina.layers.custom")
@@ -40,14 +41,14 @@ class Compilable:
     _precision: str = "strict"
 
     def __init__(self) -> None:
-        self._compiled: Compiled | None = None
+        self._compiled: CompileConfig | None = None
         self._placed: list[tuple[int, Variable]] = []
         #: The layers of its own that prepare data, and with them those of a model at its front.
         self._own_front: list[DataLayer] = []
         self._front: list[DataLayer] = []
         self.stop_training = False
         self.history: History | None = None
-        self._fitting: Fitting | None = None
+        self._fit_state: FitState | None = None
 
     # What Sequential defines.
 
@@ -85,7 +86,7 @@ class Compilable:
     def _forget_network(self) -> None:
         raise NotImplementedError
 
-    def _needs_tape(self, compiled: Compiled | None) -> bool:
+    def _needs_tape(self, compiled: CompileConfig | None) -> bool:
         raise NotImplementedError
 
     def _trains_itself(self) -> bool:
@@ -152,7 +153,7 @@ class Compilable:
                 f"Received: jit_compile={jit_compile!r}"
             )
         _checks.boolean("compile", "auto_scale_loss", auto_scale_loss)
-        compiled = Compiled(
+        compiled = CompileConfig(
             optimizer, loss, metrics, loss_weights, weighted_metrics, missing_targets
         )
         compiled.steps_per_execution = steps
@@ -175,18 +176,18 @@ class Compilable:
                 f"Received: optimizer '{new.name}'"
             )
         network = self._network
-        keeps = network is not None and compiled.reports and new is old
+        keeps = network is not None and compiled.has_objective and new is old
         state = {v.path: v.numpy() for v in new.variables} if keeps else {}
         steps = new._iterations if keeps else 0
         if network is not None and (place != before_now or on_tape != isinstance_of_tape(network)):
             self._forget_network()  # weights move with the next plan
             network = None
         self._device, self._precision = place
-        if network is not None and compiled.reports:
+        if network is not None and compiled.has_objective:
             trainable = trainable_of(self._placed)
             compiled.apply(network, self._output_after(len(self._layers)), trainable)
             _restore(network, new, state, steps)
-        elif network is None and compiled.reports and (keeps or self._is_small()):
+        elif network is None and compiled.has_objective and (keeps or self._is_small()):
             before, self._compiled = self._compiled, compiled
             try:
                 network = self._plan()
@@ -275,13 +276,13 @@ class Compilable:
             missing_targets=config.get("missing_targets", "error"),
         )
 
-    def _require_compiled(self, method: str) -> Compiled:
+    def _require_compiled(self, method: str) -> CompileConfig:
         if self._compiled is None:
             raise RuntimeError(
                 f"You must call `compile()` before using the model: {method} needs a loss and an "
                 "optimizer."
             )
-        if not self._compiled.reports and not self._compiled.late_loss:
+        if not self._compiled.has_objective and not self._compiled.loss_is_inferred:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return self._compiled
 
@@ -318,7 +319,7 @@ class Compilable:
 
     def _prepare(
         self,
-        compiled: Compiled,
+        compiled: CompileConfig,
         x: Any,
         y: Any,
         sample_weight: Any,
@@ -332,15 +333,15 @@ class Compilable:
                 "The model's output needs at least one axis to be trained. "
                 "Received: predictions of shape ()"
             )
-        if compiled.loss is None and compiled.late_loss and y is not None:
-            self._settle_loss(compiled, y, output)
+        if compiled.loss is None and compiled.loss_is_inferred and y is not None:
+            self._resolve_loss(compiled, y, output)
         samples = make_samples(
             inputs, y, sample_weight, class_weight, output, compiled.targets, prefix
         )
         return samples, sample, output
 
-    def _settle_loss(self, compiled: Compiled, y: Any, output: Shape) -> None:
-        compiled.settle_loss(y, output)
+    def _resolve_loss(self, compiled: CompileConfig, y: Any, output: Shape) -> None:
+        compiled.resolve_loss(y, output)
         if self._network is not None:
             try:
                 compiled.apply(self._network, output, trainable_of(self._placed))

@@ -16,15 +16,15 @@ from lamina._typing import Array, Shape
 from lamina.callbacks.callback import Logs
 from lamina.callbacks.callback_list import CallbackList
 from lamina.callbacks.progress import resolve_verbose
+from lamina.data.adapters import DataAdapter, get_data_adapter, unpack
 from lamina.data.dataset import Dataset
+from lamina.data.samples import Samples
 from lamina.layers import _calls
 from lamina.layers.layer import Layer
 from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
-from lamina.models.compiled import Compiled
-from lamina.models.data import Samples
-from lamina.models.epochs import UNWATCHED, Hooks, Means, Poll
-from lamina.models.feeds import Feed, feed_of, unpack
 from lamina.models.steps import Steps
+from lamina.training.compile_config import CompileConfig
+from lamina.training.hooks import NO_HOOKS, BatchHooks, Means, Poll
 
 _BATCH = 32
 
@@ -85,7 +85,7 @@ class Inference(Steps):
         network = self._ready(sample)
         if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:  # nobody looks
             network.reset_metrics()
-            return answer(compiled, data.evaluate(network, UNWATCHED), return_dict)
+            return answer(compiled, data.evaluate(network, NO_HOOKS), return_dict)
         callback_list = as_callback_list(callbacks, self, verbose, data.steps, quiet=True)
         callback_list.on_test_begin({})
         network.reset_metrics()
@@ -99,7 +99,7 @@ class Inference(Steps):
 
     def _evaluation(
         self,
-        compiled: Compiled,
+        compiled: CompileConfig,
         x: Any,
         y: Any,
         sample_weight: Any,
@@ -111,19 +111,19 @@ class Inference(Steps):
     ) -> tuple[ArrayBatches | StreamBatches, Shape]:
         """What to evaluate on, and the shape of a sample."""
         x = self._only_input(x, f"{prefix}x")
-        feed = feed_of(x, size, f"{prefix}x")
-        if feed is None:
+        adapter = get_data_adapter(x, size, f"{prefix}x")
+        if adapter is None:
             samples, sample, _ = self._prepare(
                 compiled, x, y, sample_weight, prefix=prefix, shapes=shapes
             )
             return ArrayBatches(samples, size, steps), sample
-        refuse_with_feed(x, f"{prefix}x", y=y, sample_weight=sample_weight)
+        refuse_with_adapter(x, f"{prefix}x", y=y, sample_weight=sample_weight)
         ignore_batch_size(x, batch_size, f"{prefix}batch_size")
-        data = StreamBatches(feed, self._prepare_batch(compiled), steps)
+        data = StreamBatches(adapter, self._prepare_batch(compiled), steps)
         return data, self._sample() if self.built else data.peek().x.shape[1:]
 
     def _prepare_batch(
-        self, compiled: Compiled, class_weight: Any = None
+        self, compiled: CompileConfig, class_weight: Any = None
     ) -> Callable[[Any], Samples]:
         def prepare(batch: Any) -> Samples:
             x, y, weights = unpack(batch)
@@ -131,7 +131,7 @@ class Inference(Steps):
 
         return prepare
 
-    def _test_hooks(self, callback_list: CallbackList, show: bool) -> Hooks:
+    def _test_hooks(self, callback_list: CallbackList, show: bool) -> BatchHooks:
         """The hooks for batches of an evaluation; without `show` it is a validation."""
         assert self._compiled is not None
         logs = self._compiled.logs
@@ -144,7 +144,7 @@ class Inference(Steps):
             callback_list.on_test_batch_end(step, logs(means))
             return False
 
-        return Hooks(every, begin, end, poll_of(callback_list, logs) if show else None)
+        return BatchHooks(every, begin, end, poll_of(callback_list, logs) if show else None)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -161,12 +161,16 @@ class Inference(Steps):
 
     def reset_metrics(self) -> None:
         """Starts the means of loss and metrics again."""
-        if self._network is not None and self._compiled is not None and self._compiled.reports:
+        if (
+            self._network is not None
+            and self._compiled is not None
+            and self._compiled.has_objective
+        ):
             self._network.reset_metrics()
 
     def get_metrics_result(self) -> Logs:
         """Loss and metrics of the last epoch, evaluation or batch, by name."""
-        if self._network is None or self._compiled is None or not self._compiled.reports:
+        if self._network is None or self._compiled is None or not self._compiled.has_objective:
             return {}
         return self._compiled.logs(self._network.metric_values())
 
@@ -206,10 +210,10 @@ class Inference(Steps):
         if steps is not None:
             steps = _checks.integer("predict", "steps", steps, low=1)
         x = self._only_input(x)
-        feed = feed_of(x, size)
-        if feed is not None:
+        adapter = get_data_adapter(x, size)
+        if adapter is not None:
             ignore_batch_size(x, batch_size, "batch_size")
-            return self._predict_stream(feed, verbose, steps, callbacks)
+            return self._predict_stream(adapter, verbose, steps, callbacks)
         inputs, sample, _ = self._inputs(x)
         if steps is not None:
             inputs = inputs[: steps * size]
@@ -231,10 +235,12 @@ class Inference(Steps):
         callback_list.on_predict_end({})
         return result
 
-    def _predict_stream(self, feed: Feed, verbose: Any, steps: int | None, callbacks: Any) -> Array:
-        count = feed.batches if steps is None else steps
+    def _predict_stream(
+        self, adapter: DataAdapter, verbose: Any, steps: int | None, callbacks: Any
+    ) -> Array:
+        count = adapter.batches if steps is None else steps
         callback_list = as_callback_list(callbacks, self, verbose, count, quiet=True)
-        iterator = feed.start()
+        iterator = adapter.start()
         batches = (self._inputs(unpack(batch, False)[0]) for batch in islice(iterator, steps))
         first = next(batches, None)
         if first is None:
@@ -249,9 +255,9 @@ class Inference(Steps):
             raise
         finally:
             close = getattr(iterator, "close", None)
-            if callable(close) and feed.closes:
+            if callable(close) and adapter.owns_iterator:
                 close()
-        feed.end()
+        adapter.end()
         callback_list.on_predict_end({})
         return result
 
@@ -310,7 +316,7 @@ def batch_size_of(where: str, value: Any, name: str = "batch_size") -> int:
     return _BATCH if value is None else _checks.integer(where, name, value, low=1)
 
 
-def answer(compiled: Compiled, means: list[float], return_dict: bool) -> Any:
+def answer(compiled: CompileConfig, means: list[float], return_dict: bool) -> Any:
     """What Keras returns: the loss, a list of loss and metrics, or a dictionary."""
     if return_dict:
         return compiled.logs(means)
@@ -348,7 +354,7 @@ def abandon(callback_list: CallbackList) -> None:
         callback_list.progress.abandon()
 
 
-def refuse_with_feed(x: Any, name: str, **arguments: Any) -> None:
+def refuse_with_adapter(x: Any, name: str, **arguments: Any) -> None:
     """Raises for arguments that belong to arrays."""
     for argument, value in arguments.items():
         if value is not None:

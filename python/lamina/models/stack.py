@@ -14,12 +14,12 @@ from lamina import _checks
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
+from lamina.data.samples import fit_inputs
 from lamina.layers import _calls
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer, variables_of
 from lamina.layers.preprocessing.data_layer import DataLayer, data_array
 from lamina.models.compiling import trainable_of
-from lamina.models.data import fit_inputs
 from lamina.models.nesting import Nestable
 from lamina.models.steps import STEPS
 from lamina.models.training import Trainer
@@ -27,7 +27,7 @@ from lamina.random import draw_seed
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
-    from lamina.models.compiled import Compiled
+    from lamina.training.compile_config import CompileConfig
 
 
 class Stack(Nestable, Trainer):
@@ -392,7 +392,7 @@ class Stack(Nestable, Trainer):
     def _trains_itself(self) -> bool:
         return self._has_own("train_step", "test_step", "compute_loss", "compute_metrics")
 
-    def _needs_tape(self, compiled: Compiled | None) -> bool:
+    def _needs_tape(self, compiled: CompileConfig | None) -> bool:
         """Whether something of the user's own makes the steps run on the tape."""
         return (
             (compiled is not None and compiled.needs_tape)

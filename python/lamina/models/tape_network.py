@@ -13,11 +13,11 @@ import lamina._core as _core
 from lamina import _eager, metrics
 from lamina._typing import Array, Shape
 from lamina.autograd.gradient_tape import GradientTape
+from lamina.data.shuffle import permutations
 from lamina.layers import _calls
 from lamina.metrics.counted import number_or_array
-from lamina.models.compiled import Compiled
-from lamina.models.epochs import permutations
 from lamina.optimizers.optimizer import Optimizer
+from lamina.training.compile_config import CompileConfig
 from lamina.variable import Variable
 
 Poll = Callable[[int, list[float]], None]
@@ -53,7 +53,7 @@ class TapeNetwork:
         self.watch = False
         self.batches_done = 0
         self._optimizer: Optimizer | None = None
-        self._compiled: Compiled | None = None
+        self._compiled: CompileConfig | None = None
         self._loss: Any = None
         self._kept: list[_Kept] = []
         self._total = self._count = 0.0
@@ -101,7 +101,7 @@ class TapeNetwork:
     # Compiling.
 
     def compile_on_tape(
-        self, compiled: Compiled, output: Shape, weights: list[tuple[int, Variable]]
+        self, compiled: CompileConfig, output: Shape, weights: list[tuple[int, Variable]]
     ) -> None:
         """Takes what `compile` settled; nothing has changed when this raises."""
         optimizer = compiled.optimizer
@@ -127,7 +127,7 @@ class TapeNetwork:
         self._layer_metrics = self.model._layer_metrics()
 
     @property
-    def compiled(self) -> Compiled:
+    def compiled(self) -> CompileConfig:
         """What `compile` settled."""
         assert self._compiled is not None
         return self._compiled

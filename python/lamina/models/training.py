@@ -11,12 +11,10 @@ from lamina._typing import Shape
 from lamina.callbacks.callback import Logs
 from lamina.callbacks.callback_list import CallbackList
 from lamina.callbacks.history import History
+from lamina.data.adapters import get_data_adapter
+from lamina.data.samples import Samples
+from lamina.data.split import split_samples, warn_of_missing_classes
 from lamina.models.batches import ArrayBatches, StreamBatches
-from lamina.models.compiled import Compiled
-from lamina.models.data import Samples, warn_of_missing_classes
-from lamina.models.epochs import ArrayEpochs, Hooks, LostLossError, Means, StreamEpochs, out_of_data
-from lamina.models.feeds import feed_of
-from lamina.models.fitting import Fitting
 from lamina.models.inference import (
     Inference,
     abandon,
@@ -25,9 +23,12 @@ from lamina.models.inference import (
     batch_size_of,
     ignore_batch_size,
     poll_of,
-    refuse_with_feed,
+    refuse_with_adapter,
 )
-from lamina.models.split import split_samples
+from lamina.training.compile_config import CompileConfig
+from lamina.training.fit_state import FitState
+from lamina.training.hooks import BatchHooks, LostLossError, Means
+from lamina.training.sources import ArrayEpochs, StreamEpochs, out_of_data
 
 Evaluation = ArrayBatches | StreamBatches
 
@@ -128,18 +129,18 @@ class Trainer(Inference):
         frequency = _validation_epochs(validation_freq)
 
         x = self._only_input(x)
-        feed = feed_of(x, size)
+        adapter = get_data_adapter(x, size)
         full_batch = compiled.optimizer.full_batch
         validation: Evaluation | None = None
         resplit: Callable[[], tuple[Samples, ArrayBatches]] | None = None
         data: ArrayEpochs | StreamEpochs
-        if feed is not None:
+        if adapter is not None:
             if full_batch:
                 raise ValueError(
                     f"fit: {type(compiled.optimizer).__name__} takes all samples as one batch, so "
                     f"x must be an array. Received: x of type {type(x).__name__}"
                 )
-            refuse_with_feed(x, "x", y=y, sample_weight=sample_weight)
+            refuse_with_adapter(x, "x", y=y, sample_weight=sample_weight)
             ignore_batch_size(x, batch_size, "batch_size")
             if share > 0.0:
                 raise ValueError(
@@ -148,7 +149,7 @@ class Trainer(Inference):
                     f"{type(x).__name__}"
                 )
             place = self._place if mixed else None
-            data = StreamEpochs(feed, self._prepare_batch(compiled, class_weight), place, steps)
+            data = StreamEpochs(adapter, self._prepare_batch(compiled, class_weight), place, steps)
             if self.built:
                 shapes = self._sample(), self._output_after(len(self._layers))
             else:
@@ -165,7 +166,7 @@ class Trainer(Inference):
                 def split() -> tuple[Samples, ArrayBatches]:
                     seed = self._seed if split_mixed else None
                     trained, held_out = split_samples(whole, share, seed)
-                    warn_of_missing_classes(compiled, trained, held_out)
+                    warn_of_missing_classes(compiled.loss, trained, held_out)
                     return trained, ArrayBatches(held_out, validation_size, validation_count)
 
                 samples, validation = split()
@@ -192,22 +193,22 @@ class Trainer(Inference):
             callback_list.set_model(self)
         self._ready(shapes[0])
         self.stop_training = False
-        outer, self._fitting = (
-            self._fitting,
-            Fitting(data, callback_list, first, validation, resplit),
+        outer, self._fit_state = (
+            self._fit_state,
+            FitState(data, callback_list, first, validation, resplit),
         )
         progress = callback_list.progress
         if progress is not None:
             progress.be_patient(True)
         try:
-            self._fit(compiled, self._fitting, last, frequency)
+            self._fit(compiled, self._fit_state, last, frequency)
         except BaseException:
             abandon(callback_list)
             raise
         finally:
             if progress is not None:
                 progress.be_patient(False)
-            self._fitting = outer
+            self._fit_state = outer
             data.close()
             if self._network is not None:
                 self._network.watch = False
@@ -216,8 +217,8 @@ class Trainer(Inference):
 
     def _fit(
         self,
-        compiled: Compiled,
-        fitting: Fitting,
+        compiled: CompileConfig,
+        fitting: FitState,
         last: int,
         validates: Callable[[int], bool],
     ) -> None:
@@ -235,8 +236,8 @@ class Trainer(Inference):
         if checks is not None and progress is not None:
             checks.poll = progress.flush_if_due
         # Where code of the user's runs within an epoch, it may print.
-        strange = hooks.every > 0 or isinstance(data, StreamEpochs)
-        strange_checks = isinstance(validation, StreamBatches)
+        runs_user_code = hooks.every > 0 or isinstance(data, StreamEpochs)
+        validation_runs_user_code = isinstance(validation, StreamBatches)
         while fitting.epoch < last and not self.stop_training:
             epoch = fitting.epoch
             network = self._plan()
@@ -253,14 +254,14 @@ class Trainer(Inference):
             if hooks.poll is None:
                 hooks.poll = poll_of(callback_list, compiled.logs)
             planned = isinstance(network, _core.Network)
-            if strange or not planned or compiled.optimizer.asks_python:
+            if runs_user_code or not planned or compiled.optimizer.asks_python:
                 callback_list.flush()
             try:
                 means = data.run(network, fitting.step, hooks)
             except LostLossError as lost:
                 self._loss_lost(callback_list, epoch, lost)
                 means = network.metric_values()
-            if isinstance(data, StreamEpochs) and data.dry:
+            if isinstance(data, StreamEpochs) and data.is_empty:
                 abandon(callback_list)
                 if not logs:
                     raise ValueError("The data to train on gave no batch at all.")
@@ -271,7 +272,7 @@ class Trainer(Inference):
                 callback_list.on_test_begin({})
                 network = self._plan()
                 network.reset_metrics()
-                if strange_checks or not planned:
+                if validation_runs_user_code or not planned:
                     callback_list.flush()
                 validated = compiled.logs(validation.evaluate(network, checks))
                 callback_list.on_test_end(validated)
@@ -285,7 +286,7 @@ class Trainer(Inference):
         compiled.optimizer.finalize_variable_values()
         callback_list.on_train_end(logs)
 
-    def _train_hooks(self, compiled: Compiled, fitting: Fitting) -> Hooks:
+    def _train_hooks(self, compiled: CompileConfig, fitting: FitState) -> BatchHooks:
         # Found once: this runs for every batch.
         watchers = [c for c in fitting.callbacks.callbacks if c.wants_batches("train")]
         begins = [callback.on_train_batch_begin for callback in watchers]
@@ -304,14 +305,14 @@ class Trainer(Inference):
             return self.stop_training
 
         every = compiled.steps_per_execution if watchers else 0
-        return Hooks(every, begin, end, None)
+        return BatchHooks(every, begin, end, None)
 
     def _loss_lost(self, callback_list: CallbackList, epoch: int, lost: LostLossError) -> None:
-        from lamina.models.diagnosis import diagnose
+        from lamina.training.diagnosis import report_nonfinite
 
         report = (
             f"Epoch {epoch + 1}, batch {lost.step}: the loss is not finite. "
-            f"{diagnose(self, lost.samples)}"
+            f"{report_nonfinite(self, lost.samples)}"
         )
         if callback_list.progress is not None:
             callback_list.progress.interrupt()
@@ -328,16 +329,16 @@ class Trainer(Inference):
 
     def _validation(
         self,
-        compiled: Compiled,
+        compiled: CompileConfig,
         data: Any,
         size: int,
         steps: int | None,
         shapes: tuple[Shape, Shape],
     ) -> Evaluation:
         prefix = "validation_data: "
-        feed = feed_of(data, size, "validation_data")
-        if feed is not None:
-            return StreamBatches(feed, self._prepare_batch(compiled), steps)
+        adapter = get_data_adapter(data, size, "validation_data")
+        if adapter is not None:
+            return StreamBatches(adapter, self._prepare_batch(compiled), steps)
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
             raise ValueError(
                 "`validation_data` must be a tuple (x, y) or (x, y, sample_weight), or a source "
@@ -397,10 +398,10 @@ class Trainer(Inference):
         try:
             means = network.train_on_batch(samples.x, samples.y, samples.weights, True)
         except FloatingPointError:
-            from lamina.models.diagnosis import diagnose
+            from lamina.training.diagnosis import report_nonfinite
 
             raise FloatingPointError(
-                f"train_on_batch: the loss is not finite. {diagnose(self, samples)}"
+                f"train_on_batch: the loss is not finite. {report_nonfinite(self, samples)}"
             ) from None
         finally:
             network.watch = False

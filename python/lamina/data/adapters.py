@@ -13,17 +13,17 @@ from lamina.data.dataset import Dataset
 from lamina.data.py_dataset import in_order
 
 
-class Feed:
+class DataAdapter:
     """Batches, pass after pass.
 
     Attributes:
         batches: How many batches a pass has; None if that is not known, or endless.
         seeks: Whether a pass can be started anew at any batch.
-        closes: Whether an iterator of `start` is to be closed when it is not gone through.
+        owns_iterator: Whether an iterator of `start` is to be closed when it is not gone through.
     """
 
     batches: int | None = None
-    closes = True
+    owns_iterator = True
     seeks = False
 
     @property
@@ -51,14 +51,14 @@ class Feed:
         """
         raise NotImplementedError
 
-    def replay(self, passes: int) -> None:
+    def fast_forward(self, passes: int) -> None:
         """Brings data of the user's own to where they were after so many passes."""
 
     def end(self) -> None:
         """A pass is over."""
 
 
-class DatasetFeed(Feed):
+class DatasetAdapter(DataAdapter):
     """A `lamina.data.Dataset`."""
 
     seeks = True
@@ -93,7 +93,7 @@ class DatasetFeed(Feed):
         return self._dataset.start(number, skip)
 
 
-class IndexedFeed(Feed):
+class IndexedAdapter(DataAdapter):
     """Batches by their number: `PyDataset` and whatever looks like one."""
 
     seeks = True
@@ -115,7 +115,7 @@ class IndexedFeed(Feed):
         indices = np.arange(self.batches) if order is None else order(self.batches)
         return in_order(self._dataset, [int(i) for i in indices[skip:]])
 
-    def replay(self, passes: int) -> None:
+    def fast_forward(self, passes: int) -> None:
         """Calls the hooks as the passes before did."""
         for _ in range(passes):
             begin = getattr(self._dataset, "on_epoch_begin", None)
@@ -130,7 +130,7 @@ class IndexedFeed(Feed):
             hook()
 
 
-class IterableFeed(Feed):
+class IterableAdapter(DataAdapter):
     """What can be iterated again and again, such as a PyTorch DataLoader."""
 
     def __init__(self, iterable: Any) -> None:
@@ -150,16 +150,16 @@ class IterableFeed(Feed):
         iterator = iter(make() if callable(make) else self._iterable)
         return islice(iterator, skip, None)
 
-    def replay(self, passes: int) -> None:
+    def fast_forward(self, passes: int) -> None:
         """Starts and drops an iterator a pass: shuffles draw their seed when one starts."""
         for _ in range(passes):
             next(iter(self._iterable), None)
 
 
-class IteratorFeed(Feed):
+class IteratorAdapter(DataAdapter):
     """An iterator or generator: it can be gone through once."""
 
-    closes = False
+    owns_iterator = False
 
     def __init__(self, iterator: Iterator[Any]) -> None:
         self._iterator = iterator
@@ -169,8 +169,8 @@ class IteratorFeed(Feed):
         return islice(self._iterator, skip, None) if skip else self._iterator
 
 
-def feed_of(x: Any, batch_size: int, name: str = "x") -> Feed | None:
-    """The feed for `x`, or None if it is meant as an array.
+def get_data_adapter(x: Any, batch_size: int, name: str = "x") -> DataAdapter | None:
+    """The adapter for `x`, or None if it is meant as an array.
 
     Raises:
         TypeError: For what gives no batches.
@@ -182,16 +182,16 @@ def feed_of(x: Any, batch_size: int, name: str = "x") -> Feed | None:
     ):
         return None
     if isinstance(x, Dataset):
-        return DatasetFeed(x, batch_size)
+        return DatasetAdapter(x, batch_size)
     if isinstance(x, Mapping):
         raise TypeError(
             f"`{name}` must be one array: dictionaries of named inputs need a model with several "
             f"inputs. Received: a dictionary with keys {sorted(map(str, x))}"
         )
     if isinstance(x, Iterator):
-        return IteratorFeed(x)
+        return IteratorAdapter(x)
     if hasattr(x, "as_numpy_iterator"):
-        return IterableFeed(x)
+        return IterableAdapter(x)
     if any(hasattr(x, what) for what in ("to_numpy", "__array__", "__array_interface__", "dtype")):
         return None
     if callable(x) and not hasattr(x, "__getitem__") and not isinstance(x, Iterable):
@@ -202,11 +202,11 @@ def feed_of(x: Any, batch_size: int, name: str = "x") -> Feed | None:
     indexed = hasattr(type(x), "__getitem__")
     if indexed and (hasattr(type(x), "__len__") or _declares_batches(x)):
         if hasattr(x, "on_epoch_end") or not hasattr(type(x), "__iter__"):
-            return IndexedFeed(x)
+            return IndexedAdapter(x)
         if isinstance(x, (range, bytes, bytearray, memoryview)):
             return None
     if hasattr(type(x), "__iter__"):
-        return IterableFeed(x)
+        return IterableAdapter(x)
     return None
 
 

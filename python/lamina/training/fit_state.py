@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lamina.models.batches import ArrayBatches, StreamBatches
-from lamina.models.epochs import ArrayEpochs, StreamEpochs
+from lamina.training.sources import ArrayEpochs, StreamEpochs
 
 if TYPE_CHECKING:
     from lamina.callbacks.callback_list import CallbackList
-    from lamina.models.data import Samples
+    from lamina.data.samples import Samples
 
 
-class Fitting:
+class FitState:
     """Where a training is.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,99 +11,9 @@ import lamina._core as _core
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
+from lamina.data.samples import Samples
 from lamina.losses.loss import bad_label
 from lamina.losses.targets import TargetRule, align_labels, align_values
-
-if TYPE_CHECKING:
-    from lamina.models.compiled import Compiled
-
-
-class Samples(NamedTuple):
-    """Inputs, targets and maybe weights: views of the user's arrays, never copies."""
-
-    x: Array
-    y: Any
-    weights: Array | None
-
-    @property
-    def rows(self) -> int:
-        """How many samples there are."""
-        return int(self.x.shape[0])
-
-    def select(self, rows: Array) -> Samples:
-        """Copies of some samples, in the order of `rows`."""
-        weights = None if self.weights is None else self.weights[rows]
-        y = None if self.y is None else self.y[rows]
-        return Samples(self.x[rows], y, weights)
-
-    def part(self, first: int, last: int) -> Samples:
-        """The samples from `first` up to and without `last`."""
-        weights = None if self.weights is None else self.weights[first:last]
-        y = None if self.y is None else self.y[first:last]
-        return Samples(self.x[first:last], y, weights)
-
-
-def input_array(x: Any, name: str = "x") -> Array:
-    """`x` as an array with at least one sample."""
-    if isinstance(x, (Iterator, Mapping)) or hasattr(x, "as_numpy_iterator"):
-        raise TypeError(
-            f"`{name}` must be one array here, not a generator, data set or dictionary. "
-            f"Received: {type(x).__name__}"
-        )
-    array = real_array(x, name)
-    if array.ndim == 0:
-        raise ValueError(f"`{name}` must have one row for each sample. Received: {name}.shape=()")
-    if array.shape[0] == 0:
-        raise ValueError(
-            f"`{name}` must hold at least one sample. Received: {name}.shape={array.shape}"
-        )
-    return array
-
-
-def only_input(x: Any, wanted: str | None, name: str = "x") -> Any:
-    """What is meant by a dictionary of named inputs, or a list of one array.
-
-    Args:
-        x: What the user passed.
-        wanted: The name of the model's input, if it has one.
-        name: What messages call it.
-
-    Raises:
-        ValueError: If a dictionary does not have the model's input.
-    """
-    if isinstance(x, Mapping):
-        if wanted is None or wanted not in x:
-            needed = "has no named input" if wanted is None else f"has the input '{wanted}'"
-            raise ValueError(
-                f"`{name}`: a dictionary must hold the model's input by its name, and the model "
-                f"{needed}. Received: a dictionary with keys {sorted(map(str, x))}"
-            )
-        return x[wanted]
-    if type(x) in (list, tuple) and len(x) == 1 and getattr(x[0], "ndim", 0) > 1:
-        return x[0]
-    return x
-
-
-def fit_inputs(x: Array, sample: Shape, name: str = "x") -> Array:
-    """A view of `x` as rows of shape `sample`; a last axis of 1 may be missing or too many.
-
-    Raises:
-        ValueError: If the shape does not fit.
-    """
-    if x.shape[1:] == sample:
-        return x
-    if sample and sample[-1] == 1 and x.shape[1:] == sample[:-1]:
-        return x[..., None]
-    if x.ndim > 1 and x.shape[1:] == (*sample, 1):
-        return x[..., 0]
-    wanted = ", ".join(["n", *map(str, sample)]) + ("," if not sample else "")
-    hint = ""
-    if x.shape == sample:
-        hint = f" For one sample give {name}[None]."
-    raise ValueError(
-        f"`{name}` must have shape ({wanted}): the model takes samples of shape {sample}.{hint} "
-        f"Received: {name}.shape={x.shape}"
-    )
 
 
 def make_samples(
@@ -168,7 +77,7 @@ def make_samples(
             raise ValueError(
                 "You cannot use `class_weight` and `sample_weight` at the same time. Received: both"
             )
-        weights = weights_of_classes(class_weight, target, rule.labels, output[-1])
+        weights = class_to_sample_weights(class_weight, target, rule.labels, output[-1])
     elif sample_weight is not None:
         weights = sample_weights(sample_weight, (rows, *output[:-1]), f"{prefix}sample_weight")
     return Samples(x, target, weights)
@@ -205,7 +114,7 @@ def sample_weights(sample_weight: Any, positions: Shape, name: str) -> Array:
     return weights
 
 
-def weights_of_classes(class_weight: Any, target: Array, labels: bool, classes: int) -> Array:
+def class_to_sample_weights(class_weight: Any, target: Array, labels: bool, classes: int) -> Array:
     """The weight of each sample's class; classes that are not listed weigh 1.
 
     Args:
@@ -236,37 +145,3 @@ def weights_of_classes(class_weight: Any, target: Array, labels: bool, classes: 
             "class_weight", f"weight of class {index}", weight, low=0.0, open_high=True
         )
     return weights
-
-
-def warn_of_missing_classes(compiled: Compiled, trained: Samples, held_out: Samples) -> None:
-    """Warns if a class is on one side of a split only."""
-    first, second = classes_in(compiled, trained.y), classes_in(compiled, held_out.y)
-    if first is None or second is None:
-        return
-    for name, absent in (("validation", first - second), ("training", second - first)):
-        missing = sorted(absent)
-        if missing:
-            shown = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
-            warnings.warn(
-                f"fit: no sample of class {shown} is in the {name} part of `validation_split`, "
-                "which takes the last rows. Shuffle the data before, or pass "
-                "`validation_shuffle=True`.",
-                stacklevel=3,
-            )
-
-
-def classes_in(compiled: Compiled, y: Array) -> set[int] | None:
-    """The classes among targets; None if they are no classes."""
-    loss = getattr(compiled.loss, "name", "")
-    if not compiled.labels:
-        if y.ndim == 2 and y.shape[1] > 1 and loss.startswith("categorical"):
-            y = y.argmax(axis=1)
-        elif not (loss.startswith("binary") and y.size == y.shape[0]):
-            return None
-    flat = y.reshape(-1)
-    if flat.dtype.kind == "f" and not bool((flat == np.floor(flat)).all()):
-        return None
-    labels = flat.astype(np.int64)
-    if int(labels.min()) >= 0 and int(labels.max()) < 2**20:  # quicker than sorting
-        return set(np.flatnonzero(np.bincount(labels)).tolist())
-    return set(np.unique(labels).tolist())

@@ -19,7 +19,7 @@ from lamina.optimizers.optimizer import Optimizer
 from lamina.variable import Variable
 
 
-class Compiled:
+class CompileConfig:
     """The arguments of `compile`, resolved as far as they can be without the model's shapes.
 
     Args:
@@ -46,8 +46,8 @@ class Compiled:
             raise unknown_name("`missing_targets`", missing_targets, ("error", "ignore"))
         self.missing_targets = missing_targets
         #: Whether the loss is "crossentropy": the first targets say which.
-        self.late_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY_NAMES
-        self.loss = None if loss is None or self.late_loss else losses.get(loss)
+        self.loss_is_inferred = isinstance(loss, str) and loss.lower() in CROSSENTROPY_NAMES
+        self.loss = None if loss is None or self.loss_is_inferred else losses.get(loss)
         #: Whether the steps run on the tape although they could run as a plan.
         self.run_eagerly = False
         #: Whether the model has steps of its own, which need no loss.
@@ -130,7 +130,7 @@ class Compiled:
         free = self.own_steps or (self.loss is not None and not self.loss.is_native())
         return TargetRule(self.labels, ignored, self.missing_targets == "ignore", columns, free)
 
-    def settle_loss(self, targets: Any, output: Shape) -> None:
+    def resolve_loss(self, targets: Any, output: Shape) -> None:
         """Decides, as Keras does, which crossentropy is meant.
 
         Args:
@@ -155,7 +155,7 @@ class Compiled:
             raise
 
     @property
-    def reports(self) -> bool:
+    def has_objective(self) -> bool:
         """Whether there is anything to train for."""
         return self.loss is not None or self.own_steps
 
@@ -262,7 +262,7 @@ class Compiled:
             start += max(size, 1)
         self.optimizer.bind(network, weights)
 
-    def release_metrics(self, successor: Compiled) -> None:
+    def release_metrics(self, successor: CompileConfig) -> None:
         """The model is compiled anew: metrics that it no longer has are on their own again."""
         for metric in self._resolved:
             if not any(metric is other for other in successor._resolved):
@@ -270,7 +270,7 @@ class Compiled:
 
     def objects(self, network: _core.Network | None) -> list[metrics.Metric]:
         """The mean of the loss and the metrics, reading the model's state."""
-        if network is None or not self.reports:
+        if network is None or not self.has_objective:
             return []
         loss = metrics.Mean(name="loss")
         loss._model = (lambda: network.metric_values()[0], list)
@@ -314,7 +314,7 @@ class Compiled:
 
     def _given_loss(self) -> Any:
         if self.loss is None:
-            return "crossentropy" if self.late_loss else None
+            return "crossentropy" if self.loss_is_inferred else None
         return losses.serialize(self.loss)
 
     def _given_loss_weight(self) -> float | None:

@@ -6,59 +6,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 import lamina._core as _core
 from lamina._typing import Array
-from lamina.models.data import Samples
-from lamina.models.feeds import Feed
+from lamina.data.adapters import DataAdapter
+from lamina.data.samples import Samples
+from lamina.data.shuffle import permutations
+from lamina.training.hooks import BatchHooks, LostLossError, Means
 
-Means = list[float]
 _BLOCK_ELEMENTS = 2**22
-Poll = Callable[[int, Means], None]
-
-
-class Hooks:
-    """Who looks in between batches.
-
-    Args:
-        every: After how many batches; 0 when nobody does.
-        begin: Called with the first batch's number before them.
-        end: Called with the last batch's number and the means so far; True stops the epoch.
-        poll: Called now and then with the number of batches done and the means; may be None.
-    """
-
-    def __init__(
-        self,
-        every: int,
-        begin: Callable[[int], None],
-        end: Callable[[int, Means], bool],
-        poll: Poll | None,
-    ) -> None:
-        self.every, self.begin, self.end, self.poll = every, begin, end, poll
-
-    def show(self, done: int, means: Means) -> None:
-        """Calls `poll`, if there is one."""
-        if self.poll is not None:
-            self.poll(done, means)
-
-
-#: Nobody looks.
-UNWATCHED = Hooks(0, lambda step: None, lambda step, means: False, None)
-
-
-class LostLossError(Exception):
-    """A batch's loss is NaN or infinite; the step was not taken.
-
-    Args:
-        step: The number of the batch in its epoch.
-        samples: The batch.
-    """
-
-    def __init__(self, step: int, samples: Samples) -> None:
-        super().__init__(step)
-        self.step = step
-        self.samples = samples
 
 
 class ArrayEpochs:
@@ -97,7 +52,7 @@ class ArrayEpochs:
         """Goes on inside a pass."""
         self.offset = offset
 
-    def run(self, network: _core.Network, first: int, hooks: Hooks) -> Means:
+    def run(self, network: _core.Network, first: int, hooks: BatchHooks) -> Means:
         """One epoch from batch `first` on; returns the means of loss and metrics."""
         assert self.steps is not None
         rest = self.steps - first
@@ -133,7 +88,7 @@ class ArrayEpochs:
                 break
         return means
 
-    def _train(self, network: _core.Network, step: int, block: int, hooks: Hooks) -> Means:
+    def _train(self, network: _core.Network, step: int, block: int, hooks: BatchHooks) -> Means:
         part = self._part(network, self.offset, block)
         try:
             if block == 1:
@@ -175,7 +130,7 @@ class StreamEpochs:
     """Epochs over batches that come one by one.
 
     Args:
-        feed: The batches.
+        adapter: The batches.
         prepare: Turns a batch into checked samples.
         place: Gives the seed and the number of passes seen, which order batches that have
             numbers; None leaves them in order.
@@ -184,16 +139,16 @@ class StreamEpochs:
 
     def __init__(
         self,
-        feed: Feed,
+        adapter: DataAdapter,
         prepare: Callable[[Any], Samples],
         place: Callable[[], tuple[int, int]] | None,
         steps: int | None,
     ) -> None:
-        self._feed, self._prepare, self._place = feed, prepare, place
+        self._adapter, self._prepare, self._place = adapter, prepare, place
         #: Whether the last epoch saw no batch at all.
-        self.dry = False
+        self.is_empty = False
         self._limited = steps is not None
-        self.steps = feed.batches if steps is None else steps
+        self.steps = adapter.batches if steps is None else steps
         self.offset = 0
         self._started = 0
         self._iterator: Iterator[Any] | None = None
@@ -201,28 +156,28 @@ class StreamEpochs:
 
     @property
     def passes(self) -> int:
-        """How many passes were begun, by the feed's own count if it has one."""
-        return self._feed.passes or self._started
+        """How many passes were begun, by the adapter's own count if it has one."""
+        return self._adapter.passes or self._started
 
     @property
     def seeds(self) -> list[int]:
         """The seeds of the data's own shuffles."""
-        return self._feed.seeds
+        return self._adapter.seeds
 
     def resume(self, passes: int, offset: int, seeds: list[int]) -> None:
         """Goes on where `passes` were begun and `offset` batches of the last were done."""
-        self._feed.seeds = seeds
+        self._adapter.seeds = seeds
         whole = passes - (1 if offset else 0)
         if self._iterator is None:
-            self._feed.replay(whole)
-            self._feed.passes = whole
-        elif whole > 0 or self._feed.seeks:
+            self._adapter.fast_forward(whole)
+            self._adapter.passes = whole
+        elif whole > 0 or self._adapter.seeks:
             self.close()
             self._peeked = []
             if whole > 0:
-                self._feed.end()
-                self._feed.replay(whole - 1)
-            self._feed.passes = whole
+                self._adapter.end()
+                self._adapter.fast_forward(whole - 1)
+            self._adapter.passes = whole
         else:
             for _ in range(offset):
                 if self._peeked:
@@ -244,7 +199,7 @@ class StreamEpochs:
     def _open(self) -> Iterator[Any]:
         if self._iterator is None:
             order = None if self._place is None else permutations(*self._place())
-            self._iterator = self._feed.start(self.offset, order)
+            self._iterator = self._adapter.start(self.offset, order)
             self._started += 1
         return self._iterator
 
@@ -254,7 +209,7 @@ class StreamEpochs:
         batch = next(self._open(), None)
         return None if batch is None else self._prepare(batch)
 
-    def run(self, network: _core.Network, first: int, hooks: Hooks) -> Means:
+    def run(self, network: _core.Network, first: int, hooks: BatchHooks) -> Means:
         """One epoch from batch `first` on; returns the means of loss and metrics."""
         means = network.metric_values()
         step = first
@@ -262,7 +217,7 @@ class StreamEpochs:
         watched = hooks.every > 0
         begun = False
         stopped = False
-        self.dry = first == 0
+        self.is_empty = first == 0
         while not stopped and (self.steps is None or step < self.steps):
             samples = self._next()
             if samples is None:
@@ -270,7 +225,7 @@ class StreamEpochs:
                 if step > 0 and self.steps is not None:
                     out_of_data()
                 break
-            self.dry = False
+            self.is_empty = False
             if watched and not begun:
                 hooks.begin(step)
                 begun = True
@@ -280,7 +235,7 @@ class StreamEpochs:
                 raise LostLossError(step, samples) from None
             step += 1
             self.offset += 1
-            if self._feed.batches is not None and self.offset >= self._feed.batches:
+            if self._adapter.batches is not None and self.offset >= self._adapter.batches:
                 self._pass_over(network)
             if watched and ((step - first) % group == 0 or step == self.steps):
                 stopped, begun = hooks.end(step - 1, means), False
@@ -294,7 +249,7 @@ class StreamEpochs:
 
     def _shorter(self, step: int) -> bool:
         """Whether a pass that is over leaves the epoch incomplete."""
-        return self._feed.batches is not None and self.steps is not None and step < self.steps
+        return self._adapter.batches is not None and self.steps is not None and step < self.steps
 
     def _pass_over(self, network: _core.Network) -> None:
         if self._iterator is None:
@@ -302,13 +257,13 @@ class StreamEpochs:
         self.close()
         self.offset = 0
         network.epochs_seen += 1
-        self._feed.end()
+        self._adapter.end()
 
     def close(self) -> None:
         """Closes what is open, such as a thread that works ahead."""
         close = getattr(self._iterator, "close", None)
         # A generator of the user's stays open: its owner may go on with it.
-        if callable(close) and self._feed.closes:
+        if callable(close) and self._adapter.owns_iterator:
             close()
         self._iterator = None
 
@@ -316,12 +271,6 @@ class StreamEpochs:
         """Training is over."""
         if self.offset:
             self._pass_over(network)
-
-
-def permutations(seed: int, seen: int) -> Callable[[int], Array]:
-    """The order of a pass, as a function of how many there are to order."""
-    stream = _core.stream_id("shuffle", 0, seen)
-    return lambda count: np.asarray(_core.permutation(count, seed, stream))
 
 
 def out_of_data() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 
 import lamina._core as _core
 from lamina._typing import Array
-from lamina.models.data import Samples
+from lamina.data.samples import Samples
 
 
-def diagnose(model: Any, samples: Samples) -> str:
+def report_nonfinite(model: Any, samples: Samples) -> str:
     """A sentence about the first thing that is not finite on the way to a batch's loss.
 
     Looks at the inputs, the weights (and, of the step before, the gradients that changed them),
