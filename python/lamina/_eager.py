@@ -95,6 +95,11 @@ def array(value: Any) -> Array:
     return np.asarray(value)
 
 
+def new_array(value: Any) -> Array:
+    """A tensor's numbers as an array that shares no memory with anything."""
+    return np.array(value)
+
+
 def number(value: Any) -> float:
     """The number of a tensor without axes, an array or a number."""
     return float(np.asarray(value))

@@ -43,6 +43,9 @@ class SeedGenerator:
         False
     """
 
+    #: What it is to the layers that have it as an attribute.
+    _tracked_as = "seed_generator"
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         self.name = name
         self._initial = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _checks
 from lamina._typing import BatchShape, Config
-from lamina.layers import custom
+from lamina.layers import call_spec, calling
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
 from lamina.registry import deserialize_function, serialize_function
 
@@ -59,7 +59,7 @@ class Lambda(Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The function's answer."""
         options = dict(self.arguments)
-        if custom.function_takes(self.function, "training"):
+        if call_spec.function_takes(self.function, "training"):
             options["training"] = training
         return self.function(inputs, **options)
 
@@ -72,7 +72,7 @@ class Lambda(Layer):
         sample = tuple(extent for extent in full[1:] if extent is not None)
         if given is not None:
             return (full[0], *_checks.extents("Lambda", "output_shape", given))
-        return (full[0], *custom.traced_shape(self, sample))
+        return (full[0], *calling.traced_shape(self, sample))
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data: the function by its name."""

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-import numpy as np
-
 import lamina._core as _core
-from lamina import _checks, activations, constraints, initializers, regularizers
-from lamina._arrays import real_array
+from lamina import _checks, activations, regularizers
 from lamina._lazy import LazyModule
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
-from lamina.layers import _calls
-from lamina.layers.owned import Owned
+from lamina.layers import call_context
+from lamina.layers import weights as _weights
+from lamina.layers.tracking import PLAIN, Tracker
 from lamina.registry import Registry
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
-    from lamina.layers import custom, tape
+    from lamina.layers import call_spec, calling, native
 else:
-    custom, tape = LazyModule("lamina.layers.custom"), LazyModule("lamina.layers.tape")
+    call_spec = LazyModule("lamina.layers.call_spec")
+    calling = LazyModule("lamina.layers.calling")
+    native = LazyModule("lamina.layers.native")
 
 LAYERS = Registry("layer", "layers")
 
@@ -45,13 +45,14 @@ class LayerOptions(PlainOptions, total=False):
     activity_regularizer: Any
 
 
-class Layer(Owned):
-    """The base of all layers, also of layers of your own.
+class Layer:
+    """The base of all layers, also of custom ones.
 
-    One of your own defines `call(self, inputs)` or `call(self, inputs, training=False)` with
+    A custom layer defines `call(self, inputs)` or `call(self, inputs, training=False)` with
     functions of `lamina.ops` or other layers, and where it has weights
     `build(self, input_shape)`, which makes them with `add_weight`. A model with such a layer
-    runs on the tape.
+    runs on the tape. Layers, metrics and seed generators that it has as attributes, or in lists,
+    tuples and dictionaries among them, are part of it.
 
     Args:
         name: Its name, unique within a model; by default from its class.
@@ -76,7 +77,10 @@ class Layer(Owned):
     #: Whether the core computes it; otherwise `call` does.
     _native = False
 
-    #: For a layer of your own: what its inputs must be like, an `InputSpec` or a list or dictionary
+    #: What it is to the layers and models that have it as an attribute.
+    _tracked_as = "layer"
+
+    #: For a custom layer: what its inputs must be like, an `InputSpec` or a list or dictionary
     #: of them. It is checked at each call.
     input_spec: Any = None
 
@@ -84,9 +88,16 @@ class Layer(Owned):
         super().__init_subclass__(**options)
         plans = cls._append_to is not Layer._append_to or cls._plan_into is not Layer._plan_into
         cls._native = plans and cls.call is Layer.call
+        if "build" in cls.__dict__:
+            cls.build = calling.build_of(cls.__dict__["build"])  # type: ignore[method-assign]
 
     #: For Keras' sake: there are no masks.
     supports_masking = False
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:  # noqa: D102
+        self = super().__new__(cls)
+        object.__setattr__(self, "_tracker", Tracker())
+        return self
 
     def __init__(
         self,
@@ -105,21 +116,50 @@ class Layer(Owned):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         if self.activity_regularizer is not None and self.activity_regularizer.is_native():
             self.activity_regularizer.factors()  # raises for those of weights only
-        self._calls = 0
         self._prefix = ""
         self._input_shape: Shape | None = None
         self._output: Shape | None = None
         self._variables: dict[str, Variable] = {}
-        self._owner = None
         self._first_input: Any = None
         self._losses: list[Any] = []
-        self._on_tape: Any = None
+        self._native_call: Any = None
+        self._built = False
         if batch_input_shape is not None:
             input_shape = tuple(batch_input_shape)[1:]
         if input_dim is not None:
             input_shape = (_checks.integer(where, "input_dim", input_dim, low=1),)
         if input_shape is not None:
             self._first_input = _checks.extents(where, "input_shape", input_shape)
+
+    # What it holds, and what holds it.
+
+    _tracker: Tracker
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if type(value) not in PLAIN or name in self._tracker.names:
+            self._tracker.note(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._tracker.changed = True
+
+    def _children(self) -> list[Any]:
+        """The layers and models that it holds."""
+        return [] if self._native else self._tracker.parts(self, "layer")
+
+    def _parents(self) -> list[Any]:
+        """The layers and models that hold it, the most recent last."""
+        return self._tracker.parents()
+
+    def _held_metrics(self) -> list[Any]:
+        """The metrics that it and the layers in it hold."""
+        if self._native:
+            return []
+        found = list(self._tracker.parts(self, "metric"))
+        for child in self._children():
+            found.extend(child._held_metrics())
+        return list({id(metric): metric for metric in found}.values())
 
     #: Whether a pass as in training changes weights that are no state.
     _moves_weights = False
@@ -132,11 +172,11 @@ class Layer(Owned):
             return shape
         if self._output is not None and self._input_shape == shape:
             return self._output
-        self._build_own(shape)
+        self._build_custom((None, *shape))
         if type(self).compute_output_shape is not Layer.compute_output_shape:
             after = tuple(self.compute_output_shape((None, *shape)))[1:]
             return tuple(extent for extent in after if extent is not None)
-        return custom.traced_shape(self, shape)
+        return calling.traced_shape(self, shape)
 
     def _create_variables(self, shape: Shape) -> list[Variable]:
         """The variables for samples of `shape`."""
@@ -161,15 +201,8 @@ class Layer(Owned):
         """The layers that it puts into a plan, in their order there."""
         if self._native:
             return [self]
-        return [self, *(leaf for layer in self._inner() for leaf in layer._leaves())]
-
-    def _inner(self) -> list[Any]:
-        """The layers that a layer of the user's own holds."""
-        found: list[Any] = []
-        for layer in custom.layers_in(self):
-            if not any(layer is other for other in found):
-                found.append(layer)
-        return found
+        children = self._children()
+        return [self, *(leaf for child in children for leaf in child._leaves())]
 
     def _is_planned(self) -> bool:
         """Whether the core can run it as part of a plan."""
@@ -191,9 +224,8 @@ class Layer(Owned):
         self._prefix = prefix
         for variable in self._variables.values():
             variable.path = f"{prefix}{self.name}/{variable.name}"
-        if not self._native:
-            for layer in self._inner():
-                layer._set_prefix(f"{prefix}{self.name}/")
+        for child in self._children():
+            child._set_prefix(f"{prefix}{self.name}/")
 
     def _weight(
         self,
@@ -205,24 +237,11 @@ class Layer(Owned):
         trainable: bool = True,
     ) -> Variable:
         """A variable of this layer."""
-        if constraint is not None and constraint.is_native():
-            constraint.specification(shape)  # raises if it does not fit
-        if regularizer is not None:
-            regularizer._check(shape, name)
-        variable = Variable(
-            initializer,
-            shape,
-            self._dtype,
-            name,
-            f"{self._prefix}{self.name}/{name}",
-            trainable,
-            regularizer,
-            constraint,
+        return _weights.make_weight(
+            self, name, shape, initializer, regularizer, constraint, trainable
         )
-        variable.trainable = trainable and self._trainable
-        return variable
 
-    # For layers of the user's own.
+    # For custom layers.
 
     def add_weight(
         self,
@@ -254,33 +273,10 @@ class Layer(Owned):
         Raises:
             ValueError: If the layer has a variable of that name already.
         """
-        where = f"Layer '{self.name}'"
         _checks.require_default("add_weight", overwrite_with_gradient=overwrite_with_gradient)
-        given = _checks.extents(where, "shape", () if shape is None else shape)
-        extents = tuple(extent for extent in given if extent is not None)
-        if name is None:
-            name = "variable" if not self._variables else f"variable_{len(self._variables)}"
-        if name in self._variables:
-            raise ValueError(f"{where} has a variable of that name. Received: name={name!r}")
-        if initializer is None:
-            initializer = "glorot_uniform"
-        if not self._building:
-            self._plan_changed()
-        variable = self._weight(
-            name,
-            extents,
-            initializers.get(initializer),
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-            _checks.boolean(where, "trainable", trainable),
+        return _weights.add_weight(
+            self, shape, initializer, dtype, trainable, regularizer, constraint, name
         )
-        if dtype is not None and standardize_dtype(dtype) != self._dtype:
-            raise ValueError(
-                f"{where} computes in {self._dtype}, and its variables must be of that type. "
-                f"Received: dtype={dtype!r}"
-            )
-        self._variables[name] = variable
-        return variable
 
     def add_loss(self, loss: Any) -> None:
         """Adds a number to the loss of the step; for `call`.
@@ -296,13 +292,13 @@ class Layer(Owned):
             self._losses_added()
 
     def _losses_added(self) -> None:
-        for owner in self._living_owners():
-            owner._losses_added()
+        for parent in self._parents():
+            parent._losses_added()
 
     def _clear_losses(self) -> None:
-        self._losses = []
-        for layer in self._inner() if not self._native else []:
-            layer._clear_losses()
+        self._losses.clear()
+        for child in self._children():
+            child._clear_losses()
 
     @property
     def losses(self) -> list[Any]:
@@ -321,14 +317,14 @@ class Layer(Owned):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics that a layer of your own, or a layer in it, has as attributes.
+        """The metrics that it, or a layer in it, has as attributes.
 
         A model resets them with its own and shows their results beside them.
         """
-        return custom.metrics_in(self)
+        return self._held_metrics()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The answer for a batch of tensors: what a layer of your own defines."""
+        """The output for a batch of tensors: what a custom layer defines."""
         if self._native:
             return self(inputs, training=training)
         raise NotImplementedError(
@@ -366,79 +362,109 @@ class Layer(Owned):
         self._trainable = not frozen
         for variable in self._variables.values():
             variable.trainable = not (frozen or variable.is_state)
-        if not self._native:
-            for layer in self._inner():
-                layer._freeze(frozen)
+        for child in self._children():
+            child._freeze(frozen)
 
     def _plan_changed(self) -> None:
         """The plan of the model that it is in does not fit any more."""
-        for owner in self._living_owners():
-            owner._plan_changed()
+        for parent in self._parents():
+            parent._plan_changed()
 
     def _trainable_changed(self) -> None:
-        for owner in self._living_owners():
-            owner._trainable_changed()
+        for parent in self._parents():
+            parent._trainable_changed()
 
     @property
     def built(self) -> bool:
-        """Whether its input shape is known."""
-        return self._input_shape is not None
+        """Whether it has its weights.
+
+        A custom layer may set it: True, if it needs no `build`; False, to be built again.
+        """
+        return self._built or self._input_shape is not None
 
     @built.setter
     def built(self, value: bool) -> None:
-        """Accepted for compatibility: a layer is built when its input shape is known."""
+        if not value and not self._building and self.built:
+            self._unbuild()
+            self._plan_changed()
+        self._built = bool(value)
 
     def build(self, input_shape: Any) -> None:
-        """Fixes the shape of the input, and with it of the weights.
+        """Makes the weights for inputs of a shape.
+
+        A custom layer makes them here, with `add_weight`.
 
         Args:
-            input_shape: The shape with the batch in front: `(None, 4)`.
+            input_shape: The shape with the batch in front: `(None, 4)`. A custom layer that takes
+                several inputs gets a list or dictionary of shapes.
 
         Raises:
             ValueError: If the layer cannot take such an input, or was built for another.
         """
-        where = f"Layer '{self.name}'"
-        if self._building:  # `super().build(input_shape)` in a layer of the user's own
+        if not self._native:
+            if not self._building:  # else it is a `super().build(input_shape)`
+                self._build_custom(input_shape)
             return
+        where = f"Layer '{self.name}'"
         full = _checks.extents(where, "input_shape", input_shape, batch=True)
         if not full:
             raise ValueError(f"{where}: `input_shape` needs a batch axis. Received: ()")
         self._build(tuple(extent for extent in full[1:] if extent is not None))
 
-    #: Whether `build` of the user's own runs.
+    #: Whether a custom `build` runs.
     _building = False
 
-    def _build_own(self, shape: Shape) -> None:
-        """Calls the `build` of a layer of the user's own."""
-        if self._input_shape is not None:
+    def _build_custom(self, shapes: Any, build: Any = None) -> None:
+        """Builds a layer that has a `call` or a `build` of the user's.
+
+        Args:
+            shapes: The shapes of the inputs with the batch in front, nested as the inputs are.
+            build: What to do; None for the layer's `build` with `shapes`.
+        """
+        where = f"Layer '{self.name}'"
+        single = calling.is_shape(shapes)
+        if single:
+            full = _checks.extents(where, "input_shape", shapes, batch=True)
+            if not full:
+                raise ValueError(f"{where}: `input_shape` needs a batch axis. Received: ()")
+            shape = tuple(extent for extent in full[1:] if extent is not None)
+        else:
+            shape = ()
+        if self.built:
+            if self._input_shape is None:
+                self._input_shape = shape
+            elif build is not None and self._input_shape != shape:
+                raise ValueError(
+                    f"{where} was built for samples of shape {self._input_shape}. "
+                    f"Received: samples of shape {shape}"
+                )
             return
-        self._input_shape = shape
+        before = dict(self._variables)
         self._building = True
         try:
-            if type(self).build is not Layer.build:
-                self.build((None, *shape))
+            self._input_shape = shape
+            if build is not None:
+                build()
+            elif type(self).build is not Layer.build:
+                self.build(shapes)
+            self._built = True
             self._set_prefix(self._prefix)
             if not self._trainable:
                 self._freeze(True)
         except BaseException:
-            self._input_shape = None
+            self._input_shape, self._built, self._variables = None, False, before
             raise
         finally:
             self._building = False
 
-    def _build_from(self, inputs: Any) -> None:
-        """Builds a layer of the user's own for what it is called with."""
-        shape = custom.shape_of(inputs)
-        self._build_own(() if shape is None else shape)
-
     def _build(self, shape: Shape) -> None:
         if not self._native:
-            self._build_own(shape)
+            self._build_custom((None, *shape))
             if self._output is None:
                 self._output = self._shape_after(shape)
             return
         if self._input_shape is not None:
-            if self._input_shape != shape and (self._variables or self._living_owners()):
+            if self._input_shape != shape and (self._variables or self._parents()):
                 raise ValueError(
                     f"Layer '{self.name}' was built for samples of shape {self._input_shape}. "
                     f"Received: samples of shape {shape}"
@@ -450,12 +476,11 @@ class Layer(Owned):
         self._input_shape, self._output = shape, output
 
     def _unbuild(self) -> None:
-        self._input_shape = self._output = None
+        self._input_shape = self._output = self._native_call = None
+        self._built = False
         self._variables = {}
-        self._on_tape = None
-        if not self._native:
-            for layer in self._inner():
-                layer._unbuild()
+        for child in self._children():
+            child._unbuild()
 
     def compute_output_shape(self, input_shape: Any) -> BatchShape:
         """The output's shape for an input's, both with the batch in front."""
@@ -526,7 +551,7 @@ class Layer(Owned):
         Raises:
             ValueError: If number or shapes differ; nothing has changed then.
         """
-        set_weights(self.weights, weights, f"Layer '{self.name}'")
+        _weights.set_weights(self.weights, weights, f"Layer '{self.name}'")
 
     def count_params(self) -> int:
         """The number of all elements of the weights.
@@ -544,80 +569,51 @@ class Layer(Owned):
     def __call__(
         self, inputs: Any, *args: Any, training: bool | None = None, **options: Any
     ) -> Any:
-        """The layer's answer for a batch, on its own.
+        """The layer's output for a batch, on its own.
 
         Args:
-            inputs: An array or tensor with one row for each sample; a layer of your own may take
+            inputs: An array or tensor with one row for each sample; a custom layer may take
                 several in a list or dictionary.
-            *args: Further arguments of a `call` of your own.
+            *args: Further arguments of a custom `call`.
             training: Whether to act as in training: dropout drops, and BatchNormalization takes
                 the batch's statistics and moves its averages. None: as the layer around does.
-            **options: Further arguments of a `call` of your own.
+            **options: Further arguments of a custom `call`.
 
         Returns:
             An array of the layer's dtype; a tensor for tensors, and while a tape records.
         """
+        if isinstance(inputs, Layer):
+            raise NotImplementedError(
+                "Models as graphs of layers (`Dense(3)(Input(...))`) are not supported yet: "
+                f"use `lamina.Sequential`. Received: layer '{self.name}' called on a layer"
+            )
         if not self._native:
-            return custom.run(self, inputs, args, {**options, "training": training})
+            return calling.call_layer(self, inputs, args, {**options, "training": training})
         if args:
             (training,) = args
         if options:
             raise TypeError(
                 f"Layer '{self.name}' takes inputs and `training`. Received: {sorted(options)}"
             )
-        training = _calls.training_of(training)
-        if isinstance(inputs, Layer):
-            raise NotImplementedError(
-                "Models as graphs of layers (`Dense(3)(Input(...))`) are not supported yet: "
-                f"use `lamina.Sequential`. Received: layer '{self.name}' called on a layer"
-            )
-        if type(inputs) is not np.ndarray or _core.is_recording():
-            from lamina import _eager
-
-            if _eager.is_eager(inputs):
-                return tape.call_layer(self, inputs, training)
-        if not self._is_planned():
-            return custom.arrays_of(tape.call_layer(self, inputs, training))
-        x = real_array(inputs, "inputs")
-        if x.ndim == 0:
-            raise ValueError(f"Layer '{self.name}' needs a batch axis. Received: shape ()")
-        self._build(x.shape[1:])
-        network = _core.Network(x.shape[1:], self._dtype, "cpu", 0)
-        self._plan_into(network)
-        leaves = self._leaves()
-        placed = variables_of(network, leaves)
-        for index, variable in enumerate(placed):
-            network.set_parameter(index, variable.numpy())
-        if not training:
-            return network.predict(x, max(1, x.shape[0]), None)
-        for index, leaf in enumerate(leaves):
-            network.set_trainable(index, leaf.trainable)
-        network.calls_seen = self._calls
-        self._calls += 1
-        answer = network.call_training(x)
-        moves = any(leaf._moves_weights for leaf in leaves)
-        for index, variable in enumerate(placed):
-            if variable.is_state or moves:
-                variable.assign(network.get_parameter(index))
-        return answer
+        return native.call_layer(self, inputs, call_context.training_of(training))
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
         config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
-        self._require_own_config()
+        self._require_config()
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
 
-    def _require_own_config(self) -> None:
-        """NotImplementedError for a layer with arguments of its own that nobody wrote down."""
+    def _require_config(self) -> None:
+        """NotImplementedError for a custom layer with arguments that its `get_config` lacks."""
         cls = type(self)
         if self._native or cls.get_config is not Layer.get_config:
             return
         known = {"self", "name", "dtype", "trainable", "activity_regularizer", "**", "*"}
-        if not custom.constructor_of(cls) <= known | {"input_shape", "input_dim"}:
+        if not call_spec.constructor_of(cls) <= known | {"input_shape", "input_dim"}:
             raise NotImplementedError(
-                f"Layer '{self.name}' ({cls.__name__}) has arguments of its own, so it must define "
+                f"Layer '{self.name}' ({cls.__name__}) has further arguments, so it must define "
                 "`get_config(self)` to be saved or copied."
             )
 
@@ -628,23 +624,3 @@ class Layer(Owned):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def variables_of(network: _core.Network, leaves: list[Layer]) -> list[Variable]:
-    """The variables of a network's layers, in the order of its parameters."""
-    return [leaves[info.layer]._variables[info.name] for info in network.parameters()]
-
-
-def set_weights(variables: list[Variable], weights: Any, where: str) -> None:
-    """Sets all variables, or none if any value does not fit."""
-    if not isinstance(weights, (list, tuple)):
-        raise TypeError(
-            f"{where}: `weights` must be a list of arrays. Received: {type(weights).__name__}"
-        )
-    if len(weights) != len(variables):
-        raise ValueError(
-            f"{where} has {len(variables)} weights. Received: a list of {len(weights)} arrays"
-        )
-    values = [variable.checked(weight) for variable, weight in zip(variables, weights, strict=True)]
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

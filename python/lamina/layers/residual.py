@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +75,7 @@ class Residual(Layer):
             )
         self._layers = inner
         for layer in inner:
-            layer._owner = weakref.ref(self)
+            layer._tracker.add_parent(self)
         self._set_prefix("")
         if not self._trainable:
             self._freeze(True)
@@ -134,7 +133,7 @@ class Residual(Layer):
             inside = layer._shape_after(inside)
         if output != shape:
             self.projection = Dense(output[-1], use_bias=False, name="projection", dtype=self.dtype)
-            self.projection._owner = weakref.ref(self)
+            self.projection._tracker.add_parent(self)
             self.projection._build(shape)
             self._set_prefix(self._prefix)
             if not self._trainable:

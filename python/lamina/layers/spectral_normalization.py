@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import lamina._core as _core
@@ -54,10 +53,11 @@ class SpectralNormalization(Layer):
                 f"{where}: `layer` must be a Dense, EinsumDense or Embedding layer, which has a "
                 f"kernel or a table. Received: layer={layer!r}"
             )
-        owner = layer._owner() if layer._owner is not None else None
-        if owner is not None:
+        parents = layer._parents()
+        if parents:
             raise ValueError(
-                f"Layer '{layer.name}' belongs to '{owner.name}', and layers cannot be shared. "
+                f"Layer '{layer.name}' belongs to '{parents[-1].name}', and layers cannot be "
+                "shared. "
                 f"Received: layer '{layer.name}'"
             )
         self.power_iterations = _checks.integer(
@@ -72,7 +72,7 @@ class SpectralNormalization(Layer):
                 f"Received: dtype={self.dtype}"
             )
         self.layer: Layer = layer
-        layer._owner = weakref.ref(self)
+        layer._tracker.add_parent(self)
         self._set_prefix("")
         if not self._trainable:
             self._freeze(True)

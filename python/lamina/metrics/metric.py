@@ -45,6 +45,9 @@ class Metric:
         name: The key in logs.
     """
 
+    #: What it is to the layers that have it as an attribute.
+    _tracked_as = "metric"
+
     #: How a compiled model's state of this metric is read: its result, and its variables.
     _model: tuple[Callable[[], Any], Callable[[], list[Array]]] | None = None
 

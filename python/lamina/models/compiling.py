@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import lamina._core as _core
 from lamina import _checks
 from lamina._device import placement
-from lamina._lazy import LazyModule
 from lamina._typing import Array, Config, Shape
 from lamina.data.checks import make_samples
 from lamina.data.samples import Samples, fit_inputs, input_array, only_input
@@ -21,11 +20,8 @@ from lamina.training.compile_config import CompileConfig
 
 if TYPE_CHECKING:
     from lamina.callbacks.history import History
-    from lamina.layers import custom
     from lamina.training.fit_state import FitState
     from lamina.variable import Variable
-else:
-    custom = LazyModule("lamina.layers.custom")
 
 
 class Compilable:
@@ -247,7 +243,7 @@ class Compilable:
 
     def _layer_metrics(self) -> list[Any]:
         """The metrics that layers of the user's own have as attributes."""
-        return [metric for layer in self._layers for metric in custom.metrics_in(layer)]
+        return [metric for layer in self._layers for metric in layer._held_metrics()]
 
     def get_compile_config(self) -> Config | None:
         """The arguments of `compile` as plain data, or None before it."""

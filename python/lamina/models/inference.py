@@ -19,7 +19,7 @@ from lamina.callbacks.progress import resolve_verbose
 from lamina.data.adapters import DataAdapter, get_data_adapter, unpack
 from lamina.data.dataset import Dataset
 from lamina.data.samples import Samples
-from lamina.layers import _calls
+from lamina.layers import call_context
 from lamina.layers.layer import Layer
 from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
 from lamina.models.steps import Steps
@@ -286,7 +286,7 @@ class Inference(Steps):
         if mask is not None:
             raise _checks.unsupported("Sequential.__call__", "mask", mask)
         quick = self._quick_call
-        if quick is not None and _calls.plain():
+        if quick is not None and call_context.plain():
             result = quick(inputs, training)
             if result is not NotImplemented:
                 return result

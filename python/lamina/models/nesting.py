@@ -8,12 +8,14 @@ import lamina._core as _core
 from lamina._typing import Shape
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
-from lamina.layers.owned import Owned
 from lamina.layers.preprocessing.data_layer import DataLayer
+from lamina.layers.tracking import Tracker
 
 
-class Nestable(Owned):
+class Nestable:
     """What `Layer` has and a model needs to take a layer's place; see `lamina.layers.Layer`."""
+
+    _tracked_as = "layer"
 
     name: str
     activity_regularizer: Any = None
@@ -23,7 +25,7 @@ class Nestable(Owned):
     _trainable: bool
 
     def __init__(self) -> None:
-        self._owner = None
+        self._tracker = Tracker()
         self._prefix = ""
 
     # What Stack defines.
@@ -39,8 +41,17 @@ class Nestable(Owned):
 
     # A layer's part in a model.
 
+    def _parents(self) -> list[Any]:
+        return self._tracker.parents()
+
+    def _children(self) -> list[Any]:
+        return list(self._layers)
+
+    def _held_metrics(self) -> list[Any]:
+        return [metric for layer in self._layers for metric in layer._held_metrics()]
+
     def _require_free(self) -> None:
-        around = self._living_owners()
+        around = [parent for parent in self._parents() if getattr(parent, "_native", True)]
         if around:
             raise RuntimeError(
                 f"Model '{self.name}' is part of '{around[-1].name}', which was built with the "
@@ -88,7 +99,7 @@ class Nestable(Owned):
 
     def _set_prefix(self, prefix: str) -> None:
         self._prefix = prefix
-        inside = f"{prefix}{self.name}/" if prefix or self._living_owners() else ""
+        inside = f"{prefix}{self.name}/" if prefix or self._parents() else ""
         for layer in self._layers:
             layer._set_prefix(inside)
 

@@ -10,9 +10,10 @@ from lamina._checks import unknown_name
 from lamina._lazy import LazyModule
 from lamina._typing import Array, BatchShape, Config
 from lamina.export import export_model
-from lamina.layers.layer import LAYERS, Layer, set_weights
+from lamina.layers.layer import LAYERS, Layer
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
+from lamina.layers.weights import set_weights
 from lamina.models import summary
 from lamina.models.stack import Stack
 from lamina.registry import custom_object_scope, shorten
@@ -66,8 +67,8 @@ class Sequential(Stack):
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; ValueError before building."""
         # Names do not change while there is a plan, unless a layer's does or others share it.
-        parts = [(layer.name, layer._owners) for layer in self._layers]
-        names = [name for name, owners in parts if len(owners) == 1]
+        parts = [(layer.name, layer._tracker.parent_refs) for layer in self._layers]
+        names = [name for name, parents in parts if len(parents) == 1]
         listed = self._listed
         if listed is not None and listed[0] == names and len(names) == len(parts):
             return list(listed[1])
@@ -77,7 +78,7 @@ class Sequential(Stack):
         for leaf in self._leaves():
             for variable in leaf.weights:
                 found[id(variable)] = variable
-        own = len(names) == len(parts) and not self._owners
+        own = len(names) == len(parts) and not self._parents()
         simple = all(
             type(layer)._leaves is Layer._leaves and layer._native for layer in self._layers
         )

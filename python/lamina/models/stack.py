@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from _thread import RLock  # threading takes a millisecond to load
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,11 @@ from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.data.samples import fit_inputs
-from lamina.layers import _calls
+from lamina.layers import call_context
 from lamina.layers.input_layer import InputLayer
-from lamina.layers.layer import Layer, variables_of
+from lamina.layers.layer import Layer
 from lamina.layers.preprocessing.data_layer import DataLayer, data_array
+from lamina.layers.weights import variables_of
 from lamina.models.compiling import trainable_of
 from lamina.models.nesting import Nestable
 from lamina.models.steps import STEPS
@@ -125,7 +125,7 @@ class Stack(Nestable, Trainer):
         first_input = None
         if not self.layers:
             first_input = layer._first_input
-            if first_input is None and layer._living_owners():  # another model has built it
+            if first_input is None and layer._parents():  # another model has built it
                 first_input = layer._input_shape
         with self._lock:
             if self._input is not None:
@@ -134,7 +134,7 @@ class Stack(Nestable, Trainer):
                 layer._build(tuple(first_input))
                 self._input = InputLayer(shape=first_input)
             self._forget_network()
-            layer._owner = weakref.ref(self)
+            layer._tracker.add_parent(self)
             added: Any = layer
             self._layers.append(added)
             if isinstance(layer, Stack):
@@ -158,7 +158,7 @@ class Stack(Nestable, Trainer):
             )
         if self._input is not None:
             layer._build(self._after_front())
-        layer._owner = weakref.ref(self)
+        layer._tracker.add_parent(self)
         self._own_front.append(layer)
         self._front.append(layer)
 
@@ -206,7 +206,7 @@ class Stack(Nestable, Trainer):
         if not self._layers and self._own_front:
             front = self._own_front.pop()
             self._front.pop()
-            front._leave(self)
+            front._tracker.remove_parent(self)
             return front
         if not self._layers:
             raise IndexError(f"Model '{self.name}' has no layers to pop.")
@@ -218,7 +218,7 @@ class Stack(Nestable, Trainer):
             for leaf in layer._leaves():
                 for variable in leaf.weights:
                     variable.leave(self)
-            layer._leave(self)
+            layer._tracker.remove_parent(self)
             layer._set_prefix("")
         return layer
 
@@ -369,12 +369,12 @@ class Stack(Nestable, Trainer):
         return [leaf for layer in self._layers for leaf in layer._leaves()]
 
     def _plan_changed(self) -> None:
-        for around in self._living_owners():
+        for around in self._parents():
             around._plan_changed()
         self._forget_network()
 
     def _trainable_changed(self) -> None:
-        for around in self._living_owners():
+        for around in self._parents():
             around._trainable_changed()
         network: Any = self._network
         if network is not None:
@@ -451,15 +451,15 @@ class Stack(Nestable, Trainer):
         """A tensor of the model's answers."""
         from lamina import _eager
 
-        train = _calls.training_of(training)
-        if self._front and not _calls.is_prepared(self):
+        train = call_context.training_of(training)
+        if self._front and not call_context.is_prepared(self):
             inputs, _, _ = self._inputs(np.asarray(inputs) if _eager.is_tensor(inputs) else inputs)
         x = self._input_tensor(inputs)
         if not x.shape:
             raise ValueError("`x` must have one row for each sample. Received: x.shape=()")
         if not self._front:
             self._build_for(tuple(x.shape[1:]))
-        if not _calls.outermost():  # a part of a layer or model that is being called
+        if not call_context.outermost():  # a part of a layer or model that is being called
             return self._through_layers(x, train)
         self._clear_losses()
         network: Any = self._plan()
@@ -483,7 +483,7 @@ class Stack(Nestable, Trainer):
         if own is None or own[0] is not network:
             handles = [variable.handle() for _, variable in self._placed]
             own = self._tape_layers = network, _core.Layers(network, handles)
-        step = _calls.step_of()
+        step = call_context.step_of()
         if step is None:
             step = FIRST_CALL + network.calls_seen
             network.calls_seen += train
@@ -496,7 +496,7 @@ class Stack(Nestable, Trainer):
     def _losses_added(self) -> None:
         """A layer has losses that the next call has to clear."""
         self._quick_call = None
-        for around in self._living_owners():
+        for around in self._parents():
             around._losses_added()
 
     def _all_weights(self) -> list[Variable]:
@@ -505,11 +505,11 @@ class Stack(Nestable, Trainer):
 
     def _through_layers(self, x: Any, training: bool) -> Any:
         """The answer of one layer after the other."""
-        with _calls.inside(training):
+        with call_context.inside(training):
             layers: list[Any] = list(self._layers)
             for layer in layers:
                 if isinstance(layer, Stack) and layer._front:  # x went through those already
-                    with _calls.prepared_for(layer):
+                    with call_context.prepared_for(layer):
                         x = layer(x, training=training)
                 else:
                     x = layer(x, training=training) if _takes_training(layer) else layer(x)

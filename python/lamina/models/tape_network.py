@@ -14,7 +14,7 @@ from lamina import _eager, metrics
 from lamina._typing import Array, Shape
 from lamina.autograd.gradient_tape import GradientTape
 from lamina.data.shuffle import permutations
-from lamina.layers import _calls
+from lamina.layers import call_context
 from lamina.metrics.counted import number_or_array
 from lamina.optimizers.optimizer import Optimizer
 from lamina.training.compile_config import CompileConfig
@@ -199,12 +199,12 @@ class TapeNetwork:
 
     def answer(self, x: Any, training: bool) -> Any:
         """A tensor of the model's answers, and what its layers add to the loss."""
-        step = _calls.step_of()
+        step = call_context.step_of()
         if step is None:
             step = 2**39 + self.home.calls_seen
             self.home.calls_seen += training
         if self._layers is None:
-            with _calls.at_step(step):
+            with call_context.at_step(step):
                 return self.model._through_layers(x, training)
         y, penalty, value = self._layers(x, training, step)
         self.penalty = None if penalty is None else (penalty, value)
@@ -245,7 +245,7 @@ class TapeNetwork:
     def _train(self, x: Array, y: Any, weights: Any) -> None:
         model = self.model
         data = self._tensors(x, y, weights)
-        with _calls.at_step(self.home.steps_seen), _calls.prepared_for(model):
+        with call_context.at_step(self.home.steps_seen), call_context.prepared_for(model):
             if model._has_own("train_step", "compute_loss", "compute_metrics"):
                 self._logs = _numbers(model.train_step(_packed(*data)))
                 if self.watch:
@@ -390,7 +390,7 @@ class TapeNetwork:
         model = self.model
         data = self._tensors(x, y, weights)
         if model._has_own("test_step", "compute_loss", "compute_metrics"):
-            with _eager.unrecorded(), _calls.prepared_for(model):
+            with _eager.unrecorded(), call_context.prepared_for(model):
                 self._logs = _numbers(model.test_step(_packed(*data)))
             return
         tensor_x, target, sample_weight = data
@@ -422,7 +422,7 @@ class TapeNetwork:
         if self.whole and not own:
             return self.home.predict(x, size, poll)
         answers = []
-        with _eager.unrecorded(), _calls.prepared_for(model):
+        with _eager.unrecorded(), call_context.prepared_for(model):
             for first in range(0, len(x), size):
                 part = model._input_tensor(x[first : first + size])
                 answer = model.predict_step(part) if own else self.answer(part, False)

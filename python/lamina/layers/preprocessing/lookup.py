@@ -239,9 +239,8 @@ class Lookup(DataLayer):
             self._idf = np.concatenate([weights, np.zeros(missing)]).astype(floatx())
 
     def _require_size(self, size: int) -> None:
-        owner = self._owner() if self._owner is not None else None
         depends = self.output_mode != "int" and not self.pad_to_max_tokens
-        if owner is not None and self.built and depends and size != self._frozen_size:
+        if self._parents() and self.built and depends and size != self._frozen_size:
             raise RuntimeError(
                 f"Layer '{self.name}': the size of the vocabulary is part of the model's shape and "
                 f"cannot change any more. Received: {size} tokens in place of {self._frozen_size}"

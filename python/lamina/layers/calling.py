@@ -1,0 +1,138 @@
+"""How custom layers are called and built, and how their output shapes are found."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina._typing import Shape
+from lamina.layers import call_context
+from lamina.layers.call_spec import call_takes
+from lamina.layers.input_spec import check_inputs
+
+if TYPE_CHECKING:
+    from lamina.layers.layer import Layer
+
+
+def call_layer(
+    layer: Layer, inputs: Any, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> Any:
+    """Calls a custom layer: on tensors gives tensors, on arrays arrays."""
+    from lamina import _eager
+
+    eager = _eager.is_eager(inputs)
+    tensors = tensors_of(inputs, layer.dtype)
+    if layer.input_spec is not None:
+        check_inputs(layer.input_spec, tensors, f"Layer '{layer.name}'")
+    if not layer.built:
+        layer._build_custom(shapes_of(tensors))
+    training = call_context.training_of(options.pop("training", None))
+    if call_takes(type(layer), "training"):
+        options["training"] = training
+    if call_context.outermost():
+        layer._clear_losses()
+    else:
+        layer._losses.clear()
+    with call_context.inside(training):
+        output = layer.call(tensors, *arguments, **options)
+        if layer.activity_regularizer is not None:
+            layer.add_loss(_eager.mean_penalty(layer.activity_regularizer, output))
+    return output if eager else arrays_of(output)
+
+
+def tensors_of(value: Any, dtype: str) -> Any:
+    """Arrays as tensors: floating ones of the layer's dtype, others as they are."""
+    from lamina import _eager
+
+    if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
+        return type(value)(tensors_of(item, dtype) for item in value)
+    if isinstance(value, dict):
+        return {key: tensors_of(item, dtype) for key, item in value.items()}
+    return _eager.floating_tensor(value, dtype)
+
+
+def arrays_of(value: Any) -> Any:
+    """Tensors as NumPy arrays, wherever they are."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(arrays_of(item) for item in value)
+    if isinstance(value, dict):
+        return {key: arrays_of(item) for key, item in value.items()}
+    return np.asarray(value)
+
+
+def shapes_of(inputs: Any) -> Any:
+    """The shapes of inputs with None for the batch, nested as the inputs are."""
+    if isinstance(inputs, (list, tuple)):
+        return [shapes_of(item) for item in inputs]
+    if isinstance(inputs, dict):
+        return {key: shapes_of(item) for key, item in inputs.items()}
+    return (None, *inputs.shape[1:])
+
+
+def is_shape(value: Any) -> bool:
+    """Whether `value` is one shape, rather than a nest of several."""
+    return isinstance(value, (list, tuple)) and not any(
+        isinstance(extent, (list, tuple, dict)) for extent in value
+    )
+
+
+def build_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The `build` of a class of the user's: called by hand it leaves the layer built, too."""
+
+    @functools.wraps(function)
+    def build(self: Layer, *args: Any, **options: Any) -> Any:
+        if self._building:  # `super().build(input_shape)`, or the layer's own call of it
+            return function(self, *args, **options)
+        shapes = args[0] if args else next(iter(options.values()), None)
+        self._build_custom(shapes, lambda: function(self, *args, **options))
+        return None
+
+    return build
+
+
+@contextmanager
+def _unchanged(metrics: list[Any]) -> Iterator[None]:
+    """What is added to metrics meanwhile goes to copies of their states."""
+    before = [(metric, metric.__dict__) for metric in metrics]
+    try:
+        for metric in metrics:
+            metric.__dict__ = copy.deepcopy(metric).__dict__
+        yield
+    finally:
+        for metric, state in before:
+            metric.__dict__ = state
+
+
+def traced_shape(layer: Layer, shape: Shape) -> Shape:
+    """The shape of an output sample, found by calling the layer on zeros.
+
+    Raises:
+        ValueError: If the call fails.
+    """
+    from lamina import _eager
+
+    zeros = _eager.floating_tensor(np.zeros((1, *shape), layer.dtype), layer.dtype)
+    options = {"training": False} if call_takes(type(layer), "training") else {}
+    try:
+        with call_context.inside(False), _eager.unrecorded(), _unchanged(layer._held_metrics()):
+            output = layer.call(zeros, **options)
+    except Exception as error:
+        raise ValueError(
+            f"The output shape of layer '{layer.name}' ({type(layer).__name__}) was to be found by "
+            f"calling it on zeros of shape {(1, *shape)}, which failed: {error}. Define "
+            "`compute_output_shape(self, input_shape)` if it cannot be called on zeros."
+        ) from error
+    finally:
+        layer._clear_losses()
+    result: tuple[int, ...] = tuple(getattr(output, "shape", ()))
+    if not result:
+        raise ValueError(
+            f"Layer '{layer.name}' ({type(layer).__name__}) must give one row for each sample. "
+            f"Received: an output of shape {result}"
+        )
+    return result[1:]
