@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
+from types import FunctionType
 
 from lamina import tensor as tensor_methods
 from lamina._dtypes import DType, float32, float64, int32, int64, uint8
@@ -149,6 +150,7 @@ from lamina.ops.indexing import (
     argwhere,
     bincount,
     diff,
+    get_item,
     in_top_k,
     isin,
     multi_hot,
@@ -273,6 +275,7 @@ from lamina.ops.shaping import (
     unstack,
     vstack,
 )
+from lamina.ops.symbolic import symbolic
 
 e = math.e
 pi = math.pi
@@ -380,6 +383,7 @@ __all__ = [
     "full",
     "full_like",
     "gelu",
+    "get_item",
     "glu",
     "greater",
     "greater_equal",
@@ -534,4 +538,21 @@ __all__ = [
     "zeros_like",
 ]
 
+#: What takes functions, types or nothing at all.
+_UNRECORDED = frozenset(
+    (
+        *("__array_namespace_info__", "can_cast", "custom_gradient", "finfo", "iinfo", "isdtype"),
+        *("result_type", "broadcast_shapes"),
+    )
+)
+
 tensor_methods.install(sys.modules[__name__])
+# From here on the functions take symbolic tensors, too; the methods above never see any.
+_recorded = {}
+for _name in __all__:
+    _function = globals()[_name]
+    if isinstance(_function, FunctionType) and _name not in _UNRECORDED:
+        if _function not in _recorded:
+            _recorded[_function] = symbolic(_function)
+        globals()[_name] = _recorded[_function]
+del _recorded, _name, _function

@@ -14,6 +14,7 @@ __all__ = [
     "argwhere",
     "bincount",
     "diff",
+    "get_item",
     "in_top_k",
     "isin",
     "multi_hot",
@@ -53,6 +54,17 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         return _ops.take(_ops.reshape(x, -1), indices, 0)
     return _ops.take(x, indices, axis)
+
+
+def get_item(x: Any, key: Any) -> Tensor:
+    """`x[key]`.
+
+    Args:
+        x: Numbers.
+        key: An integer, a slice, None, `...`, a tensor of integers or bool, or a tuple (or list)
+            of them.
+    """
+    return _tensor(x)[tuple(key) if isinstance(key, list) else key]
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
