@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lamina
-from lamina import _core, layers, losses
+from lamina import _core, layers, losses, ops
 
 Array = np.ndarray[Any, Any]
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
@@ -317,3 +317,32 @@ def test_rows_of_few_classes_have_the_bits_of_longer_rows(
     longer = _core.loss_gradient(loss, labels, filled)[:, :columns]
     assert np.array_equal(gradient, longer, equal_nan=True)
     assert np.array_equal(np.signbit(gradient), np.signbit(longer)) or np.isnan(gradient).any()
+
+
+@pytest.mark.parametrize("convert", [np.asarray, ops.convert_to_tensor])
+def test_rows_of_an_ignored_class_have_no_loss(convert: Any) -> None:
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction="none")
+    p = convert(np.array([[0.7, 0.3], [0.4, 0.6]]))
+    np.testing.assert_allclose(np.asarray(loss(convert(np.array([0, -1])), p)), [-np.log(0.7), 0.0])
+
+
+@pytest.mark.parametrize("convert", [np.asarray, ops.convert_to_tensor])
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+def test_labels_between_integers_are_named(convert: Any, reduction: str) -> None:
+    loss = losses.SparseCategoricalCrossentropy(reduction=reduction)
+    with pytest.raises(ValueError, match=r"from 0 to 1, because .* Received: 0.5 at index 1"):
+        loss(convert(np.array([0.0, 0.5])), convert(np.full((2, 2), 0.5)))
+
+
+def test_an_ignored_class_has_no_second_derivative() -> None:
+    loss = losses.SparseCategoricalCrossentropy(True, ignore_class=1, reduction="none")
+    x = ops.convert_to_tensor(np.array([[0.3, -0.2], [0.1, 0.4]]))
+    with lamina.GradientTape() as outer:
+        outer.watch(x)
+        with lamina.GradientTape() as inner:
+            inner.watch(x)
+            value = ops.sum(loss(ops.convert_to_tensor([0, 1]), x))
+        first = inner.gradient(value, x)
+        total = ops.sum(first * first)
+    second = np.asarray(outer.gradient(total, x))
+    assert (np.asarray(first)[1] == 0).all() and (second[1] == 0).all() and (second[0] != 0).all()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/labels.h"
 #include "autograd/layers.h"
 #include "autograd/operators.h"
 #include "autograd/pieces.h"
@@ -21,38 +22,6 @@ bool is_sparse(const LossSpecification& loss) { return takes_labels(loss.kind); 
 
 double number(const Tensor& x) {
   return x.type() == ElementType::float32 ? static_cast<double>(*x.data<float>()) : *x.data<double>();
-}
-
-/// A dense tensor's elements as rows of one element.
-ArrayView elements_of(const Tensor& x) {
-  ArrayView view;
-  view.data = x.raw();
-  view.type = x.type();
-  view.rows = x.size();
-  view.row_stride = static_cast<std::int64_t>(size_of(x.type()));
-  return view;
-}
-
-/// Labels as int32, checked.
-Tensor labels_of(const Tensor& target, const BatchLoss& loss, std::int64_t classes) {
-  Device& device = *target.device();
-  const Tensor from = contiguous(target);
-  const ArrayView view = elements_of(from);
-  if (!labels_are_columns(loss.loss.kind)) classes = std::int64_t{1} << 31;
-  const LabelRule rule{classes, loss.loss.ignores_class, loss.loss.ignore_class, loss.skip_missing};
-  if (const std::int64_t bad = device.find_bad_label(view, rule); bad >= 0) {
-    throw ValueError(
-        text("[", name_of(loss.loss.kind), "] labels must be integers from 0 to ", classes - 1,
-             labels_are_columns(loss.loss.kind) ? ", one for each column of the predictions" : "",
-             ". Received: another one at index ", bad));
-  }
-  Tensor labels(ElementType::int32, from.shape(), &device);
-  GatherArguments g;
-  g.source = &view;
-  g.rows = from.size();
-  g.out = labels.raw();
-  device.gather_labels(g);
-  return labels;
 }
 
 /// What the kernel was asked, and the tensors that it reads.
@@ -123,7 +92,7 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
 
   Call call;
   call.prediction = contiguous(from_layers ? logits.z : prediction_in);
-  call.target = sparse ? labels_of(target_in, *this, columns)
+  call.target = sparse ? labels_of(target_in, loss, columns, skip_missing)
                        : ops::contiguous(ops::cast(target_in, prediction_in.type()));
   if (weights_in.defined()) {
     if (!(weights_in.shape() == positions)) throw wrong("there must be one weight for each position");

@@ -31,15 +31,15 @@ def is_eager(value: Any) -> bool:
     return is_tensor(value)
 
 
-def tensor(value: Any) -> Tensor:
-    """`value` as a tensor."""
+def tensor(value: Any, name: str = "inputs") -> Tensor:
+    """`value` as a tensor; `name` is what messages call it."""
     if isinstance(value, Tensor):
         return value
     convert = getattr(value, "__lamina_tensor__", None)
     if convert is not None:
         result: Tensor = convert()
         return result
-    return _converted(real_array(value, "inputs"))
+    return _converted(real_array(value, name))
 
 
 #: Integers that tensors do not have, and those that hold all of their values.
@@ -75,9 +75,9 @@ def typed_tensor(value: Any, dtype: str) -> Tensor:
     return _core.convert(real_array(value, "inputs").astype(dtype, copy=False))
 
 
-def floating_or(value: Any, default: str) -> Tensor:
+def floating_or(value: Any, default: str, name: str = "inputs") -> Tensor:
     """`value` as a floating tensor: of its own type, or of `default`."""
-    result = tensor(value)
+    result = tensor(value, name)
     return result if _is_floating(str(result.dtype)) else cast(result, default)
 
 

@@ -1,5 +1,6 @@
 // Losses of rows as one node: the kernel that works out the loss leaves its gradient in the same pass.
 // Composed of differentiable pieces where the target has a gradient too, or for second derivatives.
+#include "autograd/labels.h"
 #include "autograd/operators.h"
 #include "autograd/pieces.h"
 #include "autograd/record.h"
@@ -57,7 +58,12 @@ Tensor pieces(const LossSpecification& loss, const Tensor& p, const Tensor& targ
     }
     case LossKind::sparse_categorical_crossentropy: {
       const Tensor labels = ops::arange_integer(ElementType::int32, 0, 1, p.shape().back());
-      const Tensor t = ops::cast(ops::equal(ops::expand_dims(target, ArrayShape{-1}), labels), p.type());
+      Tensor t = ops::cast(ops::equal(ops::expand_dims(target, ArrayShape{-1}), labels), p.type());
+      if (loss.ignores_class) {
+        const Tensor ignored = number_like(target, static_cast<double>(loss.ignore_class));
+        const Tensor counts = ops::cast(ops::not_equal(target, ignored), p.type());
+        t = ops::multiply(t, ops::expand_dims(counts, ArrayShape{-1}));
+      }
       if (loss.from_logits) return -sum_of_row(t * activation({ActivationKind::log_softmax}, p));
       const Tensor q = clip(p / sum(p, ArrayShape{p.rank() - 1}, true), kEpsilon, 1 - kEpsilon);
       return -sum_of_row(t * log(q));
@@ -95,19 +101,8 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
     return pieces(loss, prediction_in, cast(target_in, prediction_in.type()));
 
   const Tensor prediction = contiguous(prediction_in);
-  const Tensor target =
-      ops::contiguous(ops::cast(target_in, sparse ? ElementType::int32 : prediction.type()));
-  if (sparse) {
-    const auto* label = target.data<std::int32_t>();
-    for (std::int64_t i = 0; i < target.size(); ++i) {
-      if (label[i] < 0 || (labels_are_columns(loss.kind) && label[i] >= columns)) {
-        throw ValueError(
-            labels_are_columns(loss.kind)
-                ? text("[", name, "] labels must lie in [0, ", columns, "). Received: ", label[i])
-                : text("[", name, "] labels cannot be negative. Received: ", label[i]));
-      }
-    }
-  }
+  const Tensor target = sparse ? labels_of(target_in, loss, columns, false)
+                               : ops::contiguous(ops::cast(target_in, prediction.type()));
   if (loss.alphas != nullptr && loss.classes != columns) {
     throw ValueError(text("[", name, "] alpha must have one number for each of the ", columns,
                           " classes. Received: ", loss.classes, " numbers"));

@@ -12,13 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-import lamina._core as _core
 from lamina import _checks
-from lamina._arrays import floating_array
 from lamina.activations import specification as spec
-from lamina.config import floatx
 
 
 def linear(x: Any) -> Any:
@@ -181,22 +176,22 @@ def glu(x: Any, axis: int = -1) -> Any:
 
     It halves its input, so layers do not take it as their activation.
     """
-    tensor = isinstance(x, _core.Tensor)
-    array = x if tensor else floating_array(x, "x", None, floatx())
-    if array.ndim == 0:
+    return spec.at_edge(x, lambda value: _glu(value, axis))
+
+
+def _glu(x: Any, axis: Any) -> Any:
+    rank = len(x.shape)
+    if rank == 0:
         raise ValueError("glu: `x` needs at least one axis. Received: shape ()")
-    place = _checks.integer("glu", "axis", axis, low=-array.ndim, high=array.ndim - 1)
-    if array.shape[place] % 2 != 0:
+    at = _checks.integer("glu", "axis", axis, low=-rank, high=rank - 1)
+    if x.shape[at] % 2 != 0:
         raise ValueError(
             "glu: the extent along `axis` must be even. "
-            f"Received: axis={axis} of an array of shape {array.shape}"
+            f"Received: axis={axis} of an array of shape {tuple(x.shape)}"
         )
-    if tensor:
-        half = array.shape[place] // 2
-        before = (slice(None),) * (place % array.ndim)
-        return array[(*before, slice(None, half))] * sigmoid(array[(*before, slice(half, None))])
-    values, gates = np.split(array, 2, axis=place)
-    return values * sigmoid(gates)
+    half = x.shape[at] // 2
+    before = (slice(None),) * (at % rank)
+    return x[(*before, slice(None, half))] * sigmoid(x[(*before, slice(half, None))])
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 import lamina._core as _core
 from lamina import _checks
-from lamina._arrays import floating_array
 from lamina.config import floatx
 
 
@@ -72,39 +70,30 @@ def apply(specification: _core.Activation, x: Any) -> Any:
 
     Of a tensor, and while a tape records, a tensor.
     """
-    if type(x) is not np.ndarray or _core.is_recording():
-        from lamina import _eager
-
-        if _eager.is_eager(x):
-            value = _eager.floating_or(x, floatx())
-            return _core.activation(specification, value)
-    array = floating_array(x, "x", None, floatx())
-    if array.size == 0:
-        return array.copy()
-    return np.asarray(_core.activate(specification, array))
+    return at_edge(x, lambda value: _core.activation(specification, value))
 
 
 def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Any:
     """The same for softmax and log_softmax, along any axis."""
-    if type(x) is not np.ndarray or _core.is_recording():
-        from lamina import _eager, ops
 
-        if _eager.is_eager(x):
-            value = _eager.floating_or(x, floatx())
-            rank = len(value.shape)
-            if rank == 0:
-                raise ValueError(
-                    f"{specification.kind}: `x` needs at least one axis. Received: shape ()"
-                )
-            at = _checks.integer(specification.kind, "axis", axis, low=-rank, high=rank - 1)
-            if at in (-1, rank - 1):
-                return apply(specification, value)
-            return ops.moveaxis(apply(specification, ops.moveaxis(value, at, -1)), -1, at)
-    array = floating_array(x, "x", None, floatx())
-    if array.ndim == 0:
-        raise ValueError(f"{specification.kind}: `x` needs at least one axis. Received: shape ()")
-    place = _checks.integer(specification.kind, "axis", axis, low=-array.ndim, high=array.ndim - 1)
-    if place in (-1, array.ndim - 1):
-        return apply(specification, array)
-    result = apply(specification, np.ascontiguousarray(np.moveaxis(array, place, -1)))
-    return np.moveaxis(result, -1, place)
+    def of_tensor(value: Any) -> Any:
+        from lamina import ops
+
+        kind, rank = specification.kind, len(value.shape)
+        if rank == 0:
+            raise ValueError(f"{kind}: `x` needs at least one axis. Received: shape ()")
+        at = _checks.integer(kind, "axis", axis, low=-rank, high=rank - 1)
+        if at in (-1, rank - 1):
+            return _core.activation(specification, value)
+        return ops.moveaxis(_core.activation(specification, ops.moveaxis(value, at, -1)), -1, at)
+
+    return at_edge(x, of_tensor)
+
+
+def at_edge(x: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of tensors, on what users pass: arrays for arrays."""
+    from lamina import _eager
+
+    eager = _eager.is_eager(x)
+    result = function(_eager.floating_or(x, floatx(), "x"))
+    return result if eager else _eager.new_array(result)

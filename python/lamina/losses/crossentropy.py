@@ -12,9 +12,7 @@ from lamina._typing import Array, Config
 from lamina.losses.loss import (
     LOSSES,
     FormulaLoss,
-    along,
     checked_axis,
-    label_losses,
 )
 from lamina.losses.targets import align_labels
 
@@ -144,12 +142,6 @@ class SparseCategoricalCrossentropy(FormulaLoss):
         )
         self.axis = checked_axis(where, axis)
         super().__init__(name, reduction, dtype)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each label: an array without the last axis of the predictions."""
-        if self.axis != -1:  # labels do not have that axis, or as one of extent 1
-            y_true, y_pred = along(self.axis, y_true, y_pred)
-        return label_losses(self.specification(), y_true, y_pred, self._dtype, self.ignore_class)
 
     def counted(self, y_true: Any, values: Array) -> Array | None:
         """Which of the rows' losses count in a mean: not those of the ignored class."""

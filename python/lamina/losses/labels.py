@@ -9,17 +9,11 @@ import numpy as np
 from lamina import _checks
 from lamina._arrays import real_array
 from lamina._typing import Array, Config
-from lamina.losses.loss import LOSSES, FormulaLoss, label_losses
+from lamina.losses.loss import LOSSES, FormulaLoss
 
 
 class _LabelLoss(FormulaLoss):
     """What both share."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each label: an array without the last axis of the predictions."""
-        return label_losses(
-            self.specification(), y_true, y_pred, self._dtype, columns=self.labels_are_columns()
-        )
 
     def takes_labels(self) -> bool:
         """Whether targets are integer labels: yes."""

@@ -8,31 +8,27 @@ import numpy as np
 
 import lamina._core as _core
 from lamina import _checks
-from lamina._arrays import floating_array, real_array
 from lamina._checks import unknown_name
 from lamina._lazy import LazyModule
 from lamina._names import auto_name
-from lamina._reduce import exact_sum, weights_like
 from lamina._typing import Array, Config, Shape
 from lamina.config import floatx, standardize_dtype
-from lamina.losses.targets import align_labels, align_values
 from lamina.registry import Registry
 
 if TYPE_CHECKING:
-    from lamina.losses import tape
+    from lamina.losses import reduction as _reduction
 else:
-    tape = LazyModule("lamina.losses.tape")
+    _reduction = LazyModule("lamina.losses.reduction")
 
 LOSSES = Registry("loss", "losses")
-_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
 
 Self = TypeVar("Self", bound="Loss")
 
 
 class Loss:
-    """The base of all losses, also of losses of your own.
+    """The base of all losses, also of custom ones.
 
-    One of your own defines `call(self, y_true, y_pred)` with functions of `lamina.ops`: a tensor
+    A custom loss defines `call(self, y_true, y_pred)` with functions of `lamina.ops`: a tensor
     with a value for each row. A model that is trained with it runs on the tape.
 
     Args:
@@ -50,8 +46,8 @@ class Loss:
         dtype: Any = None,
     ) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
-        if reduction is not None and reduction not in _REDUCTIONS:
-            raise unknown_name("`reduction`", reduction, _REDUCTIONS)
+        if reduction is not None and reduction not in _reduction.REDUCTIONS:
+            raise unknown_name("`reduction`", reduction, filter(None, _reduction.REDUCTIONS))
         self.reduction = reduction
         self._dtype = None if dtype is None else standardize_dtype(dtype)
 
@@ -62,9 +58,13 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row: an array without the last axis of the predictions."""
-        return row_losses(
-            self.specification(), *along(getattr(self, "axis", -1), y_true, y_pred), self._dtype
-        )
+        values = self._row_values(y_true, y_pred)
+        return values if wants_tensor(y_true, y_pred) else new_array(values)
+
+    def _row_values(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row as a tensor."""
+        y_true, y_pred = _reduction.along(getattr(self, "axis", -1), y_true, y_pred)
+        return _reduction.row_values(self.specification(), y_true, y_pred, self._dtype, floatx())
 
     def check_axis(self, output: Shape) -> None:
         """Raises where it does not work along the last axis of predictions, as training does.
@@ -92,7 +92,7 @@ class Loss:
         return {name: value for name, value in vars(self).items() if name != "_quick"}
 
     def is_native(self) -> bool:
-        """Whether the core computes it, rather than a `call` of the user's own."""
+        """Whether the core computes it, rather than a custom `call`."""
         return LOSSES.owns(type(self))
 
     def on_tape(
@@ -104,8 +104,8 @@ class Loss:
             The loss times `weight` as a tensor, the same in double, what a batch adds to the sum
             over an epoch, and for how many rows.
         """
-        y_true, y_pred = along(getattr(self, "axis", -1), y_true, y_pred)
-        return tape.batch_loss(self, y_true, y_pred, sample_weight, weight, floatx())
+        y_true, y_pred = _reduction.along(getattr(self, "axis", -1), y_true, y_pred)
+        return _reduction.batch_loss(self, y_true, y_pred, sample_weight, weight, floatx())
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
@@ -126,40 +126,30 @@ class Loss:
             loss = self._quick(y_true, y_pred)
             if loss is not NotImplemented:
                 return loss
-        if not self.is_native():
-            answer = tape.own_loss(self, y_true, y_pred, sample_weight, floatx())
-            return answer if wants_tensor(y_true, y_pred) else np.asarray(answer)[()]
+        loss = self._batch_loss(y_true, y_pred, sample_weight)
         if wants_tensor(y_true, y_pred):
-            if self.reduction not in (None, "none"):
-                loss = self.on_tape(y_true, y_pred, sample_weight)[0]
-                if self._quick is None:
-                    self._quick = tape.quick_call(self)
-                return loss
-            return tape.reduced(self.call(y_true, y_pred), sample_weight, None)
-        values = np.asarray(self.call(y_true, y_pred))
-        counted = self.counted(y_true, values)
-        weights = None
-        if sample_weight is not None:
-            if values.ndim == 0:  # one value for the whole batch, weighted for each sample
-                values = np.broadcast_to(values, np.shape(sample_weight)[:1])
-            weights = weights_like(sample_weight, values).astype(values.dtype)
-            values = values * weights
+            return loss
+        array = new_array(loss)
+        return array if array.ndim else array[()]
+
+    def _batch_loss(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The loss of a batch as a tensor."""
+        if not self.is_native():
+            return _reduction.custom_loss(self, y_true, y_pred, sample_weight, floatx())
         if self.reduction in (None, "none"):
-            return values
-        total = exact_sum(values)
-        if self.reduction == "sum":
-            return values.dtype.type(total)
-        count = float(values.size if counted is None else np.count_nonzero(counted))
-        if self.reduction == "mean_with_sample_weight" and weights is not None:
-            count = exact_sum(weights if counted is None else weights[counted])
-        return values.dtype.type(total / count if count != 0.0 else 0.0)
+            return _reduction.reduced(self._row_values(y_true, y_pred), sample_weight, None)
+        loss = self.on_tape(y_true, y_pred, sample_weight)[0]
+        if self._quick is None:
+            plain = type(self).on_tape is Loss.on_tape
+            self._quick = plain and _reduction.quick_call(self)
+        return loss
 
     def counted(self, y_true: Any, values: Array) -> Array | None:
         """Which of the rows' losses count in a mean; None for all."""
         return None
 
     def specification(self) -> _core.Loss:
-        """What the core needs to compute it; NotImplementedError for losses of your own."""
+        """What the core needs to compute it; NotImplementedError for custom losses."""
         raise NotImplementedError(
             f"Loss '{self.name}' ({type(self).__name__}) must define `call(self, y_true, y_pred)`."
         )
@@ -186,7 +176,7 @@ class Loss:
 
 
 class FormulaLoss(Loss):
-    """A loss of lamina's own: a formula of the core and its settings."""
+    """A loss that is built in: a formula of the core and its settings."""
 
     _kind = ""
 
@@ -199,8 +189,13 @@ class FormulaLoss(Loss):
         return _core.Loss(self._kind, **self.settings())
 
 
+def new_array(value: Any) -> Array:
+    """A tensor's numbers as an array that shares no memory with anything."""
+    return np.array(value)
+
+
 def wants_tensor(y_true: Any, y_pred: Any) -> bool:
-    """Whether the answer is a tensor: for tensors, and while a tape records."""
+    """Whether the output is a tensor: for tensors, and while a tape records."""
     if type(y_pred) is np.ndarray and type(y_true) is np.ndarray and not _core.is_recording():
         return False
     from lamina import _eager
@@ -223,65 +218,10 @@ def checked_axis(where: str, axis: Any) -> int:
     return _checks.integer(where, "axis", axis, low=-64, high=64)
 
 
-def along(axis: int | None, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Targets and predictions with `axis` as their last one.
-
-    Raises:
-        ValueError: If the predictions do not have that axis.
-    """
-    if axis is None or axis == -1:
-        return y_true, y_pred
-    if wants_tensor(y_true, y_pred):
-        return tape.along(axis, y_true, y_pred)
-    prediction = np.asarray(y_pred)
-    return (
-        turned(real_array(y_true, "y_true"), axis, prediction.ndim),
-        turned(prediction, axis, prediction.ndim),
-    )
-
-
-def turned(array: Array, axis: int, ndim: int) -> Array:
-    """`array` with the axis of predictions of `ndim` axes as its last."""
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"`axis` must be one of the {ndim} of `y_pred`. Received: axis={axis}")
-    return np.moveaxis(array, axis, -1) if array.ndim == ndim else array
-
-
-def row_losses(
-    specification: _core.Loss, y_true: Any, y_pred: Any, dtype: str | None = None
-) -> Any:
-    """The loss of each row of targets that look like the predictions."""
-    if wants_tensor(y_true, y_pred):
-        return tape.row_values(specification, y_true, y_pred, dtype, floatx())
-    prediction = floating_array(y_pred, "y_pred", dtype, floatx())
-    target = align_values(real_array(y_true, "y_true"), prediction.shape)
-    return np.asarray(_core.loss_values(specification, target, prediction))
-
-
-def label_losses(
-    specification: _core.Loss,
-    y_true: Any,
-    y_pred: Any,
-    dtype: str | None = None,
-    ignore_class: int | None = None,
-    columns: bool = True,
-) -> Any:
-    """The loss of each row of integer labels; +0 where the label is the ignored class.
-
-    Without `columns` labels are any integers from 0 on.
-    """
-    if wants_tensor(y_true, y_pred):
-        return tape.row_values(specification, y_true, y_pred, dtype, floatx())
-    prediction = floating_array(y_pred, "y_pred", dtype, floatx())
-    if prediction.ndim == 0:
-        raise ValueError("`y_pred` needs an axis of classes. Received: y_pred.shape=()")
-    target = align_labels(real_array(y_true, "y_true"), prediction.shape)
-    flat = target.reshape(-1)
-    classes = prediction.shape[-1] if columns else 2**31
-    bad = _core.find_bad_label(flat, classes, ignore_class) if flat.size else -1
-    if bad >= 0:
-        raise bad_label(flat, bad, classes, "y_true")
-    return np.asarray(_core.loss_values(specification, target, prediction))
+def row_losses(specification: _core.Loss, y_true: Any, y_pred: Any) -> Any:
+    """The loss of each row, for functions: of tensors a tensor, else an array."""
+    values = _reduction.row_values(specification, y_true, y_pred, None, floatx())
+    return values if wants_tensor(y_true, y_pred) else new_array(values)
 
 
 def bad_label(flat: Array, index: int, classes: int, name: str) -> ValueError:

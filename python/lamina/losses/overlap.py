@@ -8,17 +8,15 @@ import numpy as np
 
 import lamina._core as _core
 from lamina import _checks
-from lamina._arrays import floating_array, real_array
 from lamina._lazy import LazyModule
 from lamina._typing import Config, Shape
 from lamina.config import floatx
-from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis, row_losses, wants_tensor
-from lamina.losses.targets import align_values
+from lamina.losses.loss import LOSSES, FormulaLoss, checked_axis
 
 if TYPE_CHECKING:
-    from lamina.losses import tape
+    from lamina.losses import reduction as _reduction
 else:
-    tape = LazyModule("lamina.losses.tape")
+    _reduction = LazyModule("lamina.losses.reduction")
 
 
 class _Overlap(FormulaLoss):
@@ -33,26 +31,17 @@ class _Overlap(FormulaLoss):
         else:
             self.axis = None if axis is None else checked_axis(where, axis)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each row, or with axis None of the whole batch: an array without axes."""
-        if wants_tensor(y_true, y_pred):
-            prediction = tape.prediction_of(y_pred, self._dtype, floatx())
-            target = tape.aligned(y_true, tuple(prediction.shape), False)
-            axes, order, shape = self._split(tuple(prediction.shape))
-            targets, predictions = (
-                tape.as_rows(value, order, len(axes)) for value in (target, prediction)
-            )
-        else:
-            prediction = floating_array(y_pred, "y_pred", self._dtype, floatx())
-            target = align_values(real_array(y_true, "y_true"), prediction.shape)
-            _, order, shape = self._split(prediction.shape)
-            targets, predictions = [
-                np.ascontiguousarray(array.transpose(order)).reshape(int(np.prod(shape)), -1)
-                for array in (target, prediction)
-            ]
-        return row_losses(_core.Loss(self._kind, **self._numbers()), targets, predictions).reshape(
-            shape
+    def _row_values(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row, or with axis None of the whole batch: a tensor without axes."""
+        prediction = _reduction.prediction_of(y_pred, self._dtype, floatx())
+        target = _reduction.aligned(y_true, tuple(prediction.shape), False)
+        axes, order, shape = self._split(tuple(prediction.shape))
+        targets, predictions = (
+            _reduction.as_rows(value, order, len(axes)) for value in (target, prediction)
         )
+        specification = _core.Loss(self._kind, **self._numbers())
+        values = _reduction.row_values(specification, targets, predictions, None, floatx())
+        return values.reshape(shape)
 
     def _split(self, shape: Shape) -> tuple[tuple[int, ...], list[int], Shape]:
         """The axes that are summed over, all axes with those as the last, the others' extents."""
@@ -77,8 +66,8 @@ class _Overlap(FormulaLoss):
             return super().on_tape(y_true, y_pred, sample_weight, weight)
         from lamina import _eager
 
-        values = self.call(_eager.tensor(y_true), y_pred)
-        loss = tape.reduced(values, sample_weight, self.reduction)
+        values = self._row_values(y_true, y_pred)
+        loss = _reduction.reduced(values, sample_weight, self.reduction)
         if weight != 1.0:
             loss = loss * weight
         number, rows = _eager.number(loss), max(int(np.prod(tuple(values.shape))), 1)

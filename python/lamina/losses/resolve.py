@@ -73,7 +73,7 @@ def get(identifier: Any) -> Loss:
     if callable(identifier):
         if identifier in _FUNCTIONS:
             return get(_FUNCTIONS[identifier])
-        from lamina.losses.tape import LossFunctionWrapper
+        from lamina.losses.function_wrapper import LossFunctionWrapper
 
         return LossFunctionWrapper(identifier)
     raise TypeError(

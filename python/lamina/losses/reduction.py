@@ -1,23 +1,28 @@
-"""Losses of tensors: recorded on tapes, with the arithmetic of the planned step."""
+"""How losses become values of rows and numbers of batches: of tensors, as in the planned step.
+
+Arrays are converted at the edge, so that there is one path.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import lamina._core as _core
 from lamina import _eager
-from lamina._typing import Config, Shape
-from lamina.losses.loss import Loss
+from lamina._arrays import floating_array
+from lamina._typing import Shape
 from lamina.losses.targets import align_labels, align_values
 
-_REDUCTIONS = {
+#: The names of reductions as the core has them; None keeps the values of rows.
+REDUCTIONS: dict[str | None, Any] = {
     "sum_over_batch_size": "mean",
     "mean": "mean",
     "mean_with_sample_weight": "weighted_mean",
     "sum": "sum",
+    "none": None,
+    None: None,
 }
 
 
@@ -27,15 +32,12 @@ def prediction_of(y_pred: Any, dtype: str | None, default: str) -> Any:
         tensor = _eager.tensor(y_pred)
         floating = str(tensor.dtype).startswith("float")
         return _eager.cast(tensor, dtype or (str(tensor.dtype) if floating else default))
-    array = np.asarray(y_pred)
-    return _eager.typed_tensor(
-        y_pred, dtype or (array.dtype.name if array.dtype.kind == "f" else default)
-    )
+    return _core.convert(floating_array(y_pred, "y_pred", dtype, default))
 
 
 def aligned(y_true: Any, shape: Shape, labels: bool) -> Any:
     """Targets as a tensor of the shape that they must have for predictions of `shape`."""
-    target = _eager.tensor(y_true)
+    target = _eager.tensor(y_true, "y_true")
     if tuple(target.shape) == (shape[:-1] if labels else shape):
         return target
     # The rule for arrays, on an array that has the shape and takes no memory.
@@ -44,15 +46,17 @@ def aligned(y_true: Any, shape: Shape, labels: bool) -> Any:
     return target if tuple(target.shape) == wanted else target.reshape(wanted)
 
 
-def along(axis: int, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def along(axis: int | None, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Targets and predictions with `axis` of the predictions as their last one.
 
     Raises:
         ValueError: If the predictions do not have that axis.
     """
+    if axis is None or axis == -1:
+        return y_true, y_pred
     from lamina import ops
 
-    target, prediction = _eager.tensor(y_true), _eager.tensor(y_pred)
+    target, prediction = _eager.tensor(y_true, "y_true"), _eager.tensor(y_pred, "y_pred")
     ndim = len(prediction.shape)
     if not -ndim <= axis < ndim:
         raise ValueError(f"`axis` must be one of the {ndim} of `y_pred`. Received: axis={axis}")
@@ -85,7 +89,7 @@ def weights_of(sample_weight: Any, positions: Shape, dtype: str) -> Any:
 
 
 def batch_loss(
-    loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, weight: float, default: str
+    loss: Any, y_true: Any, y_pred: Any, sample_weight: Any, weight: float, default: str
 ) -> tuple[Any, float, float, int]:
     """The loss of a batch by a formula of the core.
 
@@ -98,24 +102,23 @@ def batch_loss(
     weights = None
     if sample_weight is not None:
         weights = weights_of(sample_weight, shape[:-1], str(prediction.dtype))
-    reduction = _REDUCTIONS[loss.reduction or ""]
+    reduction = REDUCTIONS[loss.reduction]
     result: tuple[Any, float, float, int] = _core.batch_loss(
         loss.specification(), reduction, weight, target, prediction, weights
     )
     return result
 
 
-def quick_call(loss: Loss) -> Any:
+def quick_call(loss: Any) -> Any:
     """The core's call for a loss whose settings are plain values; False for others."""
     settings = [value for name, value in vars(loss).items() if name != "_quick"]
     if (
-        type(loss).on_tape is not Loss.on_tape
-        or loss._dtype is not None
+        loss._dtype is not None
         or getattr(loss, "axis", -1) not in (None, -1)
         or not all(type(value) in (type(None), bool, int, float, str) for value in settings)
     ):
         return False
-    reduction = _REDUCTIONS[loss.reduction or ""]
+    reduction = REDUCTIONS[loss.reduction]
     return _core.QuickLoss(loss.specification(), reduction).try_call
 
 
@@ -148,6 +151,8 @@ def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
     weights = None
     if sample_weight is not None:
         dtype = str(values.dtype)
+        if not values.shape:  # one value for the whole batch, weighted for each sample
+            values = ops.broadcast_to(values, np.shape(sample_weight)[:1])
         weights = weights_of(sample_weight, tuple(values.shape), dtype)
         values = values * weights
     if reduction in (None, "none"):
@@ -160,59 +165,11 @@ def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
     return ops.mean(values)
 
 
-def own_loss(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, default: str) -> Any:
-    """The loss of a batch by a `call` of the user's own."""
+def custom_loss(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any, default: str) -> Any:
+    """The loss of a batch by a custom `call`."""
     prediction = prediction_of(y_pred, loss._dtype, default)
     target = _eager.floating_tensor(y_true, str(prediction.dtype))
     values = loss.call(target, prediction)
     return reduced(
         _eager.floating_tensor(values, str(prediction.dtype)), sample_weight, loss.reduction
     )
-
-
-class LossFunctionWrapper(Loss):
-    """A function of targets and predictions as a loss.
-
-    Args:
-        fn: A function of (y_true, y_pred) that gives a value for each row, or one number.
-        reduction, name, dtype: See `Loss`.
-        **kwargs: Further arguments of `fn`.
-    """
-
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
-        dtype: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        if not callable(fn):
-            raise TypeError(f"LossFunctionWrapper: `fn` must be a function. Received: fn={fn!r}")
-        super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
-        self.fn = fn
-        self._fn_kwargs = kwargs
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The function's values."""
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
-
-    def get_config(self) -> Config:
-        """The arguments of the constructor, as plain data: the function by its name."""
-        from lamina.registry import serialize_function
-
-        return {
-            **super().get_config(),
-            "fn": serialize_function(self.fn),
-            **self._fn_kwargs,
-        }
-
-    @classmethod
-    def from_config(cls, config: Config) -> LossFunctionWrapper:
-        """The loss that `get_config` described; its function must be known by its name."""
-        from lamina.registry import deserialize_function
-
-        return cls(**{**config, "fn": deserialize_function(config.get("fn"))})
-
-
-__all__ = ["LossFunctionWrapper", "batch_loss", "own_loss", "row_values"]
