@@ -137,7 +137,7 @@ DATA: list[Case] = [
     (lambda m: m.fit(X, LABELS, epoch=3), TypeError, "epoch"),
     (lambda m: m.evaluate(X, LABELS, steps=0), ValueError, "steps=0"),
     (lambda m: m.predict(X, batch_size=0), ValueError, "batch_size=0"),
-    (lambda m: m(lamina.Input((4,))), NotImplementedError, "graphs of layers"),
+    (lambda m: m(lamina.Input((4,))), NotImplementedError, "graph of layers"),
 ]
 
 STRUCTURE: list[Case] = [
@@ -284,7 +284,10 @@ CREATING: list[Case] = [
     (lambda m: layers.Dense(3)(np.zeros(4)), ValueError, "at least one axis"),
     (lambda m: layers.Dense(3).build((None, -4)), ValueError, "input_shape=-4"),
     (lambda m: layers.Dense(3).build((None, None)), ValueError, "must be known"),
-    (lambda m: layers.Dense(3)(lamina.Input((3,))), NotImplementedError, "graphs of layers"),
+    (lambda m: layers.Dense(3)(lamina.Input((3,), dtype="string")), TypeError, "StringLookup"),
+    (lambda m: layers.Dense(3)(layers.InputLayer((3,))), TypeError, "InputLayer"),
+    (lambda m: lamina.Input((3,), dtype="text"), ValueError, "dtype of an Input"),
+    (lambda m: lamina.Input(tensor=np.ones(3)), ValueError, "must be a KerasTensor"),
     (lambda m: layers.Dropout(1.0), ValueError, "rate=1.0"),
     (lambda m: layers.Dropout(-0.1), ValueError, "rate=-0.1"),
     (lambda m: layers.Dropout("x"), TypeError, "rate='x'"),

@@ -196,8 +196,8 @@ def test_flatten_is_c_order() -> None:
 
 
 def test_input_shapes() -> None:
-    assert lamina.Input((3, 4)).batch_shape == (None, 3, 4)
-    assert lamina.Input(shape=(3,), batch_size=8).batch_shape == (8, 3)
+    assert lamina.Input((3, 4)).shape == (None, 3, 4)
+    assert lamina.Input(shape=(3,), batch_size=8).shape == (8, 3)
     assert lamina.Input(batch_shape=(None, 2)).shape == (None, 2)
 
 
@@ -205,7 +205,8 @@ def test_names_count_like_keras() -> None:
     lamina.backend.clear_session()
     names = [layers.Dense(1).name, layers.Dense(1).name, layers.LeakyReLU().name]
     assert names == ["dense", "dense_1", "leaky_re_lu"]
-    assert lamina.Input((1,)).name == "input_layer"
+    assert lamina.Input((1,)).name == "keras_tensor"
+    assert lamina.layers.InputLayer((1,)).output.shape == (None, 1)
 
 
 def test_weights_before_and_after_building() -> None:

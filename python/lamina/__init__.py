@@ -40,6 +40,7 @@ from lamina._core import __version__, get_num_threads, numerics_version, set_num
 from lamina._device import device
 from lamina._lazy import late_names
 from lamina.autograd import Variable
+from lamina.graph import KerasTensor
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
@@ -56,10 +57,9 @@ if TYPE_CHECKING:
         UnconnectedGradients,
         custom_gradient,
         grad,
-        stop_gradient,
         value_and_grad,
     )
-    from lamina.ops import convert_to_tensor
+    from lamina.ops import convert_to_tensor, stop_gradient
 
 __all__ = [
     "FileFormatError",
@@ -67,6 +67,7 @@ __all__ = [
     "Initializer",
     "Input",
     "InputLayer",
+    "KerasTensor",
     "Layer",
     "Loss",
     "Metric",
@@ -112,7 +113,7 @@ _LATE = {
     "custom_gradient": "lamina.autograd",
     "grad": "lamina.autograd",
     "ops": "lamina.ops",
-    "stop_gradient": "lamina.autograd",
+    "stop_gradient": "lamina.ops",
     "value_and_grad": "lamina.autograd",
 }
 __getattr__ = late_names(__name__, _LATE)

@@ -61,7 +61,8 @@ def prepared(what: str) -> Callable[[], object]:
             layer = layers.EinsumDense(what.split()[1], (16, 64))
         else:
             layer = layers.LayerNormalization(axis=1)
-    model = lamina.Sequential([lamina.Input(shape), layer])
+    parts: list[Any] = [lamina.Input(shape), layer]
+    model = lamina.Sequential(parts)
     model.compile(lamina.optimizers.SGD(1e-4), "mse")
     x, y = (rng.normal(size=(_ROWS, *shape)).astype("float32") for _ in range(2))
     return lambda: model.train_on_batch(x, y)

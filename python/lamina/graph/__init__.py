@@ -1,1 +1,5 @@
 """Values that are not computed yet, and the graphs of operations that will compute them."""
+
+from lamina.graph.keras_tensor import KerasTensor
+
+__all__ = ["KerasTensor"]

@@ -30,7 +30,7 @@ class Function(Operation):
             not connected to the inputs.
 
     Example:
-        >>> x = lamina.graph.keras_tensor.KerasTensor((None, 3))
+        >>> x = lamina.Input((3,))
         >>> double = Function(x, x + x)
         >>> double(lamina.ops.ones((1, 3)))
         <Tensor shape=(1, 3), dtype=float32: [[2. 2. 2.]]>
@@ -177,7 +177,7 @@ class _Graph(NamedTuple):
 
 def _ordered(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> _Graph:
     """Nodes and operations between tensors, in Keras' order."""
-    finished, met = _walk(inputs, outputs)
+    finished, met, entered = _walk(inputs, outputs)
     depth_of_node: dict[Node, int] = {}
     depth_of_operation: dict[Any, int] = {}
     given = {id(tensor) for tensor in inputs}
@@ -191,17 +191,16 @@ def _ordered(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> _Graph:
         source = node_of(tensor)
         if source is not None and source.operation not in depth_of_operation:
             depth_of_operation[source.operation] = depth_of_node[source] = 0
-            met[source.operation] = -1
-    found = {node: place for place, node in enumerate(depth_of_node)}
-    nodes = sorted(depth_of_node, key=lambda node: (-depth_of_node[node], found[node]))
+            met[source.operation] = entered[source] = -1
+    nodes = sorted(depth_of_node, key=lambda node: (-depth_of_node[node], entered[node]))
     operations = sorted(depth_of_operation, key=lambda each: (-depth_of_operation[each], met[each]))
     return _Graph(nodes, operations)
 
 
 def _walk(
     inputs: list[KerasTensor], outputs: list[KerasTensor]
-) -> tuple[list[Node], dict[Any, int]]:
-    """Nodes from the deepest on, and when each operation is first met.
+) -> tuple[list[Node], dict[Any, int], dict[Node, int]]:
+    """Nodes from the deepest on, and when each operation and each node is first met.
 
     Raises:
         ValueError: If a tensor is made of itself.
@@ -210,9 +209,11 @@ def _walk(
     finished: dict[Node, None] = {}
     open_nodes: set[Node] = set()
     met: dict[Any, int] = {}
+    entered: dict[Node, int] = {}
 
     def enter(node: Node, tensor: KerasTensor) -> tuple[Node, Iterator[KerasTensor]]:
         met.setdefault(node.operation, len(met))
+        entered[node] = len(entered)
         open_nodes.add(node)
         return node, iter(() if id(tensor) in given else node.inputs)
 
@@ -235,7 +236,7 @@ def _walk(
                 stack.pop()
                 open_nodes.discard(node)
                 finished[node] = None
-    return list(finished), met
+    return list(finished), met, entered
 
 
 def _parents(node: Node, given: set[int]) -> list[Node]:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from lamina._names import auto_name
 from lamina._typing import BatchShape
-from lamina.graph.tree import leaves
 
 _NO_VALUE = (
     "A KerasTensor is symbolic: it is a placeholder for a shape and a dtype, and does not have any "
@@ -38,7 +37,7 @@ class KerasTensor:
         ValueError: For an extent that is negative.
 
     Example:
-        >>> x = KerasTensor((None, 4))
+        >>> x = lamina.Input((4,))
         >>> (2.0 * x + 1.0).shape
         (None, 4)
     """
@@ -225,4 +224,19 @@ def is_keras_tensor(value: Any) -> bool:
 
 def any_symbolic(*nests: Any) -> bool:
     """Whether there is a symbolic tensor among arguments."""
-    return any(isinstance(value, KerasTensor) for value in leaves(nests))
+    for nest in nests:
+        if isinstance(nest, KerasTensor):
+            return True
+        if isinstance(nest, dict):
+            nest = list(nest.values())
+        if isinstance(nest, (list, tuple)) and not _is_data(nest) and any_symbolic(*nest):
+            return True
+    return False
+
+
+def _is_data(nest: Any) -> bool:
+    """Whether it is a long list of numbers or strings, which holds no tensors."""
+    return len(nest) > _LONGEST and isinstance(nest[0], (bool, int, float, str, bytes))
+
+
+_LONGEST = 64

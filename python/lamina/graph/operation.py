@@ -47,6 +47,10 @@ class Operation:
 
         return infer(f"'{self.name}'", self.call, args, kwargs)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy is not part of the graph.
+        return {key: value for key, value in vars(self).items() if key != "_inbound_nodes"}
+
     @property
     def input(self) -> Any:
         """The symbolic tensor, or the list of them, of the first call.

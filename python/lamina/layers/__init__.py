@@ -1,4 +1,4 @@
-"""Layers of a `Sequential` model."""
+"""Layers of models."""
 
 from __future__ import annotations
 
@@ -21,8 +21,23 @@ if TYPE_CHECKING:
     from lamina.layers.einsum_dense import EinsumDense
     from lamina.layers.embedding import Embedding
     from lamina.layers.input_spec import InputSpec
+    from lamina.layers.joining import Concatenate, Dot, concatenate, dot
     from lamina.layers.lambda_layer import Lambda
     from lamina.layers.layer_normalization import GroupNormalization, LayerNormalization
+    from lamina.layers.merging import (
+        Add,
+        Average,
+        Maximum,
+        Minimum,
+        Multiply,
+        Subtract,
+        add,
+        average,
+        maximum,
+        minimum,
+        multiply,
+        subtract,
+    )
     from lamina.layers.prelu import PReLU
     from lamina.layers.preprocessing import (
         CategoryEncoding,
@@ -41,11 +56,15 @@ __all__ = [
     "ELU",
     "Activation",
     "ActivityRegularization",
+    "Add",
     "AlphaDropout",
+    "Average",
     "BatchNormalization",
     "CategoryEncoding",
+    "Concatenate",
     "Dense",
     "Discretization",
+    "Dot",
     "Dropout",
     "EinsumDense",
     "Embedding",
@@ -64,6 +83,9 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
@@ -77,9 +99,18 @@ __all__ = [
     "SpatialDropout1D",
     "SpectralNormalization",
     "StringLookup",
+    "Subtract",
     "UnitNormalization",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]
 
 _LATE = {
@@ -100,8 +131,16 @@ _LATE = {
     "UnitNormalization": "lamina.layers.rms_normalization",
     "SpectralNormalization": "lamina.layers.spectral_normalization",
 }
+_LATE |= dict.fromkeys(
+    ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"), "lamina.layers.merging"
+)
+_LATE |= dict.fromkeys(("Concatenate", "Dot"), "lamina.layers.joining")
 for _name, _module in _LATE.items():
     LAYERS.late(_module, _name)
+_LATE |= dict.fromkeys(
+    ("add", "average", "maximum", "minimum", "multiply", "subtract"), "lamina.layers.merging"
+)
+_LATE |= dict.fromkeys(("concatenate", "dot"), "lamina.layers.joining")
 _LATE["InputSpec"] = "lamina.layers.input_spec"
 _LATE |= dict.fromkeys(
     (

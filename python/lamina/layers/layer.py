@@ -10,6 +10,8 @@ from lamina._lazy import LazyModule
 from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
+from lamina.graph.keras_tensor import KerasTensor, any_symbolic
+from lamina.graph.operation import Operation
 from lamina.layers import call_context
 from lamina.layers import weights as _weights
 from lamina.layers.tracking import PLAIN, Tracker
@@ -17,15 +19,18 @@ from lamina.registry import Registry
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
-    from lamina.layers import call_spec, calling, native
+    from lamina.layers import call_spec, calling, native, symbolic
 else:
     call_spec = LazyModule("lamina.layers.call_spec")
     calling = LazyModule("lamina.layers.calling")
     native = LazyModule("lamina.layers.native")
+    symbolic = LazyModule("lamina.layers.symbolic")
 
 LAYERS = Registry("layer", "layers")
 
 Self = TypeVar("Self", bound="Layer")
+
+_NESTS = frozenset((list, tuple, dict))
 
 
 class PlainOptions(TypedDict, total=False):
@@ -45,7 +50,7 @@ class LayerOptions(PlainOptions, total=False):
     activity_regularizer: Any
 
 
-class Layer:
+class Layer(Operation):
     """The base of all layers, also of custom ones.
 
     A custom layer defines `call(self, inputs)` or `call(self, inputs, training=False)` with
@@ -580,13 +585,15 @@ class Layer:
             **options: Further arguments of a custom `call`.
 
         Returns:
-            An array of the layer's dtype; a tensor for tensors, and while a tape records.
+            An array of the layer's dtype; a tensor for tensors, and while a tape records; a
+            symbolic tensor for symbolic ones, of which it becomes a part of a graph.
         """
-        if isinstance(inputs, Layer):
-            raise NotImplementedError(
-                "Models as graphs of layers (`Dense(3)(Input(...))`) are not supported yet: "
-                f"use `lamina.Sequential`. Received: layer '{self.name}' called on a layer"
-            )
+        if type(inputs) is KerasTensor or (
+            (args or options or type(inputs) in _NESTS) and any_symbolic(inputs, args, options)
+        ):
+            if training is not None:
+                options["training"] = training
+            return self.symbolic_call(inputs, *args, **options)
         if not self._native:
             return calling.call_layer(self, inputs, args, {**options, "training": training})
         if args:
@@ -596,6 +603,10 @@ class Layer:
                 f"Layer '{self.name}' takes inputs and `training`. Received: {sorted(options)}"
             )
         return native.call_layer(self, inputs, call_context.training_of(training))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for symbolic inputs, which build the layer, without recording a call."""
+        return symbolic.output_spec(self, args, kwargs)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

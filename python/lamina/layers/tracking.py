@@ -10,7 +10,7 @@ from typing import Any
 PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 #: Attributes that a layer keeps for itself.
-_OWN = frozenset(("_losses", "_tracker", "_variables"))
+_OWN = frozenset(("_inbound_nodes", "_losses", "_tracker", "_variables"))
 
 #: A list that holds nothing to track, and more items than this, is data: it is not compared again.
 DATA_SIZE = 4096

@@ -19,8 +19,8 @@ from lamina.callbacks.progress import resolve_verbose
 from lamina.data.adapters import DataAdapter, get_data_adapter, unpack
 from lamina.data.dataset import Dataset
 from lamina.data.samples import Samples
+from lamina.graph.keras_tensor import KerasTensor
 from lamina.layers import call_context
-from lamina.layers.layer import Layer
 from lamina.models.batches import ArrayBatches, StreamBatches, predict_all
 from lamina.models.steps import Steps
 from lamina.training.compile_config import CompileConfig
@@ -290,10 +290,10 @@ class Inference(Steps):
             result = quick(inputs, training)
             if result is not NotImplemented:
                 return result
-        if isinstance(inputs, Layer):
+        if isinstance(inputs, KerasTensor):
             raise NotImplementedError(
-                "Models as graphs of layers are not supported yet: use `lamina.Sequential`. "
-                f"Received: layer '{inputs.name}'"
+                "A Sequential as a part of a graph of layers is not supported yet. "
+                f"Received: {inputs!r}"
             )
         inputs = self._only_input(inputs)
         if not isinstance(inputs, np.ndarray) or _core.is_recording():

@@ -14,6 +14,7 @@ from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Shape
 from lamina.config import floatx
 from lamina.data.samples import fit_inputs
+from lamina.graph.keras_tensor import KerasTensor
 from lamina.layers import call_context
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import Layer
@@ -81,6 +82,8 @@ class Stack(Nestable, Trainer):
                 what the layer before it gives. The model is unchanged then.
         """
         self._require_free()
+        if isinstance(layer, KerasTensor):  # what `Input` returns
+            layer = layer._keras_history.operation
         if layer is self or (isinstance(layer, Stack) and not layer.layers):
             raise ValueError(
                 "A model in a model needs layers, and cannot be in itself. "

@@ -9,6 +9,8 @@ import numpy as np
 import lamina._core as _core
 from lamina._arrays import real_array
 from lamina._typing import Array, Config, Shape
+from lamina.graph.keras_tensor import any_symbolic
+from lamina.layers import symbolic
 from lamina.layers.layer import Layer
 
 
@@ -40,10 +42,20 @@ class DataLayer(Layer):
     def __call__(  # type: ignore[override]
         self, inputs: Any, training: bool | None = False
     ) -> Array:
-        """The layer's answer for an array."""
+        """The layer's answer for an array; a symbolic tensor for a symbolic one."""
+        if any_symbolic(inputs):
+            return self.symbolic_call(inputs)  # type: ignore[no-any-return]
         return self._transform(data_array(inputs, "inputs"))
 
     # Its part in a model.
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The output for symbolic inputs, without recording a call."""
+        return symbolic.data_spec(self, args)
+
+    def _output_dtype(self) -> str:
+        """The type of the output's elements."""
+        return "int64" if getattr(self, "output_mode", None) == "int" else self._dtype
 
     def _shape_after(self, shape: Shape) -> Shape:
         answer = self._shape_of_answer((1, *shape))

@@ -10,6 +10,7 @@ from lamina import _checks
 from lamina._arrays import real_array
 from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
+from lamina.graph.keras_tensor import any_symbolic
 from lamina.layers.layer import LAYERS
 from lamina.layers.preprocessing.data_layer import DataLayer
 from lamina.layers.preprocessing.vocabulary import batches_of
@@ -96,6 +97,9 @@ class CategoryEncoding(DataLayer):
             count_weights: For "count": how much each of them counts.
             training: Makes no difference.
         """
+        if any_symbolic(inputs, count_weights):
+            options = {} if count_weights is None else {"count_weights": count_weights}
+            return self.symbolic_call(inputs, **options)  # type: ignore[no-any-return]
         array = real_array(inputs, "inputs")
         if count_weights is not None and self.output_mode != "count":
             raise ValueError(

@@ -11,6 +11,7 @@ from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
 from lamina.config import floatx
+from lamina.graph.keras_tensor import any_symbolic
 from lamina.layers.layer import LAYERS
 from lamina.layers.preprocessing.data_layer import (
     DataLayer,
@@ -78,6 +79,9 @@ class _Binned(DataLayer):
                 f"Received: dtype={given!r}"
             )
         super().__init__(dtype=None if self._result in _INTEGERS else self._result, **options)
+
+    def _output_dtype(self) -> str:
+        return str(self._result)
 
     def _shape_of_answer(self, shape: Shape) -> Shape:
         if self.output_mode == "int":
@@ -195,6 +199,11 @@ class HashedCrossing(_Binned):
         merged = {**options, "name": name, "dtype": dtype}
         super().__init__(num_bins, output_mode, ("int", "one_hot"), sparse, merged)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output's shape for those of the features."""
+        known = tuple(1 if extent is None else int(extent) for extent in input_shape[0])
+        return (*input_shape[0][:1], *self._shape_of_answer(known)[1:])
+
     def _shape_after(self, shape: Shape) -> Shape:
         raise ValueError(
             "HashedCrossing takes several features: call it on them ahead of the model. "
@@ -205,6 +214,8 @@ class HashedCrossing(_Binned):
         self, inputs: Any, training: bool | None = False
     ) -> Array:
         """The bins of features: a list of at least two arrays of shape (n,), (n, 1) or ()."""
+        if any_symbolic(inputs):
+            return self.symbolic_call(inputs)  # type: ignore[no-any-return]
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
             raise ValueError(
                 "HashedCrossing: a list of at least two features is needed. "

@@ -291,6 +291,9 @@ class Lookup(DataLayer):
             )
         return self._frozen_size
 
+    def _output_dtype(self) -> str:
+        return "int64" if self.invert else super()._output_dtype()
+
     def _shape_of_answer(self, shape: Shape) -> Shape:
         if self.output_mode == "int":
             return shape

@@ -86,6 +86,9 @@ class StringLookup(Lookup):
             raise TypeError(f"StringLookup: `{name}` must be a string. Received: {name}={value!r}")
         return value
 
+    def _output_dtype(self) -> str:
+        return "string" if self.invert else super()._output_dtype()
+
     def _elements(self, data: Array) -> list[Any]:
         if not is_text(data):
             if data.size == 0:
