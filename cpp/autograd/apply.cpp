@@ -9,9 +9,9 @@ namespace lamina::autograd {
 namespace {
 
 /// Whether all gradients lie in one memory, at the distances of the parameters.
-bool lie_together(const nn::Network& network, std::span<const std::size_t> places,
+bool lie_together(const nn::ParameterStore& store, std::span<const std::size_t> places,
                   std::span<const Tensor> gradients) {
-  const auto& parameters = network.layout().parameters();
+  const auto& parameters = store.layout().parameters();
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (&gradients[i].storage() != &gradients[0].storage()) return false;
     if (gradients[i].offset() - gradients[0].offset() !=
@@ -24,13 +24,13 @@ bool lie_together(const nn::Network& network, std::span<const std::size_t> place
 
 }  // namespace
 
-double apply_gradients(nn::Trainer& model, std::span<const std::size_t> places, std::span<Tensor> gradients,
-                       bool penalties, std::span<const std::shared_ptr<Variable>> variables) {
-  nn::Network& network = model.network;
-  network.build();
-  const auto& parameters = network.layout().parameters();
-  const ElementType type = element_type(network.dtype());
-  std::vector<nn::Trainer::Gradient> list;
+double apply_gradients(nn::OptimizedParameters& model, std::span<const std::size_t> places,
+                       std::span<Tensor> gradients, bool penalties,
+                       std::span<const std::shared_ptr<Variable>> variables) {
+  const nn::ParameterStore& store = model.store();
+  const auto& parameters = store.layout().parameters();
+  const ElementType type = element_type(store.dtype());
+  std::vector<nn::OptimizedParameters::Gradient> list;
   list.reserve(gradients.size());
   for (std::size_t i = 0; i < places.size(); ++i) {
     if (places[i] >= parameters.size()) throw ValueError("[apply_gradients] there is no such parameter");
@@ -47,15 +47,15 @@ double apply_gradients(nn::Trainer& model, std::span<const std::size_t> places, 
     list.push_back({places[i], gradient.raw()});
   }
   if (list.empty()) return 0.0;
-  const std::size_t item = size_of(network.dtype());
+  const std::size_t item = size_of(store.dtype());
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const Tensor value = ops::contiguous(variables[i]->current());
-    network.device().copy(network.parameter(places[i]).raw(), value.raw(),
-                          static_cast<std::size_t>(value.size()) * item);
+    store.device().copy(store.view(places[i]).raw(), value.raw(),
+                        static_cast<std::size_t>(value.size()) * item);
   }
-  const double penalty = model.apply_gradients(list, lie_together(network, places, gradients), penalties);
+  const double penalty = model.apply_gradients(list, lie_together(store, places, gradients), penalties);
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    variables[i]->assign(ops::copy(network.parameter(places[i])));
+    variables[i]->assign(ops::copy(store.view(places[i])));
   }
   return penalty;
 }

@@ -24,17 +24,6 @@ RowNormalizationKind row_kind(const std::string& name) {
       name, "'"));
 }
 
-ConstraintKind constraint_kind(const std::string& name) {
-  if (name == "max_norm") return ConstraintKind::max_norm;
-  if (name == "min_max_norm") return ConstraintKind::min_max_norm;
-  if (name == "non_negative") return ConstraintKind::non_negative;
-  if (name == "unit_norm") return ConstraintKind::unit_norm;
-  throw ValueError(
-      text("[add_constraint] kind must be 'max_norm', 'min_max_norm', 'non_negative' or 'unit_norm'. "
-           "Received: kind='",
-           name, "'"));
-}
-
 py::array call_training(Trainer& model, const py::array& x) {
   const ArrayView view = view_rows(x, "x");
   nn::check_inputs(view, model.network.input_shape());
@@ -48,6 +37,17 @@ py::array call_training(Trainer& model, const py::array& x) {
 }
 
 }  // namespace
+
+ConstraintKind constraint_kind(const std::string& name) {
+  if (name == "max_norm") return ConstraintKind::max_norm;
+  if (name == "min_max_norm") return ConstraintKind::min_max_norm;
+  if (name == "non_negative") return ConstraintKind::non_negative;
+  if (name == "unit_norm") return ConstraintKind::unit_norm;
+  throw ValueError(
+      text("[add_constraint] kind must be 'max_norm', 'min_max_norm', 'non_negative' or 'unit_norm'. "
+           "Received: kind='",
+           name, "'"));
+}
 
 void init_layers(py::module_& m) {
   m.def(
@@ -253,33 +253,12 @@ void bind_layers(NetworkClass& network) {
       .def("begin_residual", [](Trainer& s) { s.network.begin_residual(); })
       .def("begin_shortcut", [](Trainer& s) { s.network.begin_shortcut(); })
       .def("end_residual", [](Trainer& s) { s.network.end_residual(); })
-      .def(
-          "add_penalty",
-          [](Trainer& s, std::int64_t parameter, double l1, double l2) {
-            s.network.add_penalty(parameter, {l1, l2});
-          },
-          py::arg("parameter"), py::arg("l1"), py::arg("l2"))
-      .def(
-          "add_orthogonal_penalty",
-          [](Trainer& s, std::int64_t parameter, double factor, bool rows) {
-            s.network.add_orthogonal_penalty(parameter, factor, rows);
-          },
-          py::arg("parameter"), py::arg("factor"), py::arg("rows"))
-      .def(
-          "add_constraint",
-          [](Trainer& s, std::int64_t parameter, const std::string& kind, std::int64_t outer,
-             std::int64_t reduced, std::int64_t inner, double low, double high, double rate, double epsilon) {
-            s.network.add_constraint(
-                parameter, {constraint_kind(kind), outer, reduced, inner, low, high, rate, epsilon});
-          },
-          py::arg("parameter"), py::arg("kind"), py::arg("outer"), py::arg("reduced"), py::arg("inner"),
-          py::arg("low") = 0.0, py::arg("high") = 1.0, py::arg("rate") = 1.0, py::arg("epsilon") = 1e-7)
       .def("set_trainable", &Trainer::set_trainable, py::arg("layer"), py::arg("trainable"))
       .def(
           "trained_ranges",
           [](const Trainer& s) {
             std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
-            for (const nn::FlatRange& range : s.network.trained_ranges())
+            for (const nn::FlatRange& range : s.store().trained_ranges())
               ranges.emplace_back(range.first, range.count);
             return ranges;
           },

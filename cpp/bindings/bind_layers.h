@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "bindings/module.h"
 #include "nn/training/trainer.h"
@@ -12,5 +13,8 @@ namespace lamina::bindings {
 using NetworkClass = py::class_<nn::Trainer, std::shared_ptr<nn::Trainer>>;
 
 void bind_layers(NetworkClass& network);
+
+/// ValueError for a name that is none.
+ConstraintKind constraint_kind(const std::string& name);
 
 }  // namespace lamina::bindings

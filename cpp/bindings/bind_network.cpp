@@ -105,33 +105,6 @@ py::array predict(Trainer& model, const py::array& x, std::int64_t batch_size, c
   return out;
 }
 
-/// Python's index of a parameter or slot, checked.
-std::size_t checked(std::int64_t i, std::size_t count, const char* what) {
-  if (i < 0 || static_cast<std::size_t>(i) >= count) {
-    throw ValueError(text("[Network] there are ", count, " ", what, ". Received: index ", i));
-  }
-  return static_cast<std::size_t>(i);
-}
-
-py::array read(Trainer& model, const void* flat, std::int64_t parameter) {
-  const auto& parameters = model.network.layout().parameters();
-  const std::size_t i = checked(parameter, parameters.size(), "parameters");
-  py::array out = make_array(model.network.dtype(), parameters[i].shape);
-  void* to = out.mutable_data();
-  const py::gil_scoped_release release;
-  model.read(flat, i, to);
-  return out;
-}
-
-void write(Trainer& model, void* flat, std::int64_t parameter, const py::object& value) {
-  const auto& parameters = model.network.layout().parameters();
-  const std::size_t i = checked(parameter, parameters.size(), "parameters");
-  const py::array dense = dense_copy(value, model.network.dtype(), parameters[i].shape, parameters[i].name);
-  const void* from = dense.data();
-  const py::gil_scoped_release release;
-  model.write(flat, i, from);
-}
-
 }  // namespace
 
 void init_network(py::module_& m) {
@@ -159,46 +132,6 @@ void init_network(py::module_& m) {
                              [](const Trainer& s) { return std::string(s.network.device().name()); })
       .def_property_readonly(
           "precision", [](const Trainer& s) { return std::string(name_of(s.network.device().precision())); })
-      .def("parameters", [](const Trainer& s) { return s.network.layout().parameters(); })
-      .def(
-          "get_parameter",
-          [](Trainer& s, std::int64_t i) {
-            s.network.build();
-            s.shared().fetch(false);
-            return read(s, s.network.values(), i);
-          },
-          py::arg("i"))
-      .def(
-          "set_parameter",
-          [](Trainer& s, std::int64_t i, const py::object& value) {
-            s.network.build();
-            write(s, s.network.values(), i, value);
-            s.shared().changed(static_cast<std::size_t>(i));
-          },
-          py::arg("i"), py::arg("value"))
-      .def(
-          "share_parameter",
-          [](Trainer& s, std::int64_t i, Trainer& other, std::int64_t other_i) {
-            s.network.build();
-            other.network.build();
-            s.shared().share(checked(i, s.network.layout().parameters().size(), "parameters"), other,
-                             checked(other_i, other.network.layout().parameters().size(), "parameters"));
-          },
-          py::arg("i"), py::arg("other"), py::arg("other_i"),
-          "From now on the parameter is one with another network's, and has its value.")
-      .def(
-          "shares_parameter",
-          [](Trainer& s, std::int64_t i) { return s.shared().shares(static_cast<std::size_t>(i)); },
-          py::arg("i"))
-      .def(
-          "get_gradient",
-          [](Trainer& s, std::int64_t i) -> std::optional<py::array> {
-            s.network.build_gradients();
-            if (i >= 0 && !s.stored_gradient(static_cast<std::size_t>(i))) return std::nullopt;
-            return read(s, s.network.gradients(), i);
-          },
-          py::arg("i"),
-          "The gradient of the last training step; None where it was used without being stored.")
       .def_property("fuses_updates", &Trainer::fuses_updates, &Trainer::set_fuses_updates,
                     "Whether large kernels are updated while their gradients are computed.")
       .def(
@@ -216,9 +149,14 @@ void init_network(py::module_& m) {
             s.network.add_parameter({name, shape, trained});
           },
           py::arg("name"), py::arg("shape"), py::arg("trained") = true,
-          "A parameter that is no layer's of the plan, as a layer of its own.")
-      .def("build_in", &Trainer::build_in, py::arg("other"),
-           "Shares the parameters of another network that has the same ones.")
+          "A parameter that no layer of the plan uses.")
+      .def(
+          "build_in",
+          [](Trainer& s, Trainer& other) {
+            other.network.build();
+            s.network.build_in(other.network);
+          },
+          py::arg("other"), "Shares the parameters of another network that has the same ones.")
       .def("set_optimizer", &Trainer::set_optimizer, py::arg("optimizer"),
            "An optimizer without a loss, for gradients that come from a tape.")
       .def(

@@ -4,27 +4,16 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.h"
-#include "bindings/bind_layers.h"
+#include "bindings/bind_store.h"
 #include "bindings/module.h"
-#include "core/error.h"
 #include "device/names.h"
-#include "nn/optimizers/lbfgs.h"
-#include "nn/training/trainer.h"
 
 namespace lamina::bindings {
 
 namespace {
 
+using nn::OptimizedParameters;
 using nn::OptimizerSettings;
-using nn::Trainer;
-
-/// Python's index, checked.
-std::size_t checked(std::int64_t i, std::size_t count, const char* what) {
-  if (i < 0 || static_cast<std::size_t>(i) >= count) {
-    throw ValueError(text("[Network] there are ", count, " ", what, ". Received: index ", i));
-  }
-  return static_cast<std::size_t>(i);
-}
 
 /// One slot of one parameter.
 struct Place {
@@ -33,14 +22,14 @@ struct Place {
   std::optional<Shape> shape;
 };
 
-Place place(Trainer& s, std::int64_t slot, std::int64_t parameter) {
-  const auto& parameters = s.network.layout().parameters();
+Place place(const OptimizedParameters& s, std::int64_t slot, std::int64_t parameter) {
+  const auto& parameters = s.store().layout().parameters();
   const std::size_t i = checked(slot, s.optimizer().slot_names().size(), "optimizer slots");
   const std::size_t p = checked(parameter, parameters.size(), "parameters");
   return {s.optimizer().slot(i), p, s.optimizer().slot_shape(i, parameters[p], p)};
 }
 
-Place held(Trainer& s, std::int64_t slot, std::int64_t parameter) {
+Place held(const OptimizedParameters& s, std::int64_t slot, std::int64_t parameter) {
   Place found = place(s, slot, parameter);
   if (!found.shape) {
     throw ValueError(text("[Network] this optimizer keeps no slot ", slot, " of parameter ", parameter));
@@ -138,83 +127,98 @@ void init_settings(py::module_& m) {
           py::arg("tolerance_change"));
 }
 
-}  // namespace
-
-void init_optimizer(py::module_& m) { init_settings(m); }
-
-void init_optimizer_state(py::module_& m) {
-  NetworkClass network(py::object(m.attr("Network")));
-  network
+template <class Model, class... Options>
+void bind_optimizer_state(py::class_<Model, Options...>& c) {
+  c.def_property(
+       "learning_rate", [](Model& m) { return parameters_of(m).optimizer().learning_rate(); },
+       [](Model& m, double rate) { parameters_of(m).optimizer().set_learning_rate(rate); },
+       "The learning rate of the coming step.")
       .def_property(
-          "learning_rate", [](Trainer& s) { return s.optimizer().learning_rate(); },
-          [](Trainer& s, double rate) { s.optimizer().set_learning_rate(rate); },
-          "The learning rate of the coming step.")
-      .def_property(
-          "iterations", [](Trainer& s) { return s.optimizer().iterations(); },
-          [](Trainer& s, std::int64_t n) { s.optimizer().set_iterations(n); },
+          "iterations", [](Model& m) { return parameters_of(m).optimizer().iterations(); },
+          [](Model& m, std::int64_t n) { parameters_of(m).optimizer().set_iterations(n); },
           "Steps taken, also those that only added up gradients.")
-      .def("slot_names", [](Trainer& s) { return s.optimizer().slot_names(); })
+      .def("slot_names", [](Model& m) { return parameters_of(m).optimizer().slot_names(); })
       .def(
           "slot_shape",
-          [](Trainer& s, std::int64_t slot, std::int64_t parameter) -> std::optional<py::tuple> {
-            const Place found = place(s, slot, parameter);
+          [](Model& m, std::int64_t slot, std::int64_t parameter) -> std::optional<py::tuple> {
+            const Place found = place(parameters_of(m), slot, parameter);
             if (!found.shape) return std::nullopt;
             return to_tuple(*found.shape);
           },
           py::arg("slot"), py::arg("parameter"), "None where the parameter does without this slot.")
       .def(
           "get_slot",
-          [](Trainer& s, std::int64_t slot, std::int64_t parameter) {
-            const Place found = held(s, slot, parameter);
-            py::array out = make_array(s.network.dtype(), *found.shape);
+          [](Model& m, std::int64_t slot, std::int64_t parameter) {
+            const Place found = held(parameters_of(m), slot, parameter);
+            py::array out = make_array(parameters_of(m).store().dtype(), *found.shape);
             void* to = out.mutable_data();
             const std::int64_t count = element_count(*found.shape);
             const py::gil_scoped_release release;
-            s.read(found.flat, found.parameter, to, count);
+            parameters_of(m).store().read(found.flat, found.parameter, to, count);
             return out;
           },
           py::arg("slot"), py::arg("parameter"))
       .def(
           "set_slot",
-          [](Trainer& s, std::int64_t slot, std::int64_t parameter, const py::object& value) {
-            const Place found = held(s, slot, parameter);
-            const py::array dense = dense_copy(value, s.network.dtype(), *found.shape,
-                                               s.optimizer().slot_names()[static_cast<std::size_t>(slot)]);
+          [](Model& m, std::int64_t slot, std::int64_t parameter, const py::object& value) {
+            const Place found = held(parameters_of(m), slot, parameter);
+            const py::array dense =
+                dense_copy(value, parameters_of(m).store().dtype(), *found.shape,
+                           parameters_of(m).optimizer().slot_names()[static_cast<std::size_t>(slot)]);
             const void* from = dense.data();
             const std::int64_t count = element_count(*found.shape);
             const py::gil_scoped_release release;
-            s.write(found.flat, found.parameter, from, count);
+            parameters_of(m).store().write(found.flat, found.parameter, from, count);
           },
           py::arg("slot"), py::arg("parameter"), py::arg("value"))
       .def(
-          "optimizer_numbers", [](Trainer& s) { return s.optimizer().number_names(); },
+          "optimizer_numbers", [](Model& m) { return parameters_of(m).optimizer().number_names(); },
           "The names of the optimizer's state that is one number each.")
       .def(
           "get_optimizer_number",
-          [](Trainer& s, std::int64_t i) {
-            return s.optimizer().number(checked(i, s.optimizer().number_names().size(), "numbers"));
+          [](Model& m, std::int64_t i) {
+            return parameters_of(m).optimizer().number(
+                checked(i, parameters_of(m).optimizer().number_names().size(), "numbers"));
           },
           py::arg("i"))
       .def(
           "set_optimizer_number",
-          [](Trainer& s, std::int64_t i, double value) {
-            s.optimizer().set_number(checked(i, s.optimizer().number_names().size(), "numbers"), value);
+          [](Model& m, std::int64_t i, double value) {
+            parameters_of(m).optimizer().set_number(
+                checked(i, parameters_of(m).optimizer().number_names().size(), "numbers"), value);
           },
           py::arg("i"), py::arg("value"))
       .def_property_readonly(
-          "converged",
-          [](Trainer& s) { return s.optimizer().lbfgs() != nullptr && s.optimizer().lbfgs()->converged(); },
+          "converged", [](Model& m) { return parameters_of(m).optimizer().converged(); },
           "Whether L-BFGS found nothing left to do.")
-      .def("swap_average", &Trainer::swap_average, py::call_guard<py::gil_scoped_release>(),
-           "Exchanges the parameters with their moving averages.")
+      .def(
+          "swap_average", [](Model& m) { parameters_of(m).swap_average(); },
+          py::call_guard<py::gil_scoped_release>(), "Exchanges the parameters with their moving averages.")
       .def_property_readonly(
-          "swapped", [](Trainer& s) { return s.optimizer().swapped(); },
+          "swapped", [](Model& m) { return parameters_of(m).optimizer().swapped(); },
           "Whether the parameters are exchanged with their moving averages now.")
       .def(
-          "follow", [](Trainer& s, const OptimizerSettings& other) { s.optimizer().follow(other); },
+          "follow",
+          [](Model& m, const OptimizerSettings& other) { parameters_of(m).optimizer().follow(other); },
           py::arg("settings"), "From now on the learning rate or schedule of these settings.")
-      .def("adopt_average", &Trainer::adopt_average, py::call_guard<py::gil_scoped_release>(),
-           "The parameters become their moving averages, if there are any.");
+      .def(
+          "adopt_average", [](Model& m) { parameters_of(m).adopt_average(); },
+          py::call_guard<py::gil_scoped_release>(),
+          "The parameters become their moving averages, if there are any.")
+      .def_property_readonly(
+          "loss_scale", [](Model& m) { return parameters_of(m).optimizer().loss_scale(); },
+          "By what the gradient of the loss is to be multiplied.");
+}
+
+}  // namespace
+
+void init_optimizer(py::module_& m) { init_settings(m); }
+
+void init_optimizer_state(py::module_& m) {
+  NetworkClass network(py::object(m.attr("Network")));
+  bind_optimizer_state(network);
+  StoreClass store(py::object(m.attr("ParameterStore")));
+  bind_optimizer_state(store);
 }
 
 }  // namespace lamina::bindings

@@ -56,6 +56,7 @@ PYBIND11_MODULE(_core, m) {
   init_metrics(m);
   init_optimizer(m);
   init_network(m);
+  init_store(m);
   init_optimizer_state(m);
   init_layers(m);
   init_text(m);

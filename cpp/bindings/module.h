@@ -15,7 +15,8 @@ void init_losses(py::module_& m);
 void init_metrics(py::module_& m);
 void init_network(py::module_& m);
 void init_optimizer(py::module_& m);        // before init_network: it takes settings
-void init_optimizer_state(py::module_& m);  // after init_network: more of its class
+void init_store(py::module_& m);            // after init_network and init_autograd
+void init_optimizer_state(py::module_& m);  // after init_store: more of its classes
 void init_files(py::module_& m);
 void init_layers(py::module_& m);
 void init_bench(py::module_& m);

@@ -6,6 +6,7 @@
 
 #include "autograd/tapes.h"
 #include "bindings/arrays.h"
+#include "bindings/release_gil.h"
 #include "nn/training/trainer.h"
 
 namespace lamina::bindings {
@@ -15,9 +16,6 @@ namespace {
 using nn::Monitor;
 using nn::Samples;
 using nn::Trainer;
-
-/// Work (in multiplications) that is over before another thread could make use of the interpreter.
-constexpr double kBrief = 2e5;
 
 /// The network in an instance of the Network class (the method descriptor has checked that it is
 /// one), or null before __init__.
@@ -39,14 +37,6 @@ bool same(const Extents& extents, const std::int64_t* begin, const std::int64_t*
   return std::equal(extents.begin(), extents.end(), begin, end);
 }
 
-/// Runs `body` without the interpreter lock, unless that takes longer than the body.
-template <class Body>
-void run(double work, const Body& body) {
-  if (work < kBrief) return body();
-  const py::gil_scoped_release release;
-  body();
-}
-
 PyObject* none() {
   Py_INCREF(Py_None);
   return Py_None;
@@ -66,7 +56,7 @@ class Signals final : public Monitor::Check {
 template <class Body>
 PyObject* guarded(double work, const Body& body) {
   try {
-    if (work < kBrief) {
+    if (work < kReleaseGilAbove) {
       Monitor silent;
       return body(silent);
     }

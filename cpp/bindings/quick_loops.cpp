@@ -14,7 +14,9 @@
 #include "autograd/layers.h"
 #include "autograd/tape.h"
 #include "autograd/variable.h"
+#include "bindings/bind_store.h"
 #include "bindings/metrics.h"
+#include "bindings/release_gil.h"
 #include "bindings/tensor_object.h"
 #include "nn/training/trainer.h"
 #include "ops/ops.h"
@@ -28,9 +30,6 @@ using autograd::Tape;
 using autograd::Unconnected;
 using autograd::Variable;
 using nn::Trainer;
-
-/// Work (in multiplications) that is over before another thread could make use of the interpreter.
-constexpr double kBrief = 2e5;
 
 /// Random numbers of calls outside of a training have steps from here on (docs/numerics.md, section 10).
 constexpr std::uint64_t kFirstCall = std::uint64_t{1} << 39;
@@ -53,14 +52,6 @@ Variable* variable_in(PyObject* object) {
 PyObject* not_implemented() {
   Py_INCREF(Py_NotImplemented);
   return Py_NotImplemented;
-}
-
-/// Runs `body` without the interpreter lock, unless that takes longer than the body.
-template <class Body>
-void run(double work, const Body& body) {
-  if (work < kBrief) return body();
-  const py::gil_scoped_release release;
-  body();
 }
 
 template <class Body>
@@ -193,18 +184,20 @@ PyObject* call_loss(PyObject* self, PyObject* const* arguments, Py_ssize_t count
   });
 }
 
-/// Steps of an optimizer for the variables of its network.
+/// Steps of an optimizer for variables whose state a store keeps.
 class QuickSteps {
  public:
-  /// `places` of the variables in the network's parameters. `copies`: the variables' values lie elsewhere.
-  QuickSteps(std::shared_ptr<Trainer> network, std::vector<std::size_t> places,
+  /// `places` of the variables among the parameters. `copies`: the variables' values lie elsewhere.
+  QuickSteps(std::shared_ptr<nn::OptimizedParameters> parameters, std::vector<std::size_t> places,
              std::vector<std::shared_ptr<Variable>> variables, bool copies)
-      : network_(std::move(network)),
+      : parameters_(std::move(parameters)),
         places_(std::move(places)),
         variables_(std::move(variables)),
         copies_(copies) {
     if (places_.size() != variables_.size()) throw ValueError("[QuickSteps] one place for each variable");
-    network_->network.build();
+    for (const std::size_t place : places_) {
+      if (place >= parameters_->store().size()) throw ValueError("[QuickSteps] there is no such parameter");
+    }
     for (std::size_t i = 0; i < variables_.size(); ++i) numbers_[variables_[i].get()] = i;
   }
 
@@ -218,8 +211,8 @@ class QuickSteps {
     if (!PyList_CheckExact(pairs)) return not_implemented();
     const Py_ssize_t length = PyList_GET_SIZE(pairs);
     if (length == 0) return not_implemented();
-    const nn::Network& network = network_->network;
-    const auto& parameters = network.layout().parameters();
+    const nn::ParameterStore& store = parameters_->store();
+    const auto& parameters = store.layout().parameters();
     std::vector<Pair> found;
     found.reserve(static_cast<std::size_t>(length));
     bool sorted = true;
@@ -235,11 +228,11 @@ class QuickSteps {
       if (at == variables_.size()) return not_implemented();
       const nn::PlacedParameter& p = parameters[places_[at]];
       const Tensor& g = tensor_in(gradient);
-      if (g.type() != element_type(network.dtype()) ||
+      if (g.type() != element_type(store.dtype()) ||
           !std::equal(g.shape().begin(), g.shape().end(), p.shape.begin(), p.shape.end())) {
         return not_implemented();
       }
-      if (!copies_ && !lies_in_network(*variable, places_[at])) return not_implemented();
+      if (!copies_ && !lies_in_store(*variable, places_[at])) return not_implemented();
       sorted = sorted && (found.empty() || found.back().place < places_[at]);
       found.push_back({places_[at], g, &variables_[at]});
     }
@@ -254,9 +247,9 @@ class QuickSteps {
       gradients.push_back(std::move(pair.gradient));
       if (copies_) variables.push_back(*pair.variable);
     }
-    run(static_cast<double>(network.layout().elements()) * 8.0,
-        [&] { autograd::apply_gradients(*network_, places, gradients, false, variables); });
-    return PyLong_FromLongLong(static_cast<long long>(network_->optimizer().iterations()));
+    run(static_cast<double>(store.layout().elements()) * 8.0,
+        [&] { autograd::apply_gradients(*parameters_, places, gradients, false, variables); });
+    return PyLong_FromLongLong(static_cast<long long>(parameters_->optimizer().iterations()));
   }
 
  private:
@@ -264,13 +257,13 @@ class QuickSteps {
     const auto found = numbers_.find(variable);
     return found == numbers_.end() ? variables_.size() : found->second;
   }
-  bool lies_in_network(const Variable& variable, std::size_t place) const {
+  bool lies_in_store(const Variable& variable, std::size_t place) const {
     if (!variable.in_place()) return false;
-    const Tensor here = network_->network.parameter(place);
+    const Tensor here = parameters_->store().view(place);
     return &variable.value().storage() == &here.storage() && variable.value().raw() == here.raw();
   }
 
-  std::shared_ptr<Trainer> network_;
+  std::shared_ptr<nn::OptimizedParameters> parameters_;
   std::vector<std::size_t> places_;
   std::vector<std::shared_ptr<Variable>> variables_;
   std::unordered_map<const Variable*, std::size_t> numbers_;
@@ -324,10 +317,17 @@ void init_quick_loops(py::module_& m) {
            }),
            py::arg("loss"), py::arg("reduction"));
   add_method(loss, loss_method);
-  py::class_<QuickSteps> steps(m, "QuickSteps", "Steps of an optimizer for the variables of its network.");
-  steps.def(py::init<std::shared_ptr<Trainer>, std::vector<std::size_t>,
-                     std::vector<std::shared_ptr<Variable>>, bool>(),
-            py::arg("network"), py::arg("places"), py::arg("variables"), py::arg("copies"));
+  py::class_<QuickSteps> steps(m, "QuickSteps",
+                               "Steps of an optimizer for variables whose state a network or a store keeps.");
+  steps
+      .def(py::init([](const std::shared_ptr<Trainer>& network, std::vector<std::size_t> places,
+                       std::vector<std::shared_ptr<Variable>> variables, bool copies) {
+             return QuickSteps(share(network), std::move(places), std::move(variables), copies);
+           }),
+           py::arg("parameters"), py::arg("places"), py::arg("variables"), py::arg("copies"))
+      .def(py::init<std::shared_ptr<nn::OptimizedParameters>, std::vector<std::size_t>,
+                    std::vector<std::shared_ptr<Variable>>, bool>(),
+           py::arg("parameters"), py::arg("places"), py::arg("variables"), py::arg("copies"));
   add_method(steps, steps_method);
 }
 

@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_name', 'cuda_recordings', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'ParameterStore', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_name', 'cuda_recordings', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -769,7 +769,7 @@ class Network:
         ...
     def add_parameter(self, name: str, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], trained: bool = True) -> None:
         """
-        A parameter that is no layer's of the plan, as a layer of its own.
+        A parameter that no layer of the plan uses.
         """
     def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
@@ -793,7 +793,7 @@ class Network:
         """
     def apply_gradients(self, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], gradients: list, penalties: bool = False, variables: collections.abc.Sequence[Variable] = []) -> float:
         """
-        One step of the optimizer; returns the value of the penalties that were asked for.
+        One step of the optimizer; returns the value of the penalties, if they are to be added.
         """
     def begin_residual(self) -> None:
         ...
@@ -851,7 +851,7 @@ class Network:
         """
     def output_shape(self, layer: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple:
         ...
-    def parameter_tensor(self, i: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    def parameter_tensor(self, i: typing.SupportsInt | typing.SupportsIndex) -> Tensor:
         """
         A view of a parameter.
         """
@@ -881,7 +881,7 @@ class Network:
         ...
     def share_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, other: Network, other_i: typing.SupportsInt | typing.SupportsIndex) -> None:
         """
-        From now on the parameter is one with another network's, and has its value.
+        From now on the parameter is one with another object's, and has its value.
         """
     def shares_parameter(self, i: typing.SupportsInt | typing.SupportsIndex) -> bool:
         ...
@@ -998,6 +998,138 @@ class Network:
     @watch.setter
     def watch(self, arg1: bool) -> None:
         ...
+class ParameterStore:
+    """
+    Parameters in flat buffers, and the optimizer that trains them.
+    """
+    @typing.overload
+    def __init__(self, parameters: collections.abc.Sequence[tuple[str, collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], bool]], dtype: str = 'float32', device: str = 'cpu', precision: str = 'strict') -> None:
+        """
+        Parameters of zeros: name, shape and whether an optimizer trains them, for each.
+        """
+    @typing.overload
+    def __init__(self, source: Network) -> None:
+        """
+        The parameters of a network in its memory, for another optimizer; none is frozen here.
+        """
+    @typing.overload
+    def __init__(self, source: ParameterStore) -> None:
+        ...
+    def add_constraint(self, parameter: typing.SupportsInt | typing.SupportsIndex, kind: str, outer: typing.SupportsInt | typing.SupportsIndex, reduced: typing.SupportsInt | typing.SupportsIndex, inner: typing.SupportsInt | typing.SupportsIndex, low: typing.SupportsFloat | typing.SupportsIndex = 0.0, high: typing.SupportsFloat | typing.SupportsIndex = 1.0, rate: typing.SupportsFloat | typing.SupportsIndex = 1.0, epsilon: typing.SupportsFloat | typing.SupportsIndex = 1e-07) -> None:
+        ...
+    def add_orthogonal_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex, rows: bool) -> None:
+        ...
+    def add_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def adopt_average(self) -> None:
+        """
+        The parameters become their moving averages, if there are any.
+        """
+    def apply_gradients(self, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], gradients: list, penalties: bool = False, variables: collections.abc.Sequence[Variable] = []) -> float:
+        """
+        One step of the optimizer; returns the value of the penalties, if they are to be added.
+        """
+    def constrain(self) -> None:
+        """
+        The constraints on parameters hold again.
+        """
+    def follow(self, settings: Optimizer) -> None:
+        """
+        From now on the learning rate or schedule of these settings.
+        """
+    def get_gradient(self, i: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray | None:
+        """
+        The gradient of the last training step; None where it was used without being stored.
+        """
+    def get_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex) -> float:
+        ...
+    def get_parameter(self, i: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
+        ...
+    def get_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
+        ...
+    def lend_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, variable: Variable) -> None:
+        """
+        From now on the variable's value is this parameter.
+        """
+    def optimizer_numbers(self) -> list[str]:
+        """
+        The names of the optimizer's state that is one number each.
+        """
+    def parameters(self) -> list[ParameterInfo]:
+        ...
+    def penalty_value(self) -> float:
+        """
+        What the penalties on parameters add to the loss.
+        """
+    def set_gradient(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
+        ...
+    def set_optimizer(self, optimizer: Optimizer) -> None:
+        """
+        A fresh optimizer for gradients to come.
+        """
+    def set_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
+        ...
+    def set_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
+        ...
+    def set_trainable(self, layer: typing.SupportsInt | typing.SupportsIndex, trainable: bool) -> None:
+        """
+        Freezes the parameters of a layer, or thaws them.
+        """
+    def share_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, other: ParameterStore, other_i: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        From now on the parameter is one with another object's, and has its value.
+        """
+    def shares_parameter(self, i: typing.SupportsInt | typing.SupportsIndex) -> bool:
+        ...
+    def slot_names(self) -> list[str]:
+        ...
+    def slot_shape(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex) -> tuple | None:
+        """
+        None where the parameter does without this slot.
+        """
+    def swap_average(self) -> None:
+        """
+        Exchanges the parameters with their moving averages.
+        """
+    @property
+    def converged(self) -> bool:
+        """
+        Whether L-BFGS found nothing left to do.
+        """
+    @property
+    def device(self) -> str:
+        ...
+    @property
+    def dtype(self) -> str:
+        ...
+    @property
+    def iterations(self) -> int:
+        """
+        Steps taken, also those that only added up gradients.
+        """
+    @iterations.setter
+    def iterations(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def learning_rate(self) -> float:
+        """
+        The learning rate of the coming step.
+        """
+    @learning_rate.setter
+    def learning_rate(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def loss_scale(self) -> float:
+        """
+        By what the gradient of the loss is to be multiplied.
+        """
+    @property
+    def swapped(self) -> bool:
+        """
+        Whether the parameters are exchanged with their moving averages now.
+        """
 class Layers:
     """
     A plan's layers, or a single one, as one call on the tape.
@@ -1034,9 +1166,13 @@ class QuickLoss:
         """
 class QuickSteps:
     """
-    Steps of an optimizer for the variables of its network.
+    Steps of an optimizer for variables whose state a network or a store keeps.
     """
-    def __init__(self, network: Network, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], variables: collections.abc.Sequence[Variable], copies: bool) -> None:
+    @typing.overload
+    def __init__(self, parameters: Network, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], variables: collections.abc.Sequence[Variable], copies: bool) -> None:
+        ...
+    @typing.overload
+    def __init__(self, parameters: ParameterStore, places: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], variables: collections.abc.Sequence[Variable], copies: bool) -> None:
         ...
     def try_apply(self, grads_and_vars: typing.Any) -> typing.Any:
         """

@@ -273,7 +273,7 @@ void check_other_layers() {
   network.add_reshape({4, 4});
   network.add_einsum_dense("bc", "cd", "bd", {4, 5}, {5}, relu);
   network.add_flatten();
-  network.add_orthogonal_penalty(0, 0.1, true);
+  model.parameters.penalties.add_orthogonal(model.store(), 0, 0.1, true);
   nn::Objective objective;
   objective.loss.kind = LossKind::mean_squared_error;
   model.compile(objective, nn::OptimizerSettings{});

@@ -1,5 +1,5 @@
 // The rules after Adam and the treatment of gradients and parameters against optimizer.h's formulas
-// written for one number, bit for bit; and steps of a network's optimizer over parts of its parameters.
+// written for one number, bit for bit; and steps over parts of a store's parameters.
 #include <cmath>
 #include <vector>
 
@@ -242,16 +242,17 @@ void check_all() {
   }
 }
 
-/// A network of three layers with its gradients filled in.
-void fill(nn::Network& network) {
-  network.add_dense(7, true, {});
-  network.add_dense(9, true, {});
-  network.add_dense(4, true, {});
-  network.build();
-  network.build_gradients();
+/// Kernels and biases of three layers with values and gradients filled in.
+void fill(nn::ParameterStore& store) {
+  const std::int64_t widths[] = {5, 7, 9, 4};
+  for (std::int64_t i = 0; i < 3; ++i) {
+    store.add(i, nn::PlacedParameter::kNoOperation, {"kernel", {widths[i], widths[i + 1]}});
+    store.add(i, nn::PlacedParameter::kNoOperation, {"bias", {widths[i + 1]}});
+  }
+  store.build_gradients();
   Numbers random(5);
-  for (const nn::PlacedParameter& p : network.layout().parameters()) {
-    for (void* flat : {network.values(), network.gradients()}) {
+  for (const nn::PlacedParameter& p : store.layout().parameters()) {
+    for (void* flat : {store.values(), store.gradients().at(0)}) {
       const std::vector<float> numbers = random.numbers<float>(p.count);
       std::copy(numbers.begin(), numbers.end(), static_cast<float*>(flat) + p.offset);
     }
@@ -260,7 +261,7 @@ void fill(nn::Network& network) {
 
 /// Only the ranges change, and they change as if everything were updated.
 void check_ranges(OptimizerKind kind, const nn::OptimizerSettings& options, bool same_as_whole) {
-  nn::Network whole({5}, DType::float32, device("cpu")), part({5}, DType::float32, device("cpu"));
+  nn::ParameterStore whole(DType::float32, device("cpu")), part(DType::float32, device("cpu"));
   fill(whole);
   fill(part);
   nn::OptimizerSettings settings = options;
@@ -275,9 +276,9 @@ void check_ranges(OptimizerKind kind, const nn::OptimizerSettings& options, bool
                                           {parameters[4].offset, end - parameters[4].offset}};
   for (int step = 0; step < 3; ++step) {
     all.prepare();
-    all.step(whole);
+    all.step(whole, whole.gradients());
     some.prepare();
-    some.step(part, &ranges);
+    some.step(part, part.gradients(), &ranges);
   }
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const bool frozen = i == 2 || i == 3;
@@ -293,7 +294,7 @@ void check_ranges(OptimizerKind kind, const nn::OptimizerSettings& options, bool
   CHECK(some.iterations() == 3);
   const std::vector<float> last(static_cast<float*>(part.values()), static_cast<float*>(part.values()) + end);
   const std::vector<nn::FlatRange> none;
-  some.step(part, &none);
+  some.step(part, part.gradients(), &none);
   CHECK(same_bits(last, std::vector<float>(static_cast<float*>(part.values()),
                                            static_cast<float*>(part.values()) + end)));
 }

@@ -73,7 +73,7 @@ void recorded_steps() {
     model.network.build();
     std::vector<float> weights(32);
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 0.1f * static_cast<float>(i % 7) - 0.3f;
-    model.write(model.network.values(), 0, weights.data());
+    model.store().write(model.store().values(), 0, weights.data());
     nn::OptimizerSettings settings;
     settings.kind = OptimizerKind::adam;
     settings.learning_rate = 0.01;
@@ -98,7 +98,7 @@ void recorded_steps() {
     }
     for (std::size_t i = 0; i < model.network.layout().parameters().size(); ++i) {
       std::vector<float> values(static_cast<std::size_t>(model.network.layout().parameters()[i].count));
-      model.read(model.network.values(), i, values.data());
+      model.store().read(model.store().current(), i, values.data());
       all.insert(all.end(), values.begin(), values.end());
     }
     return all;

@@ -8,25 +8,8 @@
 #include "nn/layers/dense.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/spectral_normalization.h"
-#include "nn/parameters/parameter_holder.h"
 
 namespace lamina::nn {
-
-namespace {
-
-/// Uninitialised memory of the device, as a tensor.
-Tensor memory_of(Device& device, ElementType type, std::int64_t elements) {
-  const ArrayShape shape{elements};
-  if (device.is_host()) return Tensor(type, shape, &device);
-  const std::size_t bytes = static_cast<std::size_t>(elements) * size_of(type);
-  auto memory = std::make_unique<Device::Memory>(device.make(bytes));
-  const auto release = [](void* kept) noexcept { delete static_cast<Device::Memory*>(kept); };
-  Storage* const storage = Storage::borrow(memory->get(), bytes, &device, true, release, memory.get());
-  static_cast<void>(memory.release());  // the storage's from here on
-  return Tensor(type, shape, row_major_strides(shape), 0, storage);
-}
-
-}  // namespace
 
 namespace {
 
@@ -45,7 +28,8 @@ struct Network::Scratch {
   int threads = 0;
 };
 
-Network::Network(Shape input, DType dtype, Device& device) : dtype_(dtype), device_(device) {
+Network::Network(Shape input, DType dtype, Device& device)
+    : dtype_(dtype), device_(device), store_(std::make_shared<ParameterStore>(dtype, device)) {
   if (dtype != DType::float32 && device.precision() != Precision::strict) {
     throw ValueError(text("[Network] precision='", name_of(device.precision()),
                           "' is for models in float32. Received: dtype='", name_of(dtype), "'"));
@@ -79,7 +63,7 @@ void Network::append(std::unique_ptr<Layer> operation) {
   }
   operation->set_index(layers());
   for (const Parameter& parameter : operation->parameters())
-    layout_.add(layers(), operations_.size(), parameter);
+    store_->add(layers(), operations_.size(), parameter);
   adds_loss_ = adds_loss_ || operation->adds_loss();
   current_ = operation->output_shape();
   place(std::move(operation));
@@ -138,53 +122,33 @@ void Network::add_flatten() {
 void Network::build() {
   if (built_) return;
   if (!open_.empty()) throw StateError("[Residual] end_residual() is missing");
-  layout_.place();
-  trained_ranges_ = layout_.trained_ranges();
-  Tensor values = memory_of(device_, element_type(dtype_), layout_.elements());
-  device_.fill_zero(values.raw(), flat_bytes());
-  take_values(std::move(values));
+  store_->build();
+  take_pointers();
 }
 
-void Network::take_values(Tensor values) {
-  value_pointers_ = layout_.pointers(values.raw(), dtype_, operations_.size());
-  values_ = std::move(values);
+void Network::take_pointers() {
+  value_pointers_ = layout().pointers(store_->values(), dtype_, operations_.size());
   built_ = true;
 }
 
-void Network::build_in(const Network& other) {
+void Network::build_in(const ParameterStore& other) {
   require_unbuilt();
-  const auto& mine = layout_.parameters();
-  const auto& others = other.layout().parameters();
-  bool same =
-      other.built() && mine.size() == others.size() && dtype_ == other.dtype() && &device_ == &other.device_;
-  layout_.place();
-  for (std::size_t i = 0; same && i < mine.size(); ++i) {
-    same = mine[i].shape == others[i].shape && mine[i].offset == others[i].offset;
-  }
-  if (!same) throw ValueError("[Network] only networks with the same parameters can share them");
-  trained_ranges_ = layout_.trained_ranges();
-  take_values(other.values_);
-}
-
-Tensor Network::parameter(std::size_t i) const {
-  const PlacedParameter& p = layout_.parameters().at(i);
-  const ArrayShape shape(p.shape);
-  return values_.view(shape, row_major_strides(shape), p.offset);
+  store_->build_in(other);
+  take_pointers();
 }
 
 void Network::add_parameter(const Parameter& parameter) {
   require_unbuilt();
-  append(std::make_unique<ParameterHolder>(current_, parameter));
+  store_->add(layers(), PlacedParameter::kNoOperation, parameter);
   end_layer();
 }
 
 void Network::build_gradients() {
   build();
-  if (gradients_ != nullptr || flat_bytes() == 0) return;
-  Device::Memory gradients = device_.make(flat_bytes());
-  device_.fill_zero(gradients.get(), flat_bytes());
-  gradient_pointers_ = layout_.pointers(gradients.get(), dtype_, operations_.size());
-  gradients_ = std::move(gradients);
+  store_->build_gradients();
+  if (gradients_placed_) return;
+  gradient_pointers_ = layout().pointers(store_->gradients().at(0), dtype_, operations_.size());
+  gradients_placed_ = true;
 }
 
 const Shape& Network::output_shape(std::int64_t i) const {
@@ -304,7 +268,7 @@ bool Network::find_large_kernel(std::size_t operation, std::size_t& place) const
   // A small gradient is still in a near cache when the optimizer reads it.
   constexpr std::size_t near_bytes = 256 * 1024;
   if (!operations_[operation]->updates_kernel() || !device_.fuses_updates()) return false;
-  const auto& all = layout_.parameters();
+  const auto& all = layout().parameters();
   place = 0;
   while (place < all.size() && all[place].operation != operation) ++place;
   return place < all.size() && static_cast<std::size_t>(all[place].count) * size_of(dtype_) > near_bytes;
@@ -364,7 +328,7 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
   // next one reads it. Fewer rows than that go through together, each layer on all threads.
   const std::int64_t block = std::min(rows, rows_a_block());
   const std::int64_t blocks = (rows + block - 1) / block;
-  const double cost = static_cast<double>(rows) * static_cast<double>(layout_.elements());
+  const double cost = static_cast<double>(rows) * static_cast<double>(layout().elements());
   const int threads = blocks < 2 ? 1 : device_.concurrency(cost, blocks);
 
   const std::int64_t half = block * widest_output();
@@ -381,10 +345,8 @@ void Network::infer(const void* x, std::int64_t rows, void* out) const {
   constexpr std::int64_t few_rows = 8, many_rows = 1024;
   constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
   std::shared_ptr<const KernelBlocks> kernel_blocks;
-  if (device_.is_host() && (rows <= few_rows || rows >= many_rows) && flat_bytes() > near_bytes) {
-    kernel_blocks =
-        kernel_blocks_.find(version_.load(std::memory_order_relaxed) + values_.storage().version(), device_,
-                            dtype_, operations_, value_pointers_);
+  if (device_.is_host() && (rows <= few_rows || rows >= many_rows) && store_->flat_bytes() > near_bytes) {
+    kernel_blocks = kernel_blocks_.find(*store_, operations_, value_pointers_);
   }
 
   const auto run_block = [&](std::int64_t i, int thread) {

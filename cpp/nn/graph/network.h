@@ -1,5 +1,4 @@
-// A stack of layers, its parameters, and the buffers through which a batch flows
-// forward and back.
+// A stack of layers, and the buffers through which a batch flows forward and back.
 #pragma once
 
 #include <atomic>
@@ -7,11 +6,10 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "nn/graph/kernel_blocks.h"
 #include "nn/layers/batch_normalization.h"
 #include "nn/layers/layer.h"
-#include "nn/parameters/kernel_blocks.h"
-#include "nn/parameters/parameters.h"
-#include "nn/parameters/penalties.h"
+#include "nn/parameters/store.h"
 #include "nn/training/monitor.h"
 
 namespace lamina::nn {
@@ -82,24 +80,20 @@ class Network {
   void normalize_next_kernel(std::int64_t power_iterations);
   /// A penalty on the output of the layer added last: (l1 sum |y| + l2 sum y^2) / batch.
   void add_activity_penalty(double l1, double l2);
-  /// A parameter that is no operation's, as a layer of its own: for the tape to compute with.
+  /// A parameter that no operation uses, as one more layer: for the tape to compute with.
   void add_parameter(const Parameter& parameter);
   // y = body(x) + shortcut(x); layers are added between the calls, an empty shortcut is x itself.
   void begin_residual();
   void begin_shortcut();
   void end_residual();
 
-  /// A penalty on a parameter, or what holds for it after each step. ValueError for a bad index.
-  void add_penalty(std::int64_t parameter, const ParameterPenalty&);
-  void add_orthogonal_penalty(std::int64_t parameter, double factor, bool rows);
-  void add_constraint(std::int64_t parameter, const ParameterConstraint&);
-
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
   /// build() in the memory of another network with the same parameters, which changes with it.
-  void build_in(const Network& other);
-  /// The same for their gradients, which only training needs.
+  void build_in(const Network& other) { build_in(other.store()); }
+  void build_in(const ParameterStore& other);
+  /// The memory of their gradients, which only training needs.
   void build_gradients();
 
   DType dtype() const { return dtype_; }
@@ -112,35 +106,17 @@ class Network {
 
   /// Freezes a layer: no step changes it, a frozen BatchNormalization is in inference mode.
   void set_trainable(std::int64_t layer, bool trainable);
-  /// The parts of the flat buffers that a step changes.
-  const std::vector<FlatRange>& trained_ranges() const { return trained_ranges_; }
   /// As Layer::index_range(), of the network's input.
   std::int64_t index_range() const { return operations_.empty() ? 0 : operations_.front()->index_range(); }
-  /// Whether a pass adds to the loss.
+  /// Whether a layer adds to the loss.
   bool adds_loss() const { return adds_loss_; }
-  /// What the penalties on parameters add to the loss; with `gradients` they are added to those.
-  double penalties(bool gradients, double scale = 1.0) const {
-    return penalties_.apply(*this, gradients, scale);
-  }
-  /// After a step: the constraints on parameters.
-  void constrain() const { penalties_.constrain(*this); }
   /// After a training pass: the layers' own state.
   void update_state(const Pass&, const Activations&) const;
 
-  const ParameterLayout& layout() const { return layout_; }
-  /// Whoever asks may change them: copies of parameters are made anew after it.
-  void* values() const {
-    version_.fetch_add(1, std::memory_order_relaxed);
-    return values_.raw();
-  }
-  /// The parameters were changed: tapes that need the old ones will say so.
-  void changed() const { values_.storage().changed(); }
-  /// A view of one parameter; writing to it needs changed().
-  Tensor parameter(std::size_t i) const;
-  void* gradients() const { return given_gradients_ != nullptr ? given_gradients_ : gradients_.get(); }
-  /// Until the next call, gradients() are these, laid out like the parameters; null for the own ones.
-  void give_gradients(void* flat) const { given_gradients_ = flat; }
-  std::size_t flat_bytes() const { return static_cast<std::size_t>(layout_.elements()) * size_of(dtype_); }
+  /// The parameters, which may outlive the network.
+  ParameterStore& store() const { return *store_; }
+  const std::shared_ptr<ParameterStore>& shared_store() const { return store_; }
+  const ParameterLayout& layout() const { return store_->layout(); }
 
   const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
   /// About the multiplications that one sample's answer takes.
@@ -189,8 +165,7 @@ class Network {
   void activate(const Activation&);
   /// Group normalization over the last axis, as part of a layer.
   void normalize_groups(std::int64_t groups, double epsilon, bool center, bool scale);
-  void take_values(Tensor values);
-  std::size_t checked_parameter(std::int64_t parameter) const;
+  void take_pointers();
   std::int64_t widest_output() const;
   /// The place of an operation's first parameter, if its gradient is better not stored.
   bool find_large_kernel(std::size_t operation, std::size_t& place) const;
@@ -206,18 +181,12 @@ class Network {
   std::uint64_t dropouts_ = 0, noises_ = 0;
   std::int64_t power_iterations_ = 0;  ///< of the kernel to come; 0 for none
   bool adds_loss_ = false;
-  Penalties penalties_;
-  std::vector<FlatRange> trained_ranges_;
   std::vector<double> works_;  ///< of each operation, and their sum
   double work_ = 0.0;
   bool built_ = false;
-  ParameterLayout layout_;
-  Tensor values_;  ///< flat
-  Device::Memory gradients_;
-  mutable void* given_gradients_ = nullptr;
+  std::shared_ptr<ParameterStore> store_;
   PlacedPointers value_pointers_, gradient_pointers_;
-
-  mutable std::atomic<std::uint64_t> version_{1};
+  bool gradients_placed_ = false;
   mutable KernelBlocksCache kernel_blocks_;
 
   struct Scratch;

@@ -226,39 +226,10 @@ void Network::end_residual() {
   place(std::move(residual));
 }
 
-void Network::add_penalty(std::int64_t parameter, const ParameterPenalty& penalty) {
-  penalties_.add(checked_parameter(parameter), penalty);
-  adds_loss_ = true;
-}
-
-void Network::add_orthogonal_penalty(std::int64_t parameter, double factor, bool rows) {
-  const std::size_t i = checked_parameter(parameter);
-  penalties_.add(
-      i, std::make_unique<OrthogonalPenalty>(device_, dtype_, layout_.parameters()[i].shape, factor, rows));
-  adds_loss_ = true;
-}
-
-void Network::add_constraint(std::int64_t parameter, const ParameterConstraint& constraint) {
-  const std::size_t i = checked_parameter(parameter);
-  if (constraint.outer * constraint.reduced * constraint.inner != layout_.parameters()[i].count) {
-    throw ValueError("[constraint] the extents must be those of the parameter");
-  }
-  penalties_.add(i, constraint);
-}
-
-std::size_t Network::checked_parameter(std::int64_t parameter) const {
-  const std::size_t count = layout_.parameters().size();
-  if (parameter < 0 || static_cast<std::size_t>(parameter) >= count) {
-    throw ValueError(text("[Network] there are ", count, " parameters. Received: index ", parameter));
-  }
-  return static_cast<std::size_t>(parameter);
-}
-
 void Network::set_trainable(std::int64_t layer, bool trainable) {
   build();
   for (const auto& operation : operations_) operation->set_trainable(layer, trainable);
-  layout_.set_trainable(layer, trainable);
-  trained_ranges_ = layout_.trained_ranges();
+  store_->set_trainable(layer, trainable);
 }
 
 void Network::update_state(const Pass& pass, const Activations& activations) const {

@@ -3,20 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <string>
 #include <vector>
 
 #include "device/device.h"
+#include "nn/parameters/parameter.h"
 
 namespace lamina::nn {
-
-/// One array of a layer.
-struct Parameter {
-  std::string name;  ///< "kernel", "bias"
-  Shape shape;
-  bool trained = true;  ///< by the optimizer; false: state that the layer itself keeps (moving averages)
-};
 
 /// What every call of one pass over the network shares.
 struct Pass {
@@ -29,9 +21,6 @@ struct Pass {
   double loss_scale = 1.0;        ///< what all gradients are multiplied by until the optimizer takes them
   const void* checked = nullptr;  ///< a batch that is within Network::index_range(); or null
 };
-
-/// A layer's parameters or their gradients, in the order of Layer::parameters().
-using ParameterPointers = std::span<void* const>;
 
 /// The function that ended the layer below. A gradient is always handed down with respect
 /// to what went into that function, so that a product's epilogue can apply its derivative.

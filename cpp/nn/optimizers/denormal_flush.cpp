@@ -27,17 +27,17 @@ constexpr Threshold kFaint{0x1p-90, 0x1p-960}, kSmall{0x1p-112, 0x1p-980};
 
 }  // namespace
 
-void Optimizer::flush_denormal_state(const Network& network) {
+void Optimizer::flush_denormal_state(const ParameterStore& store) {
   if (iterations_ % kFlushSteps != 0) return;
-  const DType dtype = network.dtype();
+  const DType dtype = store.dtype();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (decays_[i] == StateDecay::none) continue;
     const bool squares = decays_[i] == StateDecay::squares;
     const Threshold& least = squares ? kSmall : kFaint;
-    for (const Piece& piece : last_pieces(network)) {
+    for (const Piece& piece : last_pieces(store)) {
       void* const slot = at(slots_[i].get(), piece.first, dtype);
-      network.device().flat({dtype, squares ? FlatKind::lift : FlatKind::fade, piece.count, slot, nullptr,
-                             slot, dtype == DType::float32 ? least.single : least.twice, 0.0});
+      store.device().flat({dtype, squares ? FlatKind::lift : FlatKind::fade, piece.count, slot, nullptr, slot,
+                           dtype == DType::float32 ? least.single : least.twice, 0.0});
     }
   }
 }

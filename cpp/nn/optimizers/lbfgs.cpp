@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -18,36 +19,36 @@ bool finite(double x) { return x - x == 0.0; }
 }  // namespace
 
 struct Lbfgs::Work {
-  const Network& network;
-  const Evaluate& evaluate;
-  const Locked& locked;
+  const ParameterStore& store;
+  const Calls& calls;
   const std::vector<FlatRange>* trainable;
 
-  Device& device() const { return network.device(); }
-  std::int64_t n() const { return network.layout().elements(); }
-  double dot(const void* x, const void* y) const { return device().dot(network.dtype(), n(), x, y); }
+  Device& device() const { return store.device(); }
+  std::int64_t n() const { return store.layout().elements(); }
+  double dot(const void* x, const void* y) const { return device().dot(store.dtype(), n(), x, y); }
   void flat(FlatKind kind, double a, const void* x, const void* y, void* out, double b = 0.0) const {
-    device().flat({network.dtype(), kind, n(), x, y, out, a, b});
+    device().flat({store.dtype(), kind, n(), x, y, out, a, b});
   }
-  void copy(void* to, const void* from) const { device().copy(to, from, network.flat_bytes()); }
+  void copy(void* to, const void* from) const { device().copy(to, from, store.flat_bytes()); }
 };
 
-Lbfgs::Lbfgs(Optimizer& optimizer, const Network& network) : optimizer_(optimizer) {
+Lbfgs::Lbfgs(const LbfgsSettings& settings, const ParameterStore& store, std::vector<void*> slots)
+    : settings_(settings), slots_(std::move(slots)) {
   for (Device::Memory* memory : {&start_, &gradient_, &start_gradient_, &direction_, &difference_}) {
-    *memory = network.device().make(network.flat_bytes());
-    network.device().fill_zero(memory->get(), network.flat_bytes());
+    *memory = store.device().make(store.flat_bytes());
+    store.device().fill_zero(memory->get(), store.flat_bytes());
   }
 }
 
 /// Where the pair of that age lies, 0 being the newest.
 std::size_t Lbfgs::pair(std::int64_t age) const {
-  const std::int64_t places = optimizer_.settings().lbfgs.history;
+  const std::int64_t places = settings_.history;
   return static_cast<std::size_t>((static_cast<std::int64_t>(newest) - age + places) % places);
 }
 
 void Lbfgs::choose_direction(const Work& work) {
-  const auto step = [this](std::int64_t age) { return optimizer_.slot(2 * pair(age)); };
-  const auto change = [this](std::int64_t age) { return optimizer_.slot(2 * pair(age) + 1); };
+  const auto step = [this](std::int64_t age) { return slots_[2 * pair(age)]; };
+  const auto change = [this](std::int64_t age) { return slots_[2 * pair(age) + 1]; };
   const auto count = static_cast<std::int64_t>(pairs);
   void* const d = direction_.get();
   work.flat(FlatKind::scale, -1.0, gradient_.get(), nullptr, d);
@@ -69,21 +70,18 @@ void Lbfgs::choose_direction(const Work& work) {
 }
 
 Lbfgs::Point Lbfgs::evaluate_at(const Work& work, double length) {
-  work.locked([&] {
-    work.flat(FlatKind::add_scaled, length, direction_.get(), start_.get(), work.network.values());
-  });
+  work.calls.locked(
+      [&] { work.flat(FlatKind::add_scaled, length, direction_.get(), start_.get(), work.store.values()); });
   Point point;
   point.length = length;
-  point.loss = work.evaluate();
+  point.loss = work.calls.evaluate();
   if (work.trainable == nullptr) {
-    work.copy(gradient_.get(), work.network.gradients());
+    work.copy(gradient_.get(), work.store.gradients().at(0));
   } else {
-    const std::size_t item = size_of(work.network.dtype());
+    const DType dtype = work.store.dtype();
     for (const FlatRange& range : *work.trainable) {
-      const std::size_t first = static_cast<std::size_t>(range.first) * item;
-      work.device().copy(static_cast<char*>(gradient_.get()) + first,
-                         static_cast<const char*>(work.network.gradients()) + first,
-                         static_cast<std::size_t>(range.count) * item);
+      work.device().copy(at(gradient_.get(), range.first, dtype), work.store.gradients().at(range.first),
+                         static_cast<std::size_t>(range.count) * size_of(dtype));
     }
   }
   point.slope = work.dot(gradient_.get(), direction_.get());
@@ -110,7 +108,7 @@ double interpolated(double a, double loss_a, double slope_a, double b, double lo
 
 bool Lbfgs::zoom(const Work& work, Point start, Point low, Point high, std::int64_t evaluations,
                  Point& best) {
-  const LbfgsSettings& s = optimizer_.settings().lbfgs;
+  const LbfgsSettings& s = settings_;
   for (; evaluations < s.max_evaluations; ++evaluations) {
     const double length =
         finite(high.loss) && finite(high.slope)
@@ -137,7 +135,7 @@ bool Lbfgs::zoom(const Work& work, Point start, Point low, Point high, std::int6
 }
 
 bool Lbfgs::search(const Work& work, double first, Point start, Point& best) {
-  const LbfgsSettings& s = optimizer_.settings().lbfgs;
+  const LbfgsSettings& s = settings_;
   Point before = start;
   double length = first;
   for (std::int64_t evaluations = 0; evaluations < s.max_evaluations; ++evaluations, length *= 2.0) {
@@ -157,14 +155,14 @@ bool Lbfgs::search(const Work& work, double first, Point start, Point& best) {
   return true;  // still descending: far enough for one iteration
 }
 
-void Lbfgs::descend(const Network& network, const Evaluate& evaluate, const Locked& locked,
+void Lbfgs::descend(const ParameterStore& store, const Calls& calls,
                     const std::vector<FlatRange>* trainable) {
-  const Work work{network, evaluate, locked, trainable};
-  const LbfgsSettings& s = optimizer_.settings().lbfgs;
+  const Work work{store, calls, trainable};
+  const LbfgsSettings& s = settings_;
   converged_ = false;
-  work.copy(start_.get(), network.values());
-  work.device().fill_zero(direction_.get(), network.flat_bytes());
-  work.device().fill_zero(gradient_.get(), network.flat_bytes());
+  work.copy(start_.get(), store.values());
+  work.device().fill_zero(direction_.get(), store.flat_bytes());
+  work.device().fill_zero(gradient_.get(), store.flat_bytes());
   try {
     Point start = evaluate_at(work, 0.0);
     if (!finite(start.loss)) {
@@ -172,21 +170,21 @@ void Lbfgs::descend(const Network& network, const Evaluate& evaluate, const Lock
     }
     for (std::int64_t i = 0; i < s.iterations_per_epoch && !converged_; ++i) {
       const auto flat_enough = [&] {
-        return work.device().largest_magnitude(network.dtype(), work.n(), gradient_.get()) <=
+        return work.device().largest_magnitude(store.dtype(), work.n(), gradient_.get()) <=
                s.tolerance_gradient;
       };
       if (flat_enough()) {
         converged_ = true;
         break;
       }
-      optimizer_.prepare();
+      const double rate = calls.learning_rate();
       work.copy(start_gradient_.get(), gradient_.get());
       Point best;
       bool found = false;
       while (!found) {
         choose_direction(work);
         start.slope = work.dot(gradient_.get(), direction_.get());
-        double first = optimizer_.rate_;
+        double first = rate;
         if (pairs == 0.0) first *= std::min(1.0, 1.0 / root(work.dot(gradient_.get(), gradient_.get())));
         found = start.slope < 0.0 && finite(start.slope) && search(work, first, start, best);
         if (found || pairs == 0.0) break;
@@ -194,7 +192,7 @@ void Lbfgs::descend(const Network& network, const Evaluate& evaluate, const Lock
         work.copy(gradient_.get(), start_gradient_.get());
       }
       if (!found) {
-        locked([&] { work.copy(network.values(), start_.get()); });
+        calls.locked([&] { work.copy(store.values(), start_.get()); });
         converged_ = true;
         break;
       }
@@ -207,18 +205,18 @@ void Lbfgs::descend(const Network& network, const Evaluate& evaluate, const Lock
       work.flat(FlatKind::add_scaled, -1.0, start_gradient_.get(), gradient_.get(), y);
       work.flat(FlatKind::scale, best.length, direction_.get(), nullptr, direction_.get());
       if (work.dot(direction_.get(), y) > 1e-10 * work.dot(y, y)) {
-        work.copy(optimizer_.slot(2 * static_cast<std::size_t>(place)), direction_.get());
-        work.copy(optimizer_.slot(2 * static_cast<std::size_t>(place) + 1), y);
+        work.copy(slots_[2 * static_cast<std::size_t>(place)], direction_.get());
+        work.copy(slots_[2 * static_cast<std::size_t>(place) + 1], y);
         newest = place;
         pairs = std::min(pairs + 1.0, places);
       }
-      work.copy(start_.get(), network.values());
+      work.copy(start_.get(), store.values());
       start = {0.0, best.loss, 0.0};
-      optimizer_.count_iteration();
+      calls.iterated();
       converged_ = fall <= s.tolerance_change * size || flat_enough();
     }
   } catch (...) {
-    locked([&] { work.copy(network.values(), start_.get()); });
+    calls.locked([&] { work.copy(store.values(), start_.get()); });
     throw;
   }
 }

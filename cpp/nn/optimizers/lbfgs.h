@@ -16,23 +16,30 @@
 #include <functional>
 #include <vector>
 
-#include "nn/optimizers/optimizer.h"
+#include "nn/optimizers/optimizer_settings.h"
+#include "nn/parameters/store.h"
 
 namespace lamina::nn {
 
 class Lbfgs {
  public:
-  /// The buffers for `network`; the pairs lie in the optimizer's slots.
-  Lbfgs(Optimizer& optimizer, const Network& network);
+  /// The buffers for `store`. `slots`: the memory of the pairs, step and change of each in turn.
+  Lbfgs(const LbfgsSettings& settings, const ParameterStore& store, std::vector<void*> slots);
 
-  /// The loss at the network's values; its gradient is in the network's gradients afterwards.
+  /// The loss at the store's values; its gradient is in the store's gradients afterwards.
   using Evaluate = std::function<double()>;
-  /// Runs a function that changes the network's values.
+  /// Runs a function that changes the store's values.
   using Locked = std::function<void(const std::function<void()>&)>;
-  /// At most iterations_per_epoch iterations from the network's values, fewer if one converges. An
+  struct Calls {
+    const Evaluate& evaluate;
+    const Locked& locked;
+    std::function<double()> learning_rate;  ///< of the coming iteration
+    std::function<void()> iterated;         ///< one iteration more was done
+  };
+  /// At most iterations_per_epoch iterations from the store's values, fewer if one converges. An
   /// exception of `evaluate` leaves the values as after the last whole iteration. `trainable` as for
   /// Optimizer::step.
-  void descend(const Network& network, const Evaluate& evaluate, const Locked& locked,
+  void descend(const ParameterStore& store, const Calls& calls,
                const std::vector<FlatRange>* trainable = nullptr);
 
   /// Whether the last iteration found nothing left to do: the largest element of the gradient is at
@@ -57,7 +64,8 @@ class Lbfgs {
   bool search(const Work& work, double first, Point start, Point& best);
   bool zoom(const Work& work, Point start, Point low, Point high, std::int64_t evaluations, Point& best);
 
-  Optimizer& optimizer_;
+  LbfgsSettings settings_;
+  std::vector<void*> slots_;
   Device::Memory start_, gradient_, start_gradient_, direction_, difference_;
   bool converged_ = false;
 };

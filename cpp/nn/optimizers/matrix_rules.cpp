@@ -36,7 +36,7 @@ double power(double base, double exponent) {
   return numerics::pow(Number::splat(base), Number::splat(exponent)).value;
 }
 
-/// Calls on one network's flat buffers.
+/// Calls on one store's flat buffers.
 struct Flat {
   Device& device;
   DType dtype;
@@ -74,26 +74,26 @@ struct Flat {
 
 }  // namespace
 
-void Optimizer::lamb(const Network& network, const Piece& piece) {
-  const Flat flat{network.device(), network.dtype()};
-  void* const p = flat.at(network.values(), piece.first);
-  const void* const step = flat.at(scratch(network, 1), piece.first);
+void Optimizer::lamb(const ParameterStore& store, const Piece& piece) {
+  const Flat flat{store.device(), store.dtype()};
+  void* const p = flat.at(store.values(), piece.first);
+  const void* const step = flat.at(scratch(store, 1), piece.first);
   const double weight = flat.norm(piece.count, p), update = flat.norm(piece.count, step);
   const double ratio = weight > 0.0 && update > 0.0 ? weight / update : 1.0;
   flat(FlatKind::add_scaled, piece.count, -(ratio * rate_), 0.0, step, p, p);
 }
 
-void Optimizer::adafactor(const Network& network, const Piece& piece, const void* gradients) {
-  const Flat flat{network.device(), network.dtype()};
+void Optimizer::adafactor(const ParameterStore& store, const Piece& piece, const void* gradients) {
+  const Flat flat{store.device(), store.dtype()};
   const AdafactorSettings& s = settings_.adafactor;
-  const Shape& shape = network.layout().parameters()[piece.parameter].shape;
+  const Shape& shape = store.layout().parameters()[piece.parameter].shape;
   const double t = static_cast<double>(updates() + 1);
   const double rho = std::min(rate_, 1.0 / root(t)), fresh = power(t, s.beta_2_decay);
   const std::int64_t n = piece.count;
-  void* const p = flat.at(network.values(), piece.first);
+  void* const p = flat.at(store.values(), piece.first);
   void* const v = flat.at(slots_[slot_index("velocity")].get(), piece.first);
-  void* const squares = flat.at(scratch(network, 2), piece.first);
-  void* const sums = flat.at(scratch(network, 3), piece.first);
+  void* const squares = flat.at(scratch(store, 2), piece.first);
+  void* const sums = flat.at(scratch(store, 3), piece.first);
 
   const double alpha = std::max(s.epsilon_2, flat.root_mean_square(n, p)) * rho;
   flat(FlatKind::square_add, n, s.epsilon_1, 0.0, gradients, nullptr, squares);
@@ -123,19 +123,19 @@ void Optimizer::adafactor(const Network& network, const Piece& piece, const void
   flat(FlatKind::add_scaled, n, -(alpha / excess), 0.0, u, p, p);
 }
 
-void Optimizer::muon(const Network& network, const Piece& piece, const void* gradients) {
-  const Flat flat{network.device(), network.dtype()};
+void Optimizer::muon(const ParameterStore& store, const Piece& piece, const void* gradients) {
+  const Flat flat{store.device(), store.dtype()};
   const MuonSettings& s = settings_.muon;
-  const Shape& shape = network.layout().parameters()[piece.parameter].shape;
+  const Shape& shape = store.layout().parameters()[piece.parameter].shape;
   const std::int64_t rows = shape[0], columns = shape[1], n = piece.count;
   const std::int64_t side = std::min(rows, columns);
   const bool tall = rows > columns;
-  void* const p = flat.at(network.values(), piece.first);
+  void* const p = flat.at(store.values(), piece.first);
   void* const m = flat.at(slots_[slot_index("momentum")].get(), piece.first);
-  void* x = flat.at(scratch(network, 2), piece.first);
-  void* next = flat.at(scratch(network, 3), piece.first);
-  void* const square = flat.at(scratch(network, 4), piece.first);
-  void* const fourth = flat.at(scratch(network, 5), piece.first);
+  void* x = flat.at(scratch(store, 2), piece.first);
+  void* next = flat.at(scratch(store, 3), piece.first);
+  void* const square = flat.at(scratch(store, 4), piece.first);
+  void* const fourth = flat.at(scratch(store, 5), piece.first);
 
   flat(FlatKind::add_scaled, n, settings_.momentum, 0.0, m, gradients, m);
   const void* from = m;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "nn/optimizers/lbfgs.h"
 #include "nn/parameters/flat_pointers.h"
 
 namespace lamina::nn {
@@ -69,15 +68,15 @@ std::vector<RuleSlot> rule_slots(const OptimizerSettings& settings) {
 
 }  // namespace
 
-Optimizer::Optimizer(const OptimizerSettings& settings, const Network& network) : settings_(settings) {
+Optimizer::Optimizer(const OptimizerSettings& settings, const ParameterStore& store) : settings_(settings) {
   check(settings);
-  if (settings.use_ema) add_slot(network, "average", StateDecay::average);
+  if (settings.use_ema) add_slot(store, "average", StateDecay::average);
   if (settings.gradient_accumulation_steps > 1) {
-    add_slot(network, "gradient_accumulator", StateDecay::none);  // zero whenever it has been used
+    add_slot(store, "gradient_accumulator", StateDecay::none);  // zero whenever it has been used
   }
   for (RuleSlot& slot : rule_slots(settings)) {
     const double value = slot.name == "accumulator" ? settings.initial_accumulator_value : 0.0;
-    add_slot(network, std::move(slot.name), slot.fading, value);
+    add_slot(store, std::move(slot.name), slot.fading, value);
   }
   const auto add_number = [this](const char* name, double& number) {
     number_names_.emplace_back(name);
@@ -90,7 +89,9 @@ Optimizer::Optimizer(const OptimizerSettings& settings, const Network& network) 
     add_number("dynamic_scale", dynamic_scale_);
   }
   if (settings.kind == OptimizerKind::lbfgs) {
-    lbfgs_ = std::make_unique<Lbfgs>(*this, network);
+    std::vector<void*> pairs;
+    for (const Device::Memory& slot : slots_) pairs.push_back(slot.get());
+    lbfgs_ = std::make_unique<Lbfgs>(settings.lbfgs, store, std::move(pairs));
     add_number("pairs", lbfgs_->pairs);
     add_number("newest", lbfgs_->newest);
   }
@@ -103,22 +104,22 @@ Optimizer::Optimizer(const OptimizerSettings& settings, const Network& network) 
 
 Optimizer::~Optimizer() = default;
 
-void Optimizer::add_slot(const Network& network, std::string name, StateDecay fading, double value) {
-  Device& device = network.device();
-  Device::Memory memory = device.make(network.flat_bytes());
-  device.fill_zero(memory.get(), network.flat_bytes());
+void Optimizer::add_slot(const ParameterStore& store, std::string name, StateDecay fading, double value) {
+  Device& device = store.device();
+  Device::Memory memory = device.make(store.flat_bytes());
+  device.fill_zero(memory.get(), store.flat_bytes());
   if (value != 0.0) {  // 0 * x + value over the zeros
-    std::vector<char> one(size_of(network.dtype()));
-    if (network.dtype() == DType::float32) {
+    std::vector<char> one(size_of(store.dtype()));
+    if (store.dtype() == DType::float32) {
       *reinterpret_cast<float*>(one.data()) = static_cast<float>(value);
     } else {
       *reinterpret_cast<double*>(one.data()) = value;
     }
-    for (const PlacedParameter& p : network.layout().parameters()) {
+    for (const PlacedParameter& p : store.layout().parameters()) {
       std::vector<char> all;
       all.reserve(one.size() * static_cast<std::size_t>(p.count));
       for (std::int64_t i = 0; i < p.count; ++i) all.insert(all.end(), one.begin(), one.end());
-      device.copy_from_host(at(memory.get(), p.offset, network.dtype()), all.data(), all.size());
+      device.copy_from_host(at(memory.get(), p.offset, store.dtype()), all.data(), all.size());
     }
   }
   slot_names_.push_back(std::move(name));
@@ -141,6 +142,19 @@ double Optimizer::learning_rate() const {
 }
 
 void Optimizer::prepare() { rate_ = learning_rate(); }
+
+void Optimizer::descend(const ParameterStore& store, const Lbfgs::Evaluate& evaluate,
+                        const Lbfgs::Locked& locked, const std::vector<FlatRange>* trainable) {
+  if (lbfgs_ == nullptr) throw StateError("[optimizer] only L-BFGS works on all samples at once");
+  lbfgs_->descend(store,
+                  {evaluate, locked,
+                   [this] {
+                     prepare();
+                     return rate_;
+                   },
+                   [this] { ++iterations_; }},
+                  trainable);
+}
 
 void Optimizer::set_learning_rate(double rate) {
   if (settings_.rate_function || settings_.schedule.kind != ScheduleKind::none) {
@@ -191,10 +205,10 @@ std::size_t Optimizer::slot_index(std::string_view name) const {
                                   slot_names_.begin());
 }
 
-void* Optimizer::scratch(const Network& network, std::size_t i) {
+void* Optimizer::scratch(const ParameterStore& store, std::size_t i) {
   while (scratch_.size() <= i) {
-    scratch_.push_back(network.device().make(network.flat_bytes()));
-    network.device().fill_zero(scratch_.back().get(), network.flat_bytes());
+    scratch_.push_back(store.device().make(store.flat_bytes()));
+    store.device().fill_zero(scratch_.back().get(), store.flat_bytes());
   }
   return scratch_[i].get();
 }
@@ -207,14 +221,14 @@ double Optimizer::decay_of(std::size_t index, bool adam) const {
   return decay && !out ? *decay : 0.0;
 }
 
-const std::vector<Optimizer::Piece>& Optimizer::pieces(const Network& network,
+const std::vector<Optimizer::Piece>& Optimizer::pieces(const ParameterStore& store,
                                                        const std::vector<FlatRange>* trainable) {
   const bool all = trainable == nullptr;
   if (pieces_made_ && all == all_ && (all || *trainable == ranges_)) return pieces_;
   const bool apart = (settings_.clipnorm && *settings_.clipnorm > 0.0) || !is_elementwise(settings_.kind) ||
                      settings_.kind == OptimizerKind::lamb;
   std::vector<Piece> made;
-  const auto& parameters = network.layout().parameters();
+  const auto& parameters = store.layout().parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const PlacedParameter& p = parameters[i];
     const bool inside =
@@ -241,35 +255,35 @@ const std::vector<Optimizer::Piece>& Optimizer::pieces(const Network& network,
   return pieces_;
 }
 
-const std::vector<Optimizer::Piece>& Optimizer::last_pieces(const Network& network) {
-  return pieces_made_ ? pieces_ : pieces(network, nullptr);
+const std::vector<Optimizer::Piece>& Optimizer::last_pieces(const ParameterStore& store) {
+  return pieces_made_ ? pieces_ : pieces(store, nullptr);
 }
 
-void Optimizer::swap_average(const Network& network) {
+void Optimizer::swap_average(const ParameterStore& store) {
   if (!settings_.use_ema) {
     throw StateError("[optimizer] there is no average of the weights: use_ema is False");
   }
   if (iterations_ == 0) return;  // before the first step the average is the weights
   void* const mean = slots_[slot_index("average")].get();
-  void* const aside = scratch(network, 0);
-  for (const Piece& piece : last_pieces(network)) {
-    const std::size_t size = static_cast<std::size_t>(piece.count) * size_of(network.dtype());
-    const auto place = [&](void* flat) { return at(flat, piece.first, network.dtype()); };
-    network.device().copy(place(aside), place(mean), size);
-    network.device().copy(place(mean), place(network.values()), size);
-    network.device().copy(place(network.values()), place(aside), size);
+  void* const aside = scratch(store, 0);
+  for (const Piece& piece : last_pieces(store)) {
+    const std::size_t size = static_cast<std::size_t>(piece.count) * size_of(store.dtype());
+    const auto place = [&](void* flat) { return at(flat, piece.first, store.dtype()); };
+    store.device().copy(place(aside), place(mean), size);
+    store.device().copy(place(mean), place(store.values()), size);
+    store.device().copy(place(store.values()), place(aside), size);
   }
   swapped_ = !swapped_;
 }
 
-void Optimizer::adopt_average(const Network& network) {
+void Optimizer::adopt_average(const ParameterStore& store) {
   if (!settings_.use_ema || iterations_ == 0) return;
   void* const mean = slots_[slot_index("average")].get();
-  for (const Piece& piece : last_pieces(network)) {
-    void* const average = at(mean, piece.first, network.dtype());
-    void* const value = at(network.values(), piece.first, network.dtype());
-    network.device().copy(swapped_ ? average : value, swapped_ ? value : average,
-                          static_cast<std::size_t>(piece.count) * size_of(network.dtype()));
+  for (const Piece& piece : last_pieces(store)) {
+    void* const average = at(mean, piece.first, store.dtype());
+    void* const value = at(store.values(), piece.first, store.dtype());
+    store.device().copy(swapped_ ? average : value, swapped_ ? value : average,
+                        static_cast<std::size_t>(piece.count) * size_of(store.dtype()));
   }
   swapped_ = false;
 }

@@ -57,9 +57,9 @@ bool Optimizer::separable() const {
          settings_.dynamic_scale == 0.0 && settings_.gradient_accumulation_steps == 1;
 }
 
-bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* trainable,
+bool Optimizer::separate(const ParameterStore& store, const std::vector<FlatRange>* trainable,
                          const PlacedParameter& parameter, Separate& part) {
-  const std::vector<Piece>& all = pieces(network, trainable);
+  const std::vector<Piece>& all = pieces(store, trainable);
   const auto found = std::find_if(all.begin(), all.end(), [&parameter](const Piece& piece) {
     return parameter.offset >= piece.first && parameter.offset < piece.first + piece.count;
   });
@@ -68,20 +68,19 @@ bool Optimizer::separate(const Network& network, const std::vector<FlatRange>* t
   piece.first = parameter.offset;
   piece.count = parameter.count;
   part.treatment = plain_treatment();
-  part.update = arguments(network, piece);
+  part.update = arguments(store, piece);
   complete(part.update, piece, part.treatment);
   return true;
 }
 
-void Optimizer::step(const Network& network, const std::vector<FlatRange>* trainable,
-                     std::span<const std::size_t> done) {
-  Device& device = network.device();
+void Optimizer::step(const ParameterStore& store, const GradientView& gradients,
+                     const std::vector<FlatRange>* trainable, std::span<const std::size_t> done) {
+  Device& device = store.device();
   if (lbfgs_) throw StateError("[optimizer] L-BFGS takes no single steps");
-  pieces(network, trainable);
+  pieces(store, trainable);
   if (settings_.dynamic_scale != 0.0) {
     for (const Piece& piece : pieces_) {
-      if (device.all_finite(network.dtype(), piece.count,
-                            at(network.gradients(), piece.first, network.dtype()))) {
+      if (device.all_finite(store.dtype(), piece.count, gradients.at(piece.first))) {
         continue;
       }
       dynamic_scale_ *= 0.5;
@@ -89,11 +88,10 @@ void Optimizer::step(const Network& network, const std::vector<FlatRange>* train
       return;
     }
   }
-  const void* gradients = gathered(network);
-  if (gradients != nullptr) {
-    apply(network, gradients, done);
+  if (const std::optional<GradientView> whole = gathered(store, gradients)) {
+    apply(store, *whole, done);
   } else if (settings_.use_ema) {
-    for (const Piece& piece : pieces_) average(network, piece);
+    for (const Piece& piece : pieces_) average(store, piece);
   }
   ++iterations_;
   if (settings_.dynamic_scale != 0.0) {
@@ -105,18 +103,18 @@ void Optimizer::step(const Network& network, const std::vector<FlatRange>* train
   }
 }
 
-const void* Optimizer::gathered(const Network& network) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
+std::optional<GradientView> Optimizer::gathered(const ParameterStore& store, const GradientView& gradients) {
+  Device& device = store.device();
+  const DType dtype = store.dtype();
   const double scale = loss_scale();
   const bool adds_up = settings_.gradient_accumulation_steps > 1;
-  const void* source = network.gradients();
-  if (scale == 1.0 && !adds_up) return source;
-  void* const out = scratch(network, 0);
+  if (scale == 1.0 && !adds_up) return gradients;
+  const GradientView out(scratch(store, 0), dtype);
+  GradientView source = gradients;
   if (scale != 1.0) {
     for (const Piece& piece : pieces_) {
-      device.flat({dtype, FlatKind::divide, piece.count, at(source, piece.first, dtype), nullptr,
-                   at(out, piece.first, dtype), scale, 0.0});
+      device.flat({dtype, FlatKind::divide, piece.count, source.at(piece.first), nullptr, out.at(piece.first),
+                   scale, 0.0});
     }
     source = out;
   }
@@ -124,17 +122,18 @@ const void* Optimizer::gathered(const Network& network) {
   void* const sum = slots_[slot_index("gradient_accumulator")].get();
   const bool last = (iterations_ + 1) % settings_.gradient_accumulation_steps == 0;
   for (const Piece& piece : pieces_) {
-    const void* x = at(source, piece.first, dtype);
+    const void* x = source.at(piece.first);
     void* const y = at(sum, piece.first, dtype);
     if (!last) {
       device.flat({dtype, FlatKind::add_scaled, piece.count, x, y, y, 1.0, 0.0});
       continue;
     }
-    device.flat({dtype, FlatKind::add_divide, piece.count, x, y, at(out, piece.first, dtype),
+    device.flat({dtype, FlatKind::add_divide, piece.count, x, y, out.at(piece.first),
                  static_cast<double>(settings_.gradient_accumulation_steps), 0.0});
     device.fill_zero(y, static_cast<std::size_t>(piece.count) * size_of(dtype));
   }
-  return last ? out : nullptr;
+  if (!last) return std::nullopt;
+  return out;
 }
 
 bool Optimizer::averages_overwrite(std::int64_t updates) const {
@@ -145,14 +144,14 @@ double Optimizer::average_momentum(std::int64_t updates) const {
   return updates == 0 ? 0.0 : settings_.ema_momentum;
 }
 
-void Optimizer::average(const Network& network, const Piece& piece) {
-  const DType dtype = network.dtype();
+void Optimizer::average(const ParameterStore& store, const Piece& piece) {
+  const DType dtype = store.dtype();
   void* const mean = at(slots_[slot_index("average")].get(), piece.first, dtype);
-  void* const p = at(network.values(), piece.first, dtype);
+  void* const p = at(store.values(), piece.first, dtype);
   const double momentum = average_momentum(updates());
-  network.device().flat({dtype, FlatKind::blend, piece.count, mean, p, mean, momentum, 1.0 - momentum});
+  store.device().flat({dtype, FlatKind::blend, piece.count, mean, p, mean, momentum, 1.0 - momentum});
   if (averages_overwrite(updates())) {
-    network.device().copy(p, mean, static_cast<std::size_t>(piece.count) * size_of(dtype));
+    store.device().copy(p, mean, static_cast<std::size_t>(piece.count) * size_of(dtype));
   }
 }
 
@@ -163,25 +162,26 @@ UpdateTreatment Optimizer::plain_treatment() const {
   return treatment;
 }
 
-void Optimizer::apply(const Network& network, const void* gradients, std::span<const std::size_t> done) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
+void Optimizer::apply(const ParameterStore& store, const GradientView& gradients,
+                      std::span<const std::size_t> done) {
+  Device& device = store.device();
+  const DType dtype = store.dtype();
   if (settings_.kind == OptimizerKind::schedule_free && updates() == 0) {
     // Of frozen parameters too: they may be thawed later.
-    device.copy(slots_[slot_index("momentum")].get(), network.values(), network.flat_bytes());
+    device.copy(slots_[slot_index("momentum")].get(), store.values(), store.flat_bytes());
   }
   if (settings_.kind == OptimizerKind::nadam) {
     nadam_product_ *= nadam_momentum(settings_.beta_1, updates() + 1);
   }
   UpdateTreatment treatment = plain_treatment();
   const auto norm = [&](const Piece& piece) {
-    const void* g = at(gradients, piece.first, dtype);
+    const void* g = gradients.at(piece.first);
     return device.dot(dtype, piece.count, g, g);
   };
   const double limit = settings_.clipnorm.value_or(0.0),
                global_limit = settings_.global_clipnorm.value_or(0.0);
   if (clips_norms() && whole_rule() && device.clips_by_itself()) {
-    clip_on_device(network, gradients, treatment);
+    clip_on_device(store, gradients, treatment);
     return;
   }
   if (limit > 0.0) {
@@ -192,13 +192,13 @@ void Optimizer::apply(const Network& network, const void* gradients, std::span<c
         clipped.clip_scale = limit;
         clipped.clip_divisor = length;
       }
-      update(network, gradients, piece, clipped);
+      update(store, gradients, piece, clipped);
     }
     return;
   }
   if (global_limit > 0.0) {
     double squares = 0.0;
-    const auto& parameters = network.layout().parameters();
+    const auto& parameters = store.layout().parameters();
     for (const Piece& piece : pieces_) {
       for (std::size_t i = piece.parameter;
            i < parameters.size() && parameters[i].offset < piece.first + piece.count; ++i) {
@@ -223,26 +223,26 @@ void Optimizer::apply(const Network& network, const void* gradients, std::span<c
       // Up to the next parameter that is done, and on behind it; the gap behind holds zeros.
       std::int64_t stop = end, next = end;
       for (const std::size_t i : done) {
-        const PlacedParameter& p = network.layout().parameters()[i];
+        const PlacedParameter& p = store.layout().parameters()[i];
         if (p.offset < rest.first || p.offset >= stop) continue;
         stop = p.offset;
         next = std::min(p.offset + placed(p.count), end);
       }
       rest.count = stop - rest.first;
-      if (rest.count > 0) update(network, gradients, rest, treatment);
+      if (rest.count > 0) update(store, gradients, rest, treatment);
       rest.first = next;
     }
   }
 }
 
-void Optimizer::clip_on_device(const Network& network, const void* gradients,
+void Optimizer::clip_on_device(const ParameterStore& store, const GradientView& gradients,
                                const UpdateTreatment& treatment) {
-  Device& device = network.device();
-  const auto& parameters = network.layout().parameters();
+  Device& device = store.device();
+  const auto& parameters = store.layout().parameters();
   const double limit = settings_.clipnorm.value_or(0.0);
   if (clip_factors_ == nullptr) clip_factors_ = device.make((parameters.size() + 1) * 2 * sizeof(double));
   ClipArguments clip;
-  clip.dtype = network.dtype();
+  clip.dtype = store.dtype();
   clip.together = !(limit > 0.0);
   clip.limit = clip.together ? settings_.global_clipnorm.value_or(0.0) : limit;
   clip.factors = static_cast<double*>(clip_factors_.get());
@@ -250,27 +250,27 @@ void Optimizer::clip_on_device(const Network& network, const void* gradients,
   for (const Piece& piece : pieces_) {
     for (std::size_t i = piece.parameter;
          i < parameters.size() && parameters[i].offset < piece.first + piece.count; ++i) {
-      clip.parts.push_back({at(gradients, parameters[i].offset, clip.dtype), parameters[i].count});
+      clip.parts.push_back({gradients.at(parameters[i].offset), parameters[i].count});
     }
     if (clip.together) continue;  // a piece is one parameter otherwise
     device.clip_factors(clip);
     clipped.clip = clip.factors;
-    update(network, gradients, piece, clipped);
+    update(store, gradients, piece, clipped);
     clip.parts.clear();
     clip.factors += 2;
   }
   if (!clip.together) return;
   device.clip_factors(clip);
   clipped.clip = clip.factors;
-  for (const Piece& piece : pieces_) update(network, gradients, piece, clipped);
+  for (const Piece& piece : pieces_) update(store, gradients, piece, clipped);
 }
 
-UpdateArguments Optimizer::arguments(const Network& network, const Piece& piece) const {
+UpdateArguments Optimizer::arguments(const ParameterStore& store, const Piece& piece) const {
   UpdateArguments u;
-  u.dtype = network.dtype();
+  u.dtype = store.dtype();
   u.kind = settings_.kind;
   u.n = piece.count;
-  u.parameters = at(network.values(), piece.first, u.dtype);
+  u.parameters = at(store.values(), piece.first, u.dtype);
   u.momentum = settings_.momentum;
   u.beta_1 = settings_.beta_1;
   u.beta_2 = settings_.beta_2;
@@ -313,12 +313,12 @@ void Optimizer::complete(UpdateArguments& u, const Piece& piece, UpdateTreatment
   u.treatment = &treatment;
 }
 
-void Optimizer::update(const Network& network, const void* gradients, const Piece& piece,
+void Optimizer::update(const ParameterStore& store, const GradientView& gradients, const Piece& piece,
                        UpdateTreatment treatment) {
-  Device& device = network.device();
-  const DType dtype = network.dtype();
-  UpdateArguments u = arguments(network, piece);
-  u.gradients = at(gradients, piece.first, dtype);
+  Device& device = store.device();
+  const DType dtype = store.dtype();
+  UpdateArguments u = arguments(store, piece);
+  u.gradients = gradients.at(piece.first);
   if (whole_rule()) {
     complete(u, piece, treatment);
     device.update(u);
@@ -326,11 +326,11 @@ void Optimizer::update(const Network& network, const void* gradients, const Piec
   }
   treatment.decay = piece.decay;
   if (settings_.kind == OptimizerKind::lamb) {
-    u.slots[2] = at(scratch(network, 1), piece.first, dtype);
+    u.slots[2] = at(scratch(store, 1), piece.first, dtype);
     fill_numbers(settings_, rate_, updates() + 1, nadam_product_, u.numbers);
     u.treatment = &treatment;
     device.update(u);
-    lamb(network, piece);
+    lamb(store, piece);
   } else if (piece.adam) {
     u.kind = OptimizerKind::adam;
     u.rate = adam_rate(rate_ * settings_.muon.adam_lr_ratio, updates() + 1);
@@ -338,7 +338,7 @@ void Optimizer::update(const Network& network, const void* gradients, const Piec
     device.update(u);
   } else {
     const void* g = u.gradients;
-    void* const clipped = at(scratch(network, 1), piece.first, dtype);
+    void* const clipped = at(scratch(store, 1), piece.first, dtype);
     if (treatment.clip_divisor != 0.0) {
       device.flat({dtype, FlatKind::scale_divide, piece.count, g, nullptr, clipped, treatment.clip_scale,
                    treatment.clip_divisor});
@@ -353,12 +353,12 @@ void Optimizer::update(const Network& network, const void* gradients, const Piec
                    treatment.decay_rate});
     }
     if (settings_.kind == OptimizerKind::adafactor) {
-      adafactor(network, piece, g);
+      adafactor(store, piece, g);
     } else {
-      muon(network, piece, g);
+      muon(store, piece, g);
     }
   }
-  if (settings_.use_ema) average(network, piece);
+  if (settings_.use_ema) average(store, piece);
 }
 
 }  // namespace lamina::nn

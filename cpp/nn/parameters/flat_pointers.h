@@ -8,12 +8,12 @@
 
 namespace lamina::nn {
 
-/// Where element `first` of a flat buffer lies.
+/// The place of element `first` in a flat buffer.
 inline const char* at(const void* flat, std::int64_t first, DType dtype) {
-  return static_cast<const char*>(flat) + static_cast<std::size_t>(first) * size_of(dtype);
+  return static_cast<const char*>(flat) + first * static_cast<std::int64_t>(size_of(dtype));
 }
 inline char* at(void* flat, std::int64_t first, DType dtype) {
-  return static_cast<char*>(flat) + static_cast<std::size_t>(first) * size_of(dtype);
+  return static_cast<char*>(flat) + first * static_cast<std::int64_t>(size_of(dtype));
 }
 
 }  // namespace lamina::nn

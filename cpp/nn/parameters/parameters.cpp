@@ -60,6 +60,7 @@ PlacedPointers::PlacedPointers(const std::vector<std::vector<void*>>& of_operati
 PlacedPointers ParameterLayout::pointers(void* flat, DType dtype, std::size_t operations) const {
   std::vector<std::vector<void*>> result(operations);
   for (const PlacedParameter& p : parameters_) {
+    if (p.operation == PlacedParameter::kNoOperation) continue;
     result[p.operation].push_back(static_cast<char*>(flat) +
                                   static_cast<std::size_t>(p.offset) * size_of(dtype));
   }

@@ -1,10 +1,12 @@
 // All parameters of a network in one flat buffer, so that an optimizer is one pass.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
-#include "nn/layers/layer.h"
+#include "nn/parameters/parameter.h"
 
 namespace lamina::nn {
 
@@ -13,8 +15,9 @@ std::int64_t placed(std::int64_t count);
 
 /// Where one parameter lies in every flat buffer (values, gradients, optimizer slots).
 struct PlacedParameter {
-  std::int64_t layer;  ///< the index that the user knows
-  std::size_t operation;
+  static constexpr std::size_t kNoOperation = ~std::size_t{0};
+  std::int64_t layer;     ///< the index that the user knows
+  std::size_t operation;  ///< that computes with it; kNoOperation: only the tape does
   std::string name;
   Shape shape;
   std::int64_t offset;  ///< in elements; a multiple of a vector

@@ -1,48 +1,77 @@
 #include "nn/parameters/penalties.h"
 
-#include "nn/graph/network.h"
+#include "core/error.h"
 
 namespace lamina::nn {
 
 namespace {
 
-char* at(void* flat, const PlacedParameter& parameter, DType dtype) {
-  return static_cast<char*>(flat) + static_cast<std::size_t>(parameter.offset) * size_of(dtype);
+std::size_t checked(const ParameterStore& store, std::int64_t parameter) {
+  if (parameter < 0 || static_cast<std::size_t>(parameter) >= store.size()) {
+    throw ValueError(text("[Network] there are ", store.size(), " parameters. Received: index ", parameter));
+  }
+  return static_cast<std::size_t>(parameter);
 }
+
+bool is_trained(const PlacedParameter& parameter) { return parameter.trained && !parameter.frozen; }
 
 }  // namespace
 
-double Penalties::apply(const Network& network, bool gradients, double scale) const {
+void Penalties::add(const ParameterStore& store, std::int64_t i, const ParameterPenalty& penalty) {
+  penalties_.push_back({checked(store, i), penalty});
+}
+
+void Penalties::add_orthogonal(const ParameterStore& store, std::int64_t i, double factor, bool rows) {
+  const std::size_t parameter = checked(store, i);
+  const Shape& shape = store.layout().parameters()[parameter].shape;
+  orthogonal_.push_back(
+      {parameter, std::make_unique<OrthogonalPenalty>(store.device(), store.dtype(), shape, factor, rows)});
+}
+
+void Penalties::add(const ParameterStore& store, std::int64_t i, const ParameterConstraint& constraint) {
+  const std::size_t parameter = checked(store, i);
+  if (constraint.outer * constraint.reduced * constraint.inner !=
+      store.layout().parameters()[parameter].count) {
+    throw ValueError("[constraint] the extents must be those of the parameter");
+  }
+  constraints_.push_back({parameter, constraint});
+}
+
+double Penalties::apply(const ParameterStore& store, const GradientView* gradients, double scale) const {
+  if (!any()) return 0.0;
+  const DType dtype = store.dtype();
+  const void* const values = store.current();
   double total = 0.0;
   for (const auto& [index, penalty] : penalties_) {
-    const PlacedParameter& parameter = network.layout().parameters()[index];
-    if (parameter.frozen || !parameter.trained) continue;
+    const PlacedParameter& parameter = store.layout().parameters()[index];
+    if (!is_trained(parameter)) continue;
     PenaltyArguments p;
-    p.dtype = network.dtype();
+    p.dtype = dtype;
     p.n = parameter.count;
     p.l1 = penalty.l1;
     p.l2 = penalty.l2;
     p.scale = scale;
-    p.values = at(network.values(), parameter, p.dtype);
-    if (gradients) p.gradient_in = p.gradient = at(network.gradients(), parameter, p.dtype);
-    total += network.device().penalty(p) / scale;
+    p.values = at(values, parameter.offset, dtype);
+    if (gradients != nullptr) p.gradient_in = p.gradient = gradients->at(parameter.offset);
+    total += store.device().penalty(p) / scale;
   }
   for (const auto& [index, penalty] : orthogonal_) {
-    const PlacedParameter& parameter = network.layout().parameters()[index];
-    if (parameter.frozen || !parameter.trained) continue;
-    const DType dtype = network.dtype();
-    void* const gradient = gradients ? at(network.gradients(), parameter, dtype) : nullptr;
-    total += penalty->apply(at(network.values(), parameter, dtype), gradient, scale);
+    const PlacedParameter& parameter = store.layout().parameters()[index];
+    if (!is_trained(parameter)) continue;
+    total += penalty->apply(at(values, parameter.offset, dtype),
+                            gradients != nullptr ? gradients->at(parameter.offset) : nullptr, scale);
   }
   return total;
 }
 
-void Penalties::constrain(const Network& network) const {
+void Penalties::constrain(const ParameterStore& store) const {
+  if (constraints_.empty()) return;
+  void* const values = store.values();
   for (const auto& [index, constraint] : constraints_) {
-    const PlacedParameter& parameter = network.layout().parameters()[index];
-    if (parameter.frozen || !parameter.trained) continue;
+    const PlacedParameter& parameter = store.layout().parameters()[index];
+    if (!is_trained(parameter)) continue;
     ConstraintArguments c;
-    c.dtype = network.dtype();
+    c.dtype = store.dtype();
     c.kind = constraint.kind;
     c.outer = constraint.outer;
     c.reduced = constraint.reduced;
@@ -51,8 +80,8 @@ void Penalties::constrain(const Network& network) const {
     c.high = constraint.high;
     c.rate = constraint.rate;
     c.epsilon = constraint.epsilon;
-    c.values = at(network.values(), parameter, c.dtype);
-    network.device().constrain(c);
+    c.values = at(values, parameter.offset, c.dtype);
+    store.device().constrain(c);
   }
 }
 

@@ -8,10 +8,9 @@
 
 #include "device/device.h"
 #include "nn/parameters/orthogonal_penalty.h"
+#include "nn/parameters/store.h"
 
 namespace lamina::nn {
-
-class Network;
 
 /// l1 * sum |w| + l2 * sum w^2.
 struct ParameterPenalty {
@@ -27,18 +26,18 @@ struct ParameterConstraint {
 
 class Penalties {
  public:
-  void add(std::size_t parameter, const ParameterPenalty& penalty) {
-    penalties_.push_back({parameter, penalty});
-  }
-  void add(std::size_t parameter, std::unique_ptr<OrthogonalPenalty> penalty) {
-    orthogonal_.push_back({parameter, std::move(penalty)});
-  }
-  void add(std::size_t parameter, const ParameterConstraint& c) { constraints_.push_back({parameter, c}); }
+  /// On parameter `i` of `store`. ValueError for a bad index, or a shape that does not fit.
+  void add(const ParameterStore& store, std::int64_t i, const ParameterPenalty& penalty);
+  void add_orthogonal(const ParameterStore& store, std::int64_t i, double factor, bool rows);
+  void add(const ParameterStore& store, std::int64_t i, const ParameterConstraint& constraint);
+  /// Whether there are penalties.
+  bool any() const { return !penalties_.empty() || !orthogonal_.empty(); }
 
   /// The sum of the penalties on parameters that are trained, in the order in which they were added, those of
-  /// OrthogonalPenalty last.
-  double apply(const Network&, bool gradients, double scale) const;
-  void constrain(const Network&) const;
+  /// OrthogonalPenalty last. With `gradients`, `scale` times theirs are added to those.
+  double apply(const ParameterStore& store, const GradientView* gradients = nullptr,
+               double scale = 1.0) const;
+  void constrain(const ParameterStore& store) const;
 
  private:
   template <class What>

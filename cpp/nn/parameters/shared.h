@@ -1,5 +1,5 @@
-// Parameters that several networks have in common: each keeps a copy of its own, and whoever
-// changed its copy last has the newest; the others fetch it before they next use theirs.
+// Parameters that several stores have in common: each keeps a copy, and the one that was changed last holds
+// the newest value; the others fetch it before they next use theirs.
 #pragma once
 
 #include <atomic>
@@ -9,55 +9,55 @@
 #include <utility>
 #include <vector>
 
+#include "nn/parameters/memory.h"
+
 namespace lamina::nn {
 
-class Trainer;
-
-/// One value that lies in several networks. Locks are taken in the order: a network's fetching lock,
-/// this one's, a network's lock of its parameters.
+/// One value of which several memories have a copy. Locks are taken in the order: a memory's fetching lock,
+/// this one's, a memory's lock of its values.
 class SharedParameter {
  public:
-  /// `model` has a copy, of its parameter `index`; `newest`: the one that counts.
-  void join(Trainer& model, std::size_t index, bool newest);
-  /// `model` goes: what only it knows is handed on.
-  void leave(Trainer& model);
+  /// Parameter `index` of `memory` is a copy; `newest`: the one that counts.
+  void join(const ParameterMemory& memory, std::size_t index, bool newest);
+  /// `memory` goes: what only it holds is handed on.
+  void leave(const ParameterMemory& memory);
   /// Counts changes: a copy of another version is to be fetched.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
-  /// `model` has changed its copy. Returns the version that it now has.
-  std::uint64_t changed(Trainer& model);
-  /// Reads the newest copy into `buffer`, unless it is `model`'s. Returns its version and whether
+  /// `memory` has changed its copy. Returns the version that it now has.
+  std::uint64_t changed(const ParameterMemory& memory);
+  /// Reads the newest copy into `buffer`, unless it is `memory`'s. Returns its version and whether
   /// there was anything to read.
-  std::pair<std::uint64_t, bool> read_newest(const Trainer& model, std::vector<char>& buffer);
+  std::pair<std::uint64_t, bool> read_newest(const ParameterMemory& memory, std::vector<char>& buffer);
 
  private:
   struct Member {
-    Trainer* model;
+    const ParameterMemory* memory;
     std::size_t index;
   };
   std::mutex lock_;
   std::atomic<std::uint64_t> version_{1};
   std::vector<Member> members_;
-  Trainer* newest_ = nullptr;
-  std::vector<char> left_;  ///< the newest copy, when the network that had it is gone
+  const ParameterMemory* newest_ = nullptr;
+  std::vector<char> left_;  ///< the newest copy, when the memory that held it is gone
 };
 
-/// The shared parameters of one network.
+/// The shared parameters of one memory.
 class SharedParameters {
  public:
-  explicit SharedParameters(Trainer& model) : model_(model) {}
+  explicit SharedParameters(std::shared_ptr<ParameterMemory> memory) : memory_(std::move(memory)) {}
   ~SharedParameters();
   SharedParameters(const SharedParameters&) = delete;
   SharedParameters& operator=(const SharedParameters&) = delete;
 
-  /// Parameter `index` and the other network's parameter become one, with the other's value.
-  /// ValueError when they differ in shape or type, or are the same already.
-  void share(std::size_t index, Trainer& other, std::size_t other_index);
+  /// Parameter `index` and the other memory's parameter, of the same shape and type, become one, with the
+  /// other's value. ValueError when they are one already.
+  void share(std::size_t index, SharedParameters& other, std::size_t other_index);
   bool shares(std::size_t index) const;
   bool any() const { return any_.load(std::memory_order_acquire); }
   /// Fetches what others have changed. `training`: the caller is the one who trains or evaluates;
-  /// all others leave the parameters alone while somebody does.
+  /// all others leave the parameters alone while one does.
   void fetch(bool training);
-  /// This network has changed its parameters; `only`: but for this one they are as they were.
+  /// The parameters of this memory were changed; `only`: but for this one they are as they were.
   void changed();
   void changed(std::size_t only);
 
@@ -67,7 +67,7 @@ class SharedParameters {
     std::size_t index = 0;
     std::uint64_t seen = 0;
   };
-  Trainer& model_;
+  std::shared_ptr<ParameterMemory> memory_;
   std::atomic<bool> any_{false};
   mutable std::mutex fetching_;
   std::vector<Share> shares_;

@@ -1,9 +1,8 @@
 // The recordings of training steps that a model keeps: for each kind of step the one that was made last.
 //
 // A recording has baked in what its calls were given: sizes, the addresses of parameters, activations,
-// gradients and slots, and all settings. So whoever changes one of those clears the recordings
-// (Trainer::compile(), set_optimizer(), set_trainable(), reserve()); what is not cleared by
-// anybody is in the key.
+// gradients and slots, and all settings. A change of one of those clears the recordings
+// (Trainer::compile(), set_optimizer(), set_trainable(), reserve()); what clears nothing is in the key.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,6 @@
 #include "core/float_environment.h"
 #include "device/names.h"
 #include "nn/layers/activation_layer.h"
-#include "nn/training/exclusive.h"
 
 namespace lamina::nn {
 
@@ -49,7 +48,7 @@ Trainer::LossPlan Trainer::plan_loss(const LossSpecification& loss) const {
 }
 
 void Trainer::compile(const Objective& objective, const OptimizerSettings& settings) {
-  const Exclusive exclusive(busy_);
+  const Exclusive exclusive = parameters.exclude();
   const Shape& output = network.output_shape();
   if (output.empty()) throw ValueError("[compile] the network's output must have at least one axis");
   for (const MetricSpecification& metric : objective.metrics) {
@@ -74,7 +73,7 @@ void Trainer::compile(const Objective& objective, const OptimizerSettings& setti
     throw ValueError("[compile] sparse labels reach at most 2^31 - 1");
   }
   network.build_gradients();
-  auto optimizer = std::make_unique<Optimizer>(settings, network);
+  auto optimizer = std::make_unique<Optimizer>(settings, store());
   std::vector<std::size_t> offsets;
   std::size_t state = 0;
   for (const MetricSpecification& metric : objective.metrics) {
@@ -84,12 +83,12 @@ void Trainer::compile(const Objective& objective, const OptimizerSettings& setti
   std::vector<double> sums(state), pending(state);
   Objective copy = objective;
 
-  const std::unique_lock lock(*parameters_lock_);
+  const std::unique_lock lock(store().lock());
   recorded_.clear();
   plan_ = plan_loss(copy.loss);
   objective_ = std::move(copy);
   target_form_ = takes_labels(objective_.loss.kind) ? TargetForm::labels : TargetForm::values;
-  optimizer_ = std::move(optimizer);
+  parameters.set_optimizer(std::move(optimizer));
   metric_state_ = std::move(sums);
   pending_state_ = std::move(pending);
   metric_offsets_ = std::move(offsets);
@@ -97,69 +96,10 @@ void Trainer::compile(const Objective& objective, const OptimizerSettings& setti
 }
 
 void Trainer::set_optimizer(const OptimizerSettings& settings) {
-  const Exclusive exclusive(busy_);
+  const Exclusive exclusive = parameters.exclude();
   network.build_gradients();
-  auto optimizer = std::make_unique<Optimizer>(settings, network);
-  const std::unique_lock lock(*parameters_lock_);
+  parameters.set_optimizer(settings);
   recorded_.clear();
-  optimizer_ = std::move(optimizer);
-}
-
-void Trainer::build_in(std::shared_ptr<Trainer> other) {
-  network.build_in(other->network);
-  parameters_lock_ = other->parameters_lock_;
-  source_ = std::move(other);
-}
-
-double Trainer::apply_gradients(const std::vector<Gradient>& gradients, bool together, bool penalties) {
-  const Exclusive exclusive(busy_);
-  const FloatEnvironment environment;
-  Optimizer& all = optimizer();
-  if (all.lbfgs() != nullptr) {
-    throw StateError("[apply_gradients] L-BFGS takes no gradients from elsewhere: it asks for them itself");
-  }
-  network.build_gradients();
-  shared().fetch(true);
-  const auto& parameters = network.layout().parameters();
-  const std::size_t item = size_of(network.dtype());
-  given_ranges_.clear();
-  void* flat = nullptr;
-  for (const Gradient& gradient : gradients) {
-    const PlacedParameter& p = parameters.at(gradient.parameter);
-    if (!p.trained || p.frozen) continue;
-    const auto offset = static_cast<std::size_t>(p.offset) * item;
-    auto* const data = static_cast<char*>(const_cast<void*>(gradient.data));
-    if (together && network.device().is_host()) {
-      flat = data - offset;
-    } else {
-      network.device().copy_from_host(static_cast<char*>(network.gradients()) + offset, data,
-                                      static_cast<std::size_t>(p.count) * item);
-    }
-    given_ranges_.push_back({p.offset, p.count});
-  }
-  not_stored_.clear();
-  stored_none_ = flat != nullptr;
-  network.give_gradients(flat);
-  struct Back {
-    const Network& network;
-    ~Back() { network.give_gradients(nullptr); }
-  } const back{network};
-  const double penalty = penalties ? network.penalties(true, all.loss_scale()) : 0.0;
-  all.prepare();
-  {
-    const std::unique_lock lock(*parameters_lock_);
-    all.step(network, &given_ranges_);
-    all.flush_denormal_state(network);
-    network.constrain();
-    network.changed();
-  }
-  shared().changed();
-  return penalty;
-}
-
-Optimizer& Trainer::optimizer() {
-  if (!optimizer_) throw StateError("[Network] call compile() first");
-  return *optimizer_;
 }
 
 std::int64_t Trainer::positions() const {
@@ -167,7 +107,7 @@ std::int64_t Trainer::positions() const {
 }
 
 void Trainer::check(const Samples& samples) const {
-  if (!optimizer_) throw StateError("[Network] call compile() before training or evaluating");
+  if (!compiled()) throw StateError("[Network] call compile() before training or evaluating");
   check_inputs(samples.x, network.input_shape());
   const LossSpecification& loss = objective_.loss;
   check_targets(network.device(), samples, network.output_shape(),
@@ -176,8 +116,9 @@ void Trainer::check(const Samples& samples) const {
 }
 
 void Trainer::set_trainable(std::int64_t layer, bool trainable) {
-  const Exclusive exclusive(busy_);
-  const std::unique_lock lock(*parameters_lock_);
+  const Exclusive exclusive = parameters.exclude();
+  network.build();
+  const std::unique_lock lock(store().lock());
   recorded_.clear();
   network.set_trainable(layer, trainable);
 }
@@ -209,50 +150,6 @@ void Trainer::set_metric_state(const std::vector<double>& state) {
   loss_total_ = state[0];
   loss_count_ = state[1];
   std::copy(state.begin() + 2, state.end(), metric_state_.begin());
-}
-
-void Trainer::read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count) const {
-  const PlacedParameter& p = network.layout().parameters().at(parameter);
-  const std::size_t item = size_of(network.dtype());
-  const std::shared_lock lock(*parameters_lock_);
-  network.device().copy_to_host(to_host,
-                                static_cast<const char*>(flat) + static_cast<std::size_t>(p.offset) * item,
-                                static_cast<std::size_t>(count < 0 ? p.count : count) * item);
-}
-
-void Trainer::write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count) {
-  const PlacedParameter& p = network.layout().parameters().at(parameter);
-  const std::size_t item = size_of(network.dtype());
-  const std::unique_lock lock(*parameters_lock_);
-  network.values();  // a prediction may have copied the old ones since `flat` was asked for
-  network.device().copy_from_host(static_cast<char*>(flat) + static_cast<std::size_t>(p.offset) * item,
-                                  from_host, static_cast<std::size_t>(count < 0 ? p.count : count) * item);
-  network.changed();
-}
-
-void Trainer::swap_average() {
-  const Exclusive exclusive(busy_);
-  Optimizer& all = optimizer();
-  shared().fetch(true);
-  {
-    const std::unique_lock lock(*parameters_lock_);
-    all.swap_average(network);
-    network.changed();
-  }
-  shared().changed();
-}
-
-void Trainer::adopt_average() {
-  const Exclusive exclusive(busy_);
-  Optimizer& all = optimizer();
-  if (!all.settings().use_ema) return;
-  shared().fetch(true);
-  {
-    const std::unique_lock lock(*parameters_lock_);
-    all.adopt_average(network);
-    network.changed();
-  }
-  shared().changed();
 }
 
 void Trainer::set_steps_seen(std::int64_t n) {

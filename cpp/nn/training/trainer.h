@@ -1,17 +1,13 @@
 // The planned driver: training, evaluation and prediction of a Network as single calls,
-// without allocation, a tape or anyone's help inside a step.
+// without allocation or a tape inside a step.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <vector>
 
 #include "nn/graph/network.h"
-#include "nn/optimizers/optimizer.h"
-#include "nn/parameters/shared.h"
+#include "nn/optimizers/optimized_parameters.h"
 #include "nn/training/captured_steps.h"
 #include "nn/training/monitor.h"
 #include "nn/training/samples.h"
@@ -31,39 +27,28 @@ class Trainer {
  public:
   Trainer(Shape input, DType dtype, Device& device, std::uint64_t seed)
       : network(std::move(input), dtype, device),
+        parameters(network.shared_store()),
         seed_(seed),
-        activations_(),
-        batch_(device, dtype),
-        shared_(*this) {}
+        batch_(device, dtype) {}
 
   ~Trainer() { delete idle_batch_.load(); }
 
   Network network;
+  OptimizedParameters parameters;
+  ParameterStore& store() const { return network.store(); }
 
   /// Sets the loss, metrics and a fresh optimizer. ValueError when they do not fit the
   /// network's output or each other; nothing has changed then.
   void compile(const Objective& objective, const OptimizerSettings& settings);
-  bool compiled() const { return optimizer_ != nullptr; }
+  bool compiled() const { return parameters.has_optimizer(); }
   /// What the loss expects of the targets.
   TargetForm target_form() const { return target_form_; }
   /// StateError before compile().
-  Optimizer& optimizer();
+  Optimizer& optimizer() const { return parameters.optimizer(); }
 
   /// An optimizer without a loss, for gradients that come from a tape. The network is unchanged when it
   /// throws.
   void set_optimizer(const OptimizerSettings& settings);
-  /// The gradient of one parameter, dense, in the network's dtype, in host memory.
-  struct Gradient {
-    std::size_t parameter;
-    const void* data;
-  };
-  /// One step of the optimizer for those parameters, frozen ones left out. They may all lie in one
-  /// memory laid out like the parameters, which is then used where it lies. With `penalties`, what the
-  /// penalties add is added to them (there, then). Returns the penalties' value.
-  double apply_gradients(const std::vector<Gradient>& gradients, bool together, bool penalties);
-  /// Shares the memory of another network's parameters, and the lock on them.
-  void build_in(std::shared_ptr<Trainer> other);
-
   // Training and evaluation. All arrays are checked before anything changes; metric sums go
   // on until reset_metrics(). An exception (also from the monitor) leaves the model as after
   // its last whole step. A second training while one runs is a StateError.
@@ -75,7 +60,7 @@ class Trainer {
   /// out[x.rows, output] in the network's dtype, host memory. Safe from several threads.
   void predict(const ArrayView& x, void* out, Monitor&) const;
 
-  /// The answer as in training: layers drop, disturb and take the batch's statistics, which move the
+  /// The output as in training: layers drop, disturb and take the batch's statistics, which move the
   /// moving ones. Each call draws other random numbers.
   void call_training(const ArrayView& x, void* out);
   /// Freezes a layer or thaws it; not while a training runs (StateError).
@@ -98,37 +83,14 @@ class Trainer {
   /// same.
   void set_fuses_updates(bool on) { fuses_updates_ = on; }
   bool fuses_updates() const { return fuses_updates_; }
-  /// Whether the last step left a parameter's gradient in the network.
-  bool stored_gradient(std::size_t parameter) const {
-    return !stored_none_ && std::find(not_stored_.begin(), not_stored_.end(), parameter) == not_stored_.end();
-  }
   /// How many batches the last training or evaluation finished.
   std::int64_t batches_done() const { return batches_done_; }
-
-  /// Exchanges the parameters with their moving averages; StateError without use_ema.
-  void swap_average();
-  /// The parameters become their moving averages, if the optimizer keeps any.
-  void adopt_average();
 
   /// The metrics that compile() was given, and the state of one of them.
   const std::vector<MetricSpecification>& metrics() const { return objective_.metrics; }
   const double* state_of_metric(std::size_t i) const { return metric_state_.data() + metric_offsets_.at(i); }
   bool has_metrics() const { return !metric_offsets_.empty(); }
   double mean_loss() const { return loss_count_ == 0.0 ? 0.0 : loss_total_ / loss_count_; }
-
-  /// Copies of one parameter, its gradient or an optimizer slot, dense, in the network's dtype.
-  /// `count`: only the first elements, where a slot is smaller than its parameter; -1: all.
-  void read(const void* flat, std::size_t parameter, void* to_host, std::int64_t count = -1) const;
-  void write(void* flat, std::size_t parameter, const void* from_host, std::int64_t count = -1);
-
-  /// The parameters that other networks have too.
-  SharedParameters& shared() const { return source_ != nullptr ? source_->shared() : shared_; }
-  std::size_t parameter_bytes(std::size_t parameter) const {
-    return static_cast<std::size_t>(network.layout().parameters().at(parameter).count) *
-           size_of(network.dtype());
-  }
-  /// Whether a training or evaluation is running.
-  bool busy() const { return busy_.load(); }
 
   std::uint64_t seed() const { return seed_; }
   // Counters that name the random numbers to come; saved with the model.
@@ -176,13 +138,14 @@ class Trainer {
   bool may_record(std::int64_t steps) const;
   void record(CapturedSteps::Entry&);
   std::int64_t positions() const;
+  /// Whether layers or penalties on parameters add to the loss.
+  bool adds_loss() const { return network.adds_loss() || parameters.penalties.any(); }
 
   std::uint64_t seed_;
   std::int64_t steps_seen_ = 0;
   std::int64_t epochs_seen_ = 0;
   std::int64_t batches_done_ = 0;
-  bool watch_ = false, fuses_updates_ = true, stored_none_ = false;
-  std::vector<std::size_t> not_stored_;  ///< parameters whose gradients the last step used at once
+  bool watch_ = false, fuses_updates_ = true;
   std::vector<DeferredBackward> deferred_;
   bool recording_ = false;  ///< step() is being recorded
   CapturedSteps recorded_;
@@ -190,19 +153,12 @@ class Trainer {
   Objective objective_;
   TargetForm target_form_ = TargetForm::values;
   LossPlan plan_;
-  std::unique_ptr<Optimizer> optimizer_;
-  std::vector<FlatRange> given_ranges_;  ///< of the parameters that got gradients
   Activations activations_;
   Batch batch_;
   double loss_total_ = 0.0, loss_count_ = 0.0;        ///< the mean loss is their quotient
   std::vector<double> metric_state_, pending_state_;  ///< all metrics', one after the other
   std::vector<std::size_t> metric_offsets_;
-  /// Held to change or read parameters, never for a whole step.
-  std::shared_ptr<std::shared_mutex> parameters_lock_ = std::make_shared<std::shared_mutex>();
   mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
-  std::atomic<bool> busy_{false};                    ///< a training or evaluation is running
-  std::shared_ptr<Trainer> source_;                  ///< in whose memory the parameters lie; null: its own
-  mutable SharedParameters shared_;                  ///< last: it goes first, and reads the parameters
 };
 
 }  // namespace lamina::nn

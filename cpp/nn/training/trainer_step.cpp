@@ -6,8 +6,6 @@
 
 #include "core/error.h"
 #include "core/float_environment.h"
-#include "nn/optimizers/lbfgs.h"
-#include "nn/training/exclusive.h"
 #include "nn/training/trainer.h"
 #include "numerics/streams.h"
 
@@ -30,11 +28,11 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
   double penalty = 0.0;
   const Pass pass{device, dtype, rows, training,
                   recording_ ? 0 : static_cast<std::uint64_t>(steps_seen_),  // a recording adds it
-                  network.adds_loss() ? &penalty : nullptr, training ? optimizer_->loss_scale() : 1.0,
+                  adds_loss() ? &penalty : nullptr, training ? optimizer().loss_scale() : 1.0,
                   // What a recording is run with was checked by known_indices().
                   recording_ && network.index_range() > 0 ? batch_.x() : nullptr};
   const FloatEnvironment environment;
-  shared().fetch(true);
+  store().shared().fetch(true);
   const std::int64_t columns = network.output_shape().back();
   const std::int64_t loss_rows = rows * positions();
 
@@ -60,7 +58,7 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
   }
   loss.scale = scale;
   if (training) {
-    loss.scale *= optimizer_->loss_scale();
+    loss.scale *= optimizer().loss_scale();
     loss.gradient = gradient;
   }
   if (plan_.form == PredictionForm::logits_of_activation && !metric_offsets_.empty()) {
@@ -103,22 +101,25 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
       network.backward(pass, plan_.operations, gradient, activations_, &monitor,
                        update && defers() ? &deferred_ : nullptr);
     }
-    if (network.adds_loss()) penalty += network.penalties(true, optimizer_->loss_scale());
+    if (parameters.penalties.any()) {
+      const GradientView gradients = store().gradients();
+      penalty += parameters.penalties.apply(store(), &gradients, optimizer().loss_scale());
+    }
     monitor.tick();
     if (!update) return mean + penalty;
-    if (!recording_) optimizer_->prepare();  // a recording is given the rates
+    if (!recording_) optimizer().prepare();  // a recording is given the rates
     {
-      const std::unique_lock lock(*parameters_lock_);
+      const std::unique_lock lock(store().lock());
       network.update_state(pass,
                            activations_);  // a kernel that a layer replaced is what the step starts from
       take_step(pass);
-      network.constrain();
-      network.changed();
+      parameters.penalties.constrain(store());
+      store().changed();
       ++steps_seen_;
     }
-    shared().changed();
-  } else if (network.adds_loss()) {
-    penalty += network.penalties(false);
+    store().shared().changed();
+  } else {
+    penalty += parameters.penalties.apply(store());
   }
   metric_state_.swap(pending_state_);
   const double sum = plain ? total : mean * samples;
@@ -127,25 +128,25 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
 }
 
 bool Trainer::defers() const {
-  return fuses_updates_ && network.device().fuses_updates() && !network.adds_loss() &&
-         optimizer_ != nullptr && optimizer_->separable();
+  return fuses_updates_ && network.device().fuses_updates() && !adds_loss() && parameters.has_optimizer() &&
+         optimizer().separable();
 }
 
 void Trainer::take_step(const Pass& pass) {
-  const std::vector<FlatRange>* const trained = &network.trained_ranges();
-  stored_none_ = false;
-  not_stored_.clear();
+  Optimizer& optimizer = this->optimizer();
+  const std::vector<FlatRange>* const trained = &store().trained_ranges();
+  store().begin_gradients(true);
   // Nothing reads these kernels any more: their elements are updated while their gradients are near.
   for (DeferredBackward& rest : deferred_) {
     Optimizer::Separate part;
-    if (optimizer_->separate(network, trained, network.layout().parameters()[rest.kernel], part)) {
+    if (optimizer.separate(store(), trained, store().layout().parameters()[rest.kernel], part)) {
       rest.arguments.kernel_update = &part.update;
-      not_stored_.push_back(rest.kernel);
+      store().gradient_used(rest.kernel);
     }
     rest.operation->backward(pass, rest.arguments);
   }
-  optimizer_->step(network, trained, not_stored_);
-  if (!recording_) optimizer_->flush_denormal_state(network);
+  optimizer.step(store(), store().gradients(), trained, store().used_gradients());
+  if (!recording_) optimizer.flush_denormal_state(store());
 }
 
 void Trainer::add_loss(double total, std::int64_t rows) {
@@ -164,8 +165,8 @@ void Trainer::descend(const Samples& samples, Monitor& monitor) {
   const double total = loss_total_, count = loss_count_;
   bool first = true;
   try {
-    optimizer_->lbfgs()->descend(
-        network,
+    optimizer().descend(
+        store(),
         [&] {
           const double loss = step(rows, true, monitor, false);
           if (std::exchange(first, false)) {
@@ -175,18 +176,18 @@ void Trainer::descend(const Samples& samples, Monitor& monitor) {
           return loss;
         },
         [this](const std::function<void()>& change) {
-          const std::unique_lock lock(*parameters_lock_);
+          const std::unique_lock lock(store().lock());
           change();
-          network.changed();
+          store().changed();
         },
-        &network.trained_ranges());
+        &store().trained_ranges());
   } catch (...) {
     metric_state_ = metrics;
     loss_total_ = total;
     loss_count_ = count;
     throw;
   }
-  shared().changed();
+  store().shared().changed();
   ++steps_seen_;
   ++monitor.batches;
   monitor.tick(true);
@@ -218,7 +219,7 @@ void Trainer::run(const Samples& samples, const std::int64_t* order, std::int64_
 }
 
 void Trainer::train_epoch(const Samples& samples, std::int64_t batch_size, bool shuffle, Monitor& monitor) {
-  const Exclusive exclusive(busy_);
+  const Exclusive exclusive = parameters.exclude();
   check(samples);
   if (batch_size < 1) throw ValueError(text("[fit] batch_size must be positive. Received: ", batch_size));
   std::vector<std::int64_t> order;
@@ -228,7 +229,7 @@ void Trainer::train_epoch(const Samples& samples, std::int64_t batch_size, bool 
     network.device().permutation(
         samples.x.rows, {seed_, numerics::stream_id(numerics::Purpose::shuffle, 0, epoch)}, order.data());
   }
-  if (optimizer_->lbfgs() != nullptr) {
+  if (optimizer().is_lbfgs()) {
     descend(samples, monitor);
   } else {
     run(samples, shuffle ? order.data() : nullptr, batch_size, true, monitor);
@@ -237,15 +238,15 @@ void Trainer::train_epoch(const Samples& samples, std::int64_t batch_size, bool 
 }
 
 void Trainer::train_step(const Samples& samples, bool fresh, Monitor& monitor) {
-  const Exclusive exclusive(busy_);
+  const Exclusive exclusive = parameters.exclude();
   check(samples);
   if (fresh) reset_metrics();
-  if (optimizer_->lbfgs() != nullptr) return descend(samples, monitor);
+  if (optimizer().is_lbfgs()) return descend(samples, monitor);
   run(samples, nullptr, std::max<std::int64_t>(samples.x.rows, 1), true, monitor);
 }
 
 void Trainer::evaluate(const Samples& samples, std::int64_t batch_size, bool fresh, Monitor& monitor) {
-  const Exclusive exclusive(busy_);
+  const Exclusive exclusive = parameters.exclude();
   check(samples);
   if (batch_size < 1)
     throw ValueError(text("[evaluate] batch_size must be positive. Received: ", batch_size));
@@ -255,7 +256,7 @@ void Trainer::evaluate(const Samples& samples, std::int64_t batch_size, bool fre
 
 void Trainer::predict(const ArrayView& x, void* out, Monitor& monitor) const {
   check_inputs(x, network.input_shape());
-  shared().fetch(false);
+  store().shared().fetch(false);
   constexpr std::int64_t most_blocks = 16, most_bytes = std::int64_t{16} << 20;
   const auto item = static_cast<std::int64_t>(size_of(network.dtype()));
   const std::int64_t block_bytes = network.rows_a_block() * element_count(network.input_shape()) * item;
@@ -263,7 +264,7 @@ void Trainer::predict(const ArrayView& x, void* out, Monitor& monitor) const {
       std::clamp<std::int64_t>(most_bytes / block_bytes, 1, most_blocks) * network.rows_a_block();
   const std::int64_t outputs = element_count(network.output_shape()) * item;
   // Converted inputs are kept for the next call, unless they are many.
-  const std::size_t most_kept = std::max(static_cast<std::size_t>(most_bytes), network.flat_bytes());
+  const std::size_t most_kept = std::max(static_cast<std::size_t>(most_bytes), store().flat_bytes());
   std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
   if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
   // Where the device's memory is not the host's, answers come back block by block.
@@ -277,7 +278,7 @@ void Trainer::predict(const ArrayView& x, void* out, Monitor& monitor) const {
     inputs->gather_inputs(x, first, rows);
     char* const to = static_cast<char*>(out) + first * outputs;
     {
-      const std::shared_lock lock(*parameters_lock_);
+      const std::shared_lock lock(store().lock());
       network.infer(inputs->x(), rows, answers != nullptr ? answers.get() : to);
       if (answers != nullptr) {
         device.copy_to_host(to, answers.get(), static_cast<std::size_t>(rows * outputs));
@@ -290,12 +291,12 @@ void Trainer::predict(const ArrayView& x, void* out, Monitor& monitor) const {
 }
 
 void Trainer::call_training(const ArrayView& x, void* out) {
-  const Exclusive exclusive(busy_);
+  const Exclusive exclusive = parameters.exclude();
   check_inputs(x, network.input_shape());
   network.build();
   if (x.rows == 0) return;
   reserve(x.rows);
-  shared().fetch(true);
+  store().shared().fetch(true);
   batch_.gather_inputs(x, 0, x.rows);
   // Steps from 2^39 on are calls: they never share random numbers with training.
   constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
@@ -306,12 +307,12 @@ void Trainer::call_training(const ArrayView& x, void* out) {
       out, answer,
       static_cast<std::size_t>(x.rows * element_count(network.output_shape())) * size_of(network.dtype()));
   {
-    const std::unique_lock lock(*parameters_lock_);
+    const std::unique_lock lock(store().lock());
     network.update_state(pass, activations_);
-    network.changed();
+    store().changed();
     ++calls_seen_;
   }
-  shared().changed();
+  store().shared().changed();
 }
 
 }  // namespace lamina::nn

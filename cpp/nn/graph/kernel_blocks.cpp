@@ -1,12 +1,15 @@
-#include "nn/parameters/kernel_blocks.h"
+#include "nn/graph/kernel_blocks.h"
 
 #include "nn/layers/dense.h"
 
 namespace lamina::nn {
 
 std::shared_ptr<const KernelBlocks> KernelBlocksCache::find(
-    std::uint64_t version, Device& device, DType dtype, const std::vector<std::unique_ptr<Layer>>& operations,
+    const ParameterStore& store, const std::vector<std::unique_ptr<Layer>>& operations,
     const PlacedPointers& parameters) {
+  Device& device = store.device();
+  const DType dtype = store.dtype();
+  const std::uint64_t version = store.version();
   const std::lock_guard lock(mutex_);
   if (blocks_ != nullptr && blocks_->version == version) return blocks_;
   blocks_ = nullptr;

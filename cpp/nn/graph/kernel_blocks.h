@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "nn/layers/layer.h"
-#include "nn/parameters/parameters.h"
+#include "nn/parameters/store.h"
 
 namespace lamina::nn {
 
@@ -27,8 +27,9 @@ struct KernelBlocks {
 /// predicting in turn copies nothing.
 class KernelBlocksCache {
  public:
-  /// The copies for parameters of `version`, or null. Safe to call from several threads.
-  std::shared_ptr<const KernelBlocks> find(std::uint64_t version, Device& device, DType dtype,
+  /// The copies for the store's values as they are now, or null. `parameters`: those of each operation. Safe
+  /// to call from several threads.
+  std::shared_ptr<const KernelBlocks> find(const ParameterStore& store,
                                            const std::vector<std::unique_ptr<Layer>>& operations,
                                            const PlacedPointers& parameters);
 
