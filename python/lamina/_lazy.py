@@ -26,7 +26,9 @@ class LazyModule:
     def __getattr__(self, attribute: str) -> Any:
         if self._module is None:
             self._module = importlib.import_module(self._name)
-        return getattr(self._module, attribute)
+        found = getattr(self._module, attribute)
+        setattr(self, attribute, found)  # the next look does not come here
+        return found
 
 
 def late_names(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:

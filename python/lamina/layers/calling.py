@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import lamina._core as _core
+from lamina import _eager
 from lamina._typing import Shape
 from lamina.layers import call_context
 from lamina.layers.call_spec import call_takes
@@ -20,35 +22,40 @@ if TYPE_CHECKING:
 
 
 def call_layer(
-    layer: Layer, inputs: Any, arguments: tuple[Any, ...], options: dict[str, Any]
+    layer: Layer, inputs: Any, arguments: tuple[Any, ...], options: dict[str, Any], training: Any
 ) -> Any:
     """Calls a custom layer: on tensors gives tensors, on arrays arrays."""
-    from lamina import _eager
-
-    eager = _eager.is_eager(inputs)
-    tensors = tensors_of(inputs, layer.dtype)
+    if type(inputs) is _core.Tensor and str.__eq__(inputs.dtype, layer._dtype):
+        eager, tensors = True, inputs
+    else:
+        eager, tensors = _eager.is_eager(inputs), tensors_of(inputs, layer._dtype)
     if layer.input_spec is not None:
         check_inputs(layer.input_spec, tensors, f"Layer '{layer.name}'")
-    if not layer.built:
+    if not layer._built:
         layer._build_custom(shapes_of(tensors))
-    training = call_context.training_of(options.pop("training", None))
+    context = call_context.current
+    before = context.training
+    training = before if training is None else bool(training)
     if call_takes(type(layer), "training"):
         options["training"] = training
-    if call_context.outermost():
+    if context.depth == 0:
         layer._clear_losses()
     else:
         layer._losses.clear()
-    with call_context.inside(training):
+    context.depth += 1
+    context.training = training
+    try:
         output = layer.call(tensors, *arguments, **options)
         if layer.activity_regularizer is not None:
             layer.add_loss(_eager.mean_penalty(layer.activity_regularizer, output))
+    finally:
+        context.depth -= 1
+        context.training = before
     return output if eager else arrays_of(output)
 
 
 def tensors_of(value: Any, dtype: str) -> Any:
     """Arrays as tensors: floating ones of the layer's dtype, others as they are."""
-    from lamina import _eager
-
     if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
         return type(value)(tensors_of(item, dtype) for item in value)
     if isinstance(value, dict):
@@ -114,8 +121,6 @@ def traced_shape(layer: Layer, shape: Shape) -> Shape:
     Raises:
         ValueError: If the call fails.
     """
-    from lamina import _eager
-
     zeros = _eager.floating_tensor(np.zeros((1, *shape), layer.dtype), layer.dtype)
     options = {"training": False} if call_takes(type(layer), "training") else {}
     try:

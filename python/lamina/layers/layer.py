@@ -12,7 +12,6 @@ from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
 from lamina.graph.keras_tensor import KerasTensor, any_symbolic
 from lamina.graph.operation import Operation
-from lamina.layers import call_context
 from lamina.layers import weights as _weights
 from lamina.layers.tracking import PLAIN, Tracker
 from lamina.registry import Registry
@@ -161,10 +160,12 @@ class Layer(Operation):
         """The metrics that it and the layers in it hold."""
         if self._native:
             return []
-        found = list(self._tracker.parts(self, "metric"))
+        found = {id(metric): metric for metric in self._tracker.parts(self, "metric")}
         for child in self._children():
-            found.extend(child._held_metrics())
-        return list({id(metric): metric for metric in found}.values())
+            if not getattr(child, "_native", False):
+                for metric in child._held_metrics():
+                    found[id(metric)] = metric
+        return list(found.values())
 
     #: Whether a pass as in training changes weights that are no state.
     _moves_weights = False
@@ -206,8 +207,10 @@ class Layer(Operation):
         """The layers that it puts into a plan, in their order there."""
         if self._native:
             return [self]
-        children = self._children()
-        return [self, *(leaf for child in children for leaf in child._leaves())]
+        leaves: list[Layer] = [self]
+        for child in self._children():
+            leaves += child._leaves()
+        return leaves
 
     def _is_planned(self) -> bool:
         """Whether the core can run it as part of a plan."""
@@ -595,14 +598,14 @@ class Layer(Operation):
                 options["training"] = training
             return self.symbolic_call(inputs, *args, **options)
         if not self._native:
-            return calling.call_layer(self, inputs, args, {**options, "training": training})
+            return calling.call_layer(self, inputs, args, options, training)
         if args:
             (training,) = args
         if options:
             raise TypeError(
                 f"Layer '{self.name}' takes inputs and `training`. Received: {sorted(options)}"
             )
-        return native.call_layer(self, inputs, call_context.training_of(training))
+        return native.call_layer(self, inputs, training)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for symbolic inputs, which build the layer, without recording a call."""

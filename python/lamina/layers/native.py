@@ -12,30 +12,41 @@ if TYPE_CHECKING:
     from lamina._typing import Shape
     from lamina.layers.layer import Layer
 
+#: Compares the names of element types without a call of Python.
+_same = str.__eq__
+
 #: Steps from here on are calls outside of a training.
 FIRST_CALL = 2**39
 
 
-def call_layer(layer: Layer, inputs: Any, training: bool) -> Any:
+def call_layer(layer: Layer, inputs: Any, training: Any) -> Any:
     """Calls a layer: on tensors gives a tensor, on arrays an array."""
-    eager = _eager.is_eager(inputs)
-    x = _eager.typed_tensor(inputs, layer.dtype)
-    if not x.shape:
-        raise ValueError(f"Layer '{layer.name}' needs a batch axis. Received: shape ()")
-    shape = tuple(x.shape[1:])
-    layer._build(shape)
-    call = layer._native_call
-    if call is None or call.shape != shape:
-        call = NativeCall(layer, shape, 0 if call is None else call.count)
-        layer._native_call = call
-    if call_context.outermost():
-        layer._clear_losses()
-    step = call_context.step_of()
+    context = call_context.current
+    training = context.training if training is None else bool(training)
+    eager = type(inputs) is _core.Tensor or _eager.is_eager(inputs)
+    x = inputs
+    if type(x) is not _core.Tensor or not _same(x.dtype, layer._dtype):
+        x = _eager.typed_tensor(inputs, layer._dtype)
+    call: NativeCall | None = layer._native_call
+    if call is None or x.shape[1:] != call.shape:
+        call = _prepared(layer, x)
+    step = context.step
     if step is None:
         step = FIRST_CALL + call.count
         call.count += training
     y = call(layer, x, training, step)
     return y if eager else _eager.new_array(y)
+
+
+def _prepared(layer: Layer, x: Any) -> NativeCall:
+    """Builds a layer for inputs like `x`, and what calls it from now on."""
+    if not x.shape:
+        raise ValueError(f"Layer '{layer.name}' needs a batch axis. Received: shape ()")
+    shape = tuple(x.shape[1:])
+    layer._build(shape)
+    before = layer._native_call
+    call = layer._native_call = NativeCall(layer, shape, 0 if before is None else before.count)
+    return call
 
 
 class NativeCall:
@@ -52,21 +63,20 @@ class NativeCall:
         #: It names the random numbers of the next such call.
         self.count = count
         self._activation = custom_activation(layer)
-        self._frozen: list[bool] = []
         network = _core.Network(shape, layer.dtype, "cpu", 0)
         plan_without_custom_parts(layer, network)
         self._leaves = layer._leaves()
+        self._trainable = [True] * len(self._leaves)
         self._network = network
         variables = [self._leaves[i.layer]._variables[i.name] for i in network.parameters()]
         self._layers = _core.Layers(network, [variable.handle() for variable in variables])
 
     def __call__(self, layer: Layer, x: Any, training: bool, step: int) -> Any:
         """The output; what it adds to the loss is the layer's `_losses` then."""
-        frozen = [not leaf._trainable for leaf in self._leaves]
-        if frozen != self._frozen:
-            for index, is_frozen in enumerate(frozen):
-                self._network.set_trainable(index, not is_frozen)
-            self._frozen = frozen
+        for index, leaf in enumerate(self._leaves):
+            if leaf._trainable != self._trainable[index]:
+                self._trainable[index] = leaf._trainable
+                self._network.set_trainable(index, leaf._trainable)
         y, penalty, _ = self._layers(x, training, step)
         losses = layer._losses
         losses.clear()
