@@ -17,7 +17,7 @@ from lamina.graph.tree import leaves, map_structure
 _SIZES = ((2, 3), (60, 120), (840, 1680))
 
 #: Types that tensors do not have, and those that are used instead.
-_TYPES = {
+STAND_INS = {
     "int8": "int32",
     "int16": "int32",
     "uint16": "int32",
@@ -86,7 +86,7 @@ def infer(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, 
 def zeros_like(tensor: KerasTensor, size: int) -> Tensor:
     """Zeros in the shape of a symbolic tensor, with `size` for what is unknown."""
     shape = tuple(size if extent is None else extent for extent in tensor.shape)
-    zero = _ops.zeros(_TYPES.get(tensor.dtype, tensor.dtype), ())
+    zero = _ops.zeros(STAND_INS.get(tensor.dtype, tensor.dtype), ())
     return _ops.broadcast_to(zero, shape)
 
 

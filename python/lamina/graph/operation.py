@@ -20,6 +20,10 @@ class Operation:
     name: str
     #: The calls on symbolic tensors, in their order.
     _inbound_nodes: Sequence[Node] = ()
+    #: What number its first call has in files: 1 for Keras' functional models.
+    _node_offset = 0
+    #: Whether a file may give it another name where its own is taken.
+    _renamable = False
 
     def __init__(self, name: str | None = None) -> None:
         where = type(self).__name__

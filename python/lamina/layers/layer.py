@@ -625,7 +625,11 @@ class Layer(Operation):
         if self._native or cls.get_config is not Layer.get_config:
             return
         known = {"self", "name", "dtype", "trainable", "activity_regularizer", "**", "*"}
-        if not call_spec.constructor_of(cls) <= known | {"input_shape", "input_dim"}:
+        if not call_spec.constructor_of(cls) <= known | {
+            "input_shape",
+            "input_dim",
+            "batch_input_shape",
+        }:
             raise NotImplementedError(
                 f"Layer '{self.name}' ({cls.__name__}) has further arguments, so it must define "
                 "`get_config(self)` to be saved or copied."

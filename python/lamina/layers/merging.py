@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lamina._lazy import LazyModule
-from lamina._typing import BatchShape, Config
+from lamina._typing import BatchShape
 from lamina.layers.layer import LAYERS, Layer
 
 if TYPE_CHECKING:
@@ -76,10 +76,6 @@ class Merge(Layer):
     def compute_output_shape(self, input_shape: Any) -> BatchShape:
         """The output's shape for those of the inputs, all with the batch in front."""
         return self._merged_shape(input_shape)
-
-    def get_config(self) -> Config:
-        """The arguments of the constructor, as plain data."""
-        return super().get_config()
 
     def lower(self, graph: Any, inputs: list[int]) -> int:
         """Adds the operation to the core's graph.

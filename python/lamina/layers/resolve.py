@@ -25,3 +25,17 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> La
         raise ValueError(f"A layer is needed. Received: {layer!r}")
     result: Layer = layer
     return result
+
+
+def deserialize_operation(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The layer, model or function of `lamina.ops` that is called in a graph.
+
+    Raises:
+        ValueError: For unknown classes and malformed configurations.
+    """
+    module = str(config.get("module") or "") if isinstance(config, dict) else ""
+    if module.rpartition(".")[2] == "ops":
+        from lamina.ops.symbolic import OPERATIONS
+
+        return OPERATIONS.create(config)
+    return deserialize(config, custom_objects)

@@ -292,6 +292,11 @@ def divide(x1: Any, x2: Any) -> Tensor:
     return _ops.divide(x1, x2)
 
 
+def true_divide(x1: Any, x2: Any) -> Tensor:
+    """The same as `divide`: what the operator / calls."""
+    return _ops.divide(x1, x2)
+
+
 def floor_divide(x1: Any, x2: Any) -> Tensor:
     """x1 / x2 rounded down; 0 for integers divided by 0."""
     return _ops.floor_divide(x1, x2)
@@ -574,7 +579,6 @@ def deg2rad(x: Any) -> Tensor:
 
 
 abs = absolute
-true_divide = divide
 conjugate = real = conj
 remainder = mod
 pow = power

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any, ClassVar
 
 from lamina._checks import unknown_name
+from lamina.graph.config import plain
 from lamina.graph.inference import infer
 from lamina.graph.keras_tensor import KerasTensor, any_symbolic
 from lamina.graph.operation import Operation
@@ -47,6 +48,7 @@ class FunctionOperation(Operation):
 
     #: The function's name in `lamina.ops`.
     function_name: ClassVar[str]
+    _renamable = True
 
     def __init__(self, name: str | None = None, **settings: Any) -> None:
         super().__init__(name)
@@ -65,7 +67,7 @@ class FunctionOperation(Operation):
 
     def get_config(self) -> dict[str, Any]:
         """Its name and settings, as plain data."""
-        return {"name": self.name, **self.settings}
+        return {"name": self.name, **plain(self.settings)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FunctionOperation:
@@ -269,7 +271,7 @@ class OperationRegistry(Registry):
     """The operations that functions of `lamina.ops` are, by the names of Keras' classes."""
 
     def names(self) -> list[str]:
-        """All names."""
+        """All names, those of functions with two names twice."""
         return [class_name_of(name) for name in _all_functions()]
 
     def knows(self, name: str) -> bool:
@@ -278,9 +280,9 @@ class OperationRegistry(Registry):
 
     def find(self, name: object) -> type:
         """The class of that name; ValueError with a suggestion if there is none."""
-        for function_name, function in _all_functions().items():
+        for function_name, recorded in _all_functions().items():
             if class_name_of(function_name) == name:
-                return operation_class(function.__name__)
+                return operation_class(recorded.__name__)
         raise unknown_name(self.kind, name, self.names())
 
     def owns(self, cls: type) -> bool:
@@ -292,6 +294,7 @@ OPERATIONS = OperationRegistry("operation", "ops")
 
 
 def _all_functions() -> dict[str, Callable[..., Any]]:
-    import lamina.ops  # noqa: F401 - which makes them known
+    from lamina import ops
 
-    return _functions
+    functions = {name: getattr(ops, name) for name in ops.__all__}
+    return {name: each for name, each in functions.items() if hasattr(each, "__wrapped__")}

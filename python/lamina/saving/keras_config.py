@@ -17,7 +17,7 @@ import numpy as np
 
 from lamina._core import FileFormatError
 from lamina.registry import Registry, custom_object, shorten
-from lamina.saving.keras_names import KERAS_CLASSES
+from lamina.saving.keras_names import KERAS_CLASSES, KERAS_OPERATIONS
 
 _DEEPEST = 100
 _MOST_BYTES = 16 << 20
@@ -32,6 +32,10 @@ _MEANINGLESS: dict[str, tuple[Any, ...]] = {
     "initial_decay": (0, 0.0),
     "fn": (),
 }
+#: What says how a layer of a graph is called.
+_GRAPH_KEYS = ("name", "inbound_nodes")
+#: Where Keras' files say that functional models are.
+_FUNCTIONAL = "keras.src.models.functional"
 #: Names of arguments in files of Keras 2, by class (or for all).
 _OLD_NAMES: dict[tuple[str, str], str] = {
     ("LeakyReLU", "alpha"): "negative_slope",
@@ -132,7 +136,11 @@ def from_keras(value: Any) -> Any:
     config = {key: from_keras(item) for key, item in config.items()}
     if name == "Sequential":
         config.pop("optimizer", None)
-    return {"class_name": name, "config": config, "module": _family_of(value)}
+    result = {"class_name": name, "config": config, "module": _family_of(value)}
+    for key in _GRAPH_KEYS:  # of a layer in a graph; `graph.config` reads the calls
+        if key in value:
+            result[key] = value[key]
+    return result
 
 
 def fit_arguments(config: Any) -> Any:
@@ -144,6 +152,8 @@ def fit_arguments(config: Any) -> Any:
     if "class_name" not in config:
         return {key: fit_arguments(item) for key, item in config.items()}
     name = config["class_name"]
+    if config.get("module") == "ops":
+        return config  # the settings of a function, where None is a value
     if name == "MeanMetricWrapper" and isinstance(config["config"].get("fn"), str):
         inner = dict(config["config"])  # Keras 2 wraps functions that are classes here
         return fit_arguments({**config, "class_name": inner.pop("fn"), "config": inner})
@@ -205,7 +215,11 @@ def _families(module: Any) -> list[Registry]:
 def _family_of(value: Mapping[str, Any]) -> str | None:
     """The public module without what is in front of it: "layers", "optimizers.schedules"."""
     module = value.get("module")
-    return module.partition(".")[2] if isinstance(module, str) else None
+    if not isinstance(module, str):
+        return None
+    if module.split(".")[-2:-1] == ["ops"] or module.split(".")[-1] == "ops":
+        return "ops"  # such as keras.src.ops.numpy
+    return module.partition(".")[2]
 
 
 def _known_name(value: Mapping[str, Any], name: str) -> str:
@@ -314,9 +328,13 @@ def to_keras(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     result = {key: to_keras(item) for key, item in value.items()}
-    if "class_name" not in value:
+    if "class_name" not in value or str(value["class_name"]).startswith("__"):
         return result
     name, module = value["class_name"], value.get("module")
+    if module == "lamina.ops":
+        return _operation_to_keras(result)
+    if name == "Functional":
+        return {**result, "module": _FUNCTIONAL, "registered_name": "Functional"}
     if name == "SeedGenerator":
         result["module"] = "keras.random"
     elif isinstance(module, str) and module.split(".")[0] == "lamina":
@@ -338,3 +356,15 @@ def to_keras(value: Any) -> Any:
             "Received: activation='gelu_tanh'"
         )
     return result
+
+
+def _operation_to_keras(value: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a function in a graph; Keras has a class for each."""
+    name = value["class_name"]
+    for module, names in KERAS_OPERATIONS.items():
+        if name in names:
+            return {**value, "module": f"keras.src.ops.{module}", "registered_name": name}
+    raise ValueError(
+        f"Keras has no operation '{name}', so a file for Keras cannot hold it. Save the model as "
+        f"safetensors instead. Received: {name}"
+    )

@@ -10,12 +10,13 @@ def _names(text: str) -> frozenset[str]:
 #: The classes of each public module of Keras, as far as a network of vectors can need them.
 KERAS_CLASSES: dict[str, frozenset[str]] = {
     "layers": _names(
-        "Activation ActivityRegularization AlphaDropout BatchNormalization CategoryEncoding Dense "
-        "Discretization Dropout ELU EinsumDense Embedding Flatten GaussianDropout GaussianNoise "
-        "GroupNormalization HashedCrossing Hashing Identity InputLayer IntegerLookup Lambda "
-        "LayerNormalization LeakyReLU Masking Normalization PReLU Permute RMSNormalization ReLU "
-        "RepeatVector Rescaling Reshape Softmax SpatialDropout1D SpatialDropout2D "
-        "SpatialDropout3D SpectralNormalization StringLookup UnitNormalization"
+        "Activation ActivityRegularization Add AlphaDropout Average BatchNormalization "
+        "CategoryEncoding Concatenate Dense Discretization Dot Dropout ELU EinsumDense Embedding "
+        "Flatten GaussianDropout GaussianNoise GroupNormalization HashedCrossing Hashing Identity "
+        "InputLayer IntegerLookup Lambda LayerNormalization LeakyReLU Masking Maximum Minimum "
+        "Multiply Normalization PReLU Permute RMSNormalization ReLU RepeatVector Rescaling "
+        "Reshape Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization "
+        "StringLookup Subtract UnitNormalization"
     ),
     "losses": _names(
         "BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy "
@@ -49,4 +50,35 @@ KERAS_CLASSES: dict[str, frozenset[str]] = {
     ),
     "regularizers": _names("L1 L1L2 L2 OrthogonalRegularizer"),
     "constraints": _names("MaxNorm MinMaxNorm NonNeg UnitNorm"),
+}
+
+#: Keras' operations, by the module that defines them: each is a function of `lamina.ops`, too.
+KERAS_OPERATIONS: dict[str, frozenset[str]] = {
+    "core": _names(
+        "Cast ConvertToTensor Scatter ScatterUpdate Slice SliceUpdate StopGradient Unstack"
+    ),
+    "linalg": _names("Norm"),
+    "math": _names("Erf InTopK Logsumexp Rsqrt TopK"),
+    "nn": _names(
+        "BinaryCrossentropy CategoricalCrossentropy Celu Elu Gelu Glu HardShrink HardSigmoid "
+        "HardSilu HardTanh LeakyRelu LogSigmoid LogSoftmax Moments MultiHot Normalize OneHot "
+        "Relu Relu6 Selu Sigmoid Silu SoftShrink Softmax Softplus Softsign "
+        "SparseCategoricalCrossentropy SparsePlus SparseSigmoid Sparsemax Squareplus "
+        "TanhShrink Threshold"
+    ),
+    "numpy": _names(
+        "Absolute Add All Amax Amin Any Arange Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 "
+        "Arctanh Argmax Argmin Argsort Array Bincount BitwiseAnd BitwiseInvert "
+        "BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift BitwiseXor BroadcastTo Ceil "
+        "Clip Concatenate Conjugate Copy Cos Cosh CountNonzero Cross Cumprod Cumsum Deg2rad "
+        "Diag Diagonal Diff Divide Dot Einsum EmptyLike Equal Exp ExpandDims Expm1 Flip Floor "
+        "FloorDivide Full FullLike GetItem Greater GreaterEqual Hstack Hypot Imag Inner IsIn "
+        "Isclose Isfinite Isinf Isnan LeftShift Less LessEqual Linspace Log Log10 Log1p Log2 "
+        "Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Matmul Max Maximum Mean "
+        "Meshgrid Min Minimum Mod Moveaxis Multiply NanToNum Ndim Negative Nextafter Nonzero "
+        "NotEqual OnesLike Outer Pad Power Prod Ravel Real Reciprocal Repeat Reshape "
+        "RightShift Roll Round SearchSorted Sign Signbit Sin Sinh Size Sort Split Sqrt Square "
+        "Squeeze Stack Std Subtract Sum Swapaxes Take TakeAlongAxis Tan Tanh Tensordot Tile "
+        "Trace Transpose Tril Triu TrueDivide Trunc Var Vstack Where ZerosLike"
+    ),
 }
