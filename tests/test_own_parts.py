@@ -257,7 +257,7 @@ def test_saving_and_loading(tmp_path: Path) -> None:
 
 
 def test_free_variables_and_optimizers() -> None:
-    w = lamina.autograd.variable.Variable(np.array([1.0, -2.0], "f"))
+    w = lamina.Variable(np.array([1.0, -2.0], "f"))
     model = network()
     with GradientTape() as tape:
         loss = ops.sum(w * w)

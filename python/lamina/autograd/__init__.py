@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lamina._lazy import late_names
-from lamina.autograd.variable import Variable
+from lamina.variable import Variable
 
 if TYPE_CHECKING:
     from lamina.autograd.functional import custom_gradient, grad, stop_gradient, value_and_grad

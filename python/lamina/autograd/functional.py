@@ -9,7 +9,7 @@ from typing import Any
 import lamina._core as _core
 from lamina.autograd.gradient_tape import GradientTape
 from lamina.autograd.nest import flatten, pack, transform
-from lamina.autograd.variable import Variable
+from lamina.variable import Variable
 
 
 def stop_gradient(variable: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import lamina._core as _core
 from lamina.autograd.nest import flatten, pack
-from lamina.autograd.variable import Variable
+from lamina.variable import Variable
 
 
 class UnconnectedGradients:

@@ -28,7 +28,7 @@ def make_weight(
         constraint.specification(shape)  # raises if it does not fit
     if regularizer is not None:
         regularizer._check(shape, name)
-    variable = Variable(
+    variable = Variable.deferred(
         initializer,
         shape,
         layer._dtype,

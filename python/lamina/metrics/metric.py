@@ -81,7 +81,7 @@ class Metric:
         from lamina.variable import Variable
 
         label = name or f"variable_{len(self._own)}"
-        variable = Variable(
+        variable = Variable.deferred(
             initializers.get(initializer),
             tuple(e for e in _checks.extents(type(self).__name__, "shape", shape) if e is not None),
             self._dtype if dtype is None else standardize_dtype(dtype),

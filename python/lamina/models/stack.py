@@ -220,7 +220,7 @@ class Stack(Nestable, Trainer):
                 self._front = list(self._own_front)
             for leaf in layer._leaves():
                 for variable in leaf.weights:
-                    variable.leave(self)
+                    variable.unbind(self)
             layer._tracker.remove_parent(self)
             layer._set_prefix("")
         return layer
@@ -544,7 +544,7 @@ class Stack(Nestable, Trainer):
             else:
                 placed = list(enumerate(held_by(network, self._all_weights())))
             for place, variable in placed:  # each array is given up before there are gradients
-                variable.settle(network, place, self)
+                variable.bind(network, place, self)
                 _attach_rules(variable, network, place)
             if whole:
                 for index, leaf in enumerate(leaves):

@@ -43,7 +43,7 @@ class Home:
             for info in self.source.parameters():
                 network.add_parameter(info.name, info.shape, info.trained)
             network.build_in(self.source)
-            placed = [(v.place_in(self.source), v) for v in variables]
+            placed = [(v.index_in(self.source), v) for v in variables]
         else:
             for variable in variables:
                 network.add_parameter("value", tuple(variable.shape))
@@ -54,7 +54,7 @@ class Home:
     def fits(self) -> bool:
         """Whether the variables are still where they were."""
         source = self.source
-        return source is None or all(v.place_in(source) is not None for v in self.variables)
+        return source is None or all(v.index_in(source) is not None for v in self.variables)
 
     def take_over(self, other: Home) -> None:
         """Goes on with another home's state."""
@@ -72,8 +72,8 @@ def common_network(variables: list[Any]) -> Any:
     """The network in whose memory all of them lie; None if there is no such one."""
     if not all(isinstance(v, Variable) for v in variables):
         return None
-    for network in variables[0].networks():
-        if all(v.place_in(network) is not None for v in variables):
+    for network in variables[0].stores():
+        if all(v.index_in(network) is not None for v in variables):
             return network
     return None
 
@@ -199,6 +199,6 @@ def zeros_like(reference: Any, name: str, path: str, value: Any = "zeros") -> Va
     """A variable of an optimizer's own, like another one."""
     from lamina import initializers
 
-    return Variable(
+    return Variable.deferred(
         initializers.get(value), tuple(reference.shape), str(reference.dtype), name, path, False
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -300,7 +300,7 @@ class Optimizer:
         from lamina.config import standardize_dtype
 
         label = name or "variable"
-        variable = Variable(
+        variable = Variable.deferred(
             initializers.get(initializer),
             tuple(e for e in _checks.extents(type(self).__name__, "shape", shape) if e is not None),
             standardize_dtype(dtype),
@@ -554,14 +554,18 @@ class Optimizer:
                 if shape is None:
                     continue
                 path = f"{self.name}/{path_of_weight}/{slot_name}"
-                variable = Variable(_nothing, shape, weight.dtype, slot_name, path, trainable=False)
-                _attach_slot(variable, network, slot, place)
+                variable = Variable.deferred(
+                    _nothing, shape, weight.dtype, slot_name, path, trainable=False
+                )
+                variable.bind_source(_SlotValue(network, slot, place))
                 rank = _RANKS.get(slot_name, self._slot_ranks.get(slot_name, 2))
                 ranked[f"{slot_name}/{path_of_weight}"] = rank, variable
         for i, number_name in enumerate(network.optimizer_numbers()):
             path = f"{self.name}/{number_name}"
-            variable = Variable(_nothing, (), "float64", number_name, path, trainable=False)
-            _attach_number(variable, network, i)
+            variable = Variable.deferred(
+                _nothing, (), "float64", number_name, path, trainable=False
+            )
+            variable.bind_source(_NumberValue(network, i))
             ranked[number_name] = 9, variable
         self._ranked = ranked
         return ranked
@@ -681,21 +685,32 @@ def _nothing(shape: tuple[int, ...], dtype: str) -> Array:
     return np.zeros(shape, dtype)
 
 
-def _attach_slot(variable: Variable, network: _core.Network, slot: int, place: int) -> None:
-    def read() -> Array:
-        return network.get_slot(slot, place)
+class _SlotValue(NamedTuple):
+    """The memory of one parameter's state of one kind."""
 
-    def write(value: Array) -> None:
-        network.set_slot(slot, place, value)
+    network: _core.Network
+    slot: int
+    parameter: int
 
-    variable.attach(read, write)
+    def read(self) -> Array:
+        """A copy of the value."""
+        return self.network.get_slot(self.slot, self.parameter)
+
+    def write(self, value: Array) -> None:
+        """Sets the value."""
+        self.network.set_slot(self.slot, self.parameter, value)
 
 
-def _attach_number(variable: Variable, network: _core.Network, i: int) -> None:
-    def read() -> Array:
-        return np.array(network.get_optimizer_number(i), "float64")
+class _NumberValue(NamedTuple):
+    """State that is one number."""
 
-    def write(value: Array) -> None:
-        network.set_optimizer_number(i, float(value))
+    network: _core.Network
+    number: int
 
-    variable.attach(read, write)
+    def read(self) -> Array:
+        """The value."""
+        return np.array(self.network.get_optimizer_number(self.number), "float64")
+
+    def write(self, value: Array) -> None:
+        """Sets the value."""
+        self.network.set_optimizer_number(self.number, float(value))
