@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
         view.row_stride = fortran ? item : columns * item;
         view.row_shape = {columns};
         view.strides = {fortran ? all * item : item};
-        GatherArguments g;
+        GatherRowsArguments g;
         g.source = &view;
         g.order = order.data();
         g.rows = rows;
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
             text("batch ", rows, "x", columns, " of ", name_of(type), fortran ? ", columns apart" : ""),
             elements, elements * static_cast<double>(item + 4), static_cast<double>(source.bytes()), [&] {
               g.first = (g.first + rows) % all;
-              cpu::gather(g);
+              cpu::gather_rows(g);
             });
       }
     }

@@ -67,7 +67,7 @@ Tensor slice(const Tensor& x, const IndexItems& items);
 Tensor slice_backward(const Tensor& updates, const IndexItems& items, const ArrayShape& shape);
 Tensor slice_update(const Tensor& x, const IndexItems& items, const Tensor& updates);
 Tensor gather(const Tensor& x, const Positions& positions);
-Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, PutKind kind);
+Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, ScatterKind kind);
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis);
 Tensor take_backward(const Tensor& updates, const Tensor& indices, std::int64_t axis,
                      const ArrayShape& shape);

@@ -34,7 +34,7 @@ Tensor labels_of(const Tensor& target, const LossSpecification& loss, std::int64
                                 "] labels must be integers from 0 on. Received: ", value, " at index ", bad));
   }
   Tensor labels(ElementType::int32, from.shape(), &device);
-  GatherArguments g;
+  GatherRowsArguments g;
   g.source = &view;
   g.rows = from.size();
   g.out = labels.raw();

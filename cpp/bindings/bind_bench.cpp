@@ -240,14 +240,14 @@ std::vector<double> gather(std::int64_t rows, std::int64_t columns, const std::s
   view.row_stride = columns * static_cast<std::int64_t>(size_of(type));
   view.row_shape = {columns};
   view.strides = {static_cast<std::int64_t>(size_of(type))};
-  GatherArguments g;
+  GatherRowsArguments g;
   g.source = &view;
   g.order = order.data();
   g.rows = rows;
   g.dtype = type;
   g.out = out.data();
   return time_rounds(rounds, seconds, [&] {
-    cpu.gather(g);
+    cpu.gather_rows(g);
     g.first = (g.first + rows) % all;
   });
 }

@@ -71,8 +71,8 @@ void init_config(py::module_& m) {
   m.def("cublaslt_status", &cuda::library_status, "The cuBLASLt that is loaded, if any.");
   m.def("cuda_name", [] { return std::string(cuda::name()); }, "What this build's CUDA device is called.");
   m.def("cuda_status", &cuda::status, "The GPU, or why there is none.");
-  m.def("cuda_recordings", &cuda::recordings,
-        "How many recordings of training steps were made, and how often one was run.");
+  m.def("cuda_captured_steps", &cuda::captured_steps,
+        "How many training steps were captured, and how often one was replayed.");
   m.def("memory_stats", &memory_stats, py::arg("device"), "The device's memory, in bytes and counts.");
   m.def(
       "set_memory_limit",

@@ -187,8 +187,8 @@ void bind_layers(NetworkClass& network) {
       .def(
           "add_batch_renormalization",
           [](Trainer& s, std::int64_t axis, double momentum, double epsilon, bool center, bool scale,
-             double lowest, double highest, double farthest, double renorm_momentum) {
-            const nn::RenormalizationOptions options{lowest, highest, farthest, renorm_momentum};
+             double r_min, double r_max, double d_max, double renorm_momentum) {
+            const nn::RenormalizationOptions options{r_min, r_max, d_max, renorm_momentum};
             s.network.add_batch_normalization(axis, momentum, epsilon, center, scale, options);
           },
           py::arg("axis"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"),

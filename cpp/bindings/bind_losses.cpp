@@ -111,7 +111,7 @@ class LossCall {
       throw ValueError(text("[loss] labels must be integers from 0 to ", classes - 1));
     }
     labels_.resize(static_cast<std::size_t>(arguments.rows));
-    GatherArguments g;
+    GatherRowsArguments g;
     g.source = &view;
     g.rows = arguments.rows;
     g.out = labels_.data();

@@ -146,7 +146,7 @@ class MetricCall {
       const py::array flat = py::array::ensure(target, py::array::c_style).reshape({arguments.rows});
       const ArrayView view = view_rows(flat, "y_true");
       labels_.resize(static_cast<std::size_t>(arguments.rows));
-      GatherArguments g;
+      GatherRowsArguments g;
       g.source = &view;
       g.rows = arguments.rows;
       g.out = labels_.data();

@@ -61,14 +61,14 @@ Tensor where_any(const Tensor& condition, const py::object& x1, const py::object
 bool shares_memory(const Tensor& x, const Tensor& y) { return &x.storage() == &y.storage(); }
 
 Tensor item_set(const Tensor& x, const py::object& index, const Tensor& updates) {
-  return set_item(x, index.ptr(), updates, PutKind::set);
+  return set_item(x, index.ptr(), updates, ScatterKind::set);
 }
 Tensor item_joined(const Tensor& x, const py::object& index, const Tensor& updates, const std::string& kind) {
   return set_item(x, index.ptr(), updates,
-                  kind == "add"   ? PutKind::add
-                  : kind == "max" ? PutKind::max
-                  : kind == "min" ? PutKind::min
-                                  : PutKind::set);
+                  kind == "add"   ? ScatterKind::add
+                  : kind == "max" ? ScatterKind::max
+                  : kind == "min" ? ScatterKind::min
+                                  : ScatterKind::set);
 }
 Activation activation_of(const py::object& f) { return py::cast<Activation>(f); }
 Tensor activate(const py::object& f, const Tensor& x) { return autograd::activate(activation_of(f), x); }

@@ -199,9 +199,10 @@ Tensor get_item(const Tensor& x, PyObject* index) {
   return operators.gather(view, {first, std::move(parsed.indices)});
 }
 
-Tensor set_item(const Tensor& x, PyObject* index, const Tensor& updates, PutKind kind) {
+Tensor set_item(const Tensor& x, PyObject* index, const Tensor& updates, ScatterKind kind) {
   Parsed parsed = parse(x, index);
-  if (parsed.axes.empty() && kind == PutKind::set) return autograd::slice_update(x, parsed.items, updates);
+  if (parsed.axes.empty() && kind == ScatterKind::set)
+    return autograd::slice_update(x, parsed.items, updates);
   // The places are taken from a tensor of positions, so that any index will do.
   const Tensor places = ops::reshape(ops::arange_integer(ElementType::int64, 0, 1, x.size()), x.shape());
   const Tensor chosen = get_item(places, index);

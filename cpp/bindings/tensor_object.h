@@ -59,7 +59,7 @@ ElementType to_element_type(PyObject* object);
 /// x[index], with the functions of `operators`.
 Tensor get_item(const Tensor& x, PyObject* index);
 /// A copy of x with x[index] set to, or joined with, `updates`. Without gradients.
-Tensor set_item(const Tensor& x, PyObject* index, const Tensor& updates, PutKind kind);
+Tensor set_item(const Tensor& x, PyObject* index, const Tensor& updates, ScatterKind kind);
 
 }  // namespace lamina::bindings
 

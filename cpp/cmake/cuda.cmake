@@ -7,7 +7,7 @@ set(LAMINA_CUDA_KERNELS
   cuda/activation/activation.cu
   cuda/cublaslt/gemm.cu
   cuda/elementwise/elementwise.cu
-  cuda/flat/flat.cu
+  cuda/vector_ops/vector_ops.cu
   cuda/gather/gather.cu
   cuda/gemm/gemm.cu
   cuda/loss/circle.cu
@@ -18,8 +18,9 @@ set(LAMINA_CUDA_KERNELS
   cuda/peak/peak.cu
   cuda/penalty/penalty.cu
   cuda/random/random.cu
-  cuda/rearrange/rearrange.cu
-  cuda/recording.cu
+  cuda/transpose/transpose.cu
+  cuda/embedding/embedding.cu
+  cuda/captured_step.cu
   cuda/reduce/reduce.cu)
 
 if(NOT LAMINA_CUDA AND NOT LAMINA_CUDA_EMULATED)

@@ -10,7 +10,7 @@
 #include "cpu/array/array.h"
 #include "cpu/dispatch.h"
 #include "cpu/elementwise/elementwise.h"
-#include "cpu/flat/flat.h"
+#include "cpu/embedding/embedding.h"
 #include "cpu/gather/gather.h"
 #include "cpu/gemm/gemm.h"
 #include "cpu/loss/loss.h"
@@ -19,8 +19,9 @@
 #include "cpu/optimizer/optimizer.h"
 #include "cpu/penalty/penalty.h"
 #include "cpu/random/random.h"
-#include "cpu/rearrange/rearrange.h"
 #include "cpu/reduce/reduce.h"
+#include "cpu/transpose/transpose.h"
+#include "cpu/vector_ops/vector_ops.h"
 
 namespace lamina::cpu {
 
@@ -93,17 +94,15 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::update(arguments);
   }
-  void flat(const FlatArguments& arguments) override {
+  void vector_op(const VectorArguments& arguments) override {
     const FloatEnvironment environment;
-    cpu::flat(arguments);
+    cpu::vector_op(arguments);
   }
   double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
     const FloatEnvironment environment;
     return cpu::dot(dtype, n, x, y);
   }
-  double largest_magnitude(DType dtype, std::int64_t n, const void* x) override {
-    return cpu::largest_magnitude(dtype, n, x);
-  }
+  double abs_max(DType dtype, std::int64_t n, const void* x) override { return cpu::abs_max(dtype, n, x); }
   bool all_finite(DType dtype, std::int64_t n, const void* x) override {
     const FloatEnvironment environment;
     return cpu::all_finite(dtype, n, x);
@@ -124,9 +123,9 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::normalize_rows_backward(arguments);
   }
-  void combine(const CombineArguments& arguments) override {
+  void elementwise(const ElementwiseArguments& arguments) override {
     const FloatEnvironment environment;
-    cpu::combine(arguments);
+    cpu::elementwise(arguments);
   }
   void rescale(const RescaleArguments& arguments) override {
     const FloatEnvironment environment;
@@ -140,17 +139,17 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::prelu_backward(arguments);
   }
-  void rearrange(const RearrangeArguments& arguments) override {
+  void transpose(const TransposeArguments& arguments) override {
     const FloatEnvironment environment;
-    cpu::rearrange(arguments);
+    cpu::transpose(arguments);
   }
-  void take_rows(const TableArguments& arguments) override {
+  void embedding_lookup(const EmbeddingArguments& arguments) override {
     const FloatEnvironment environment;
-    cpu::take_rows(arguments);
+    cpu::embedding_lookup(arguments);
   }
-  void scatter_rows(const TableArguments& arguments) override {
+  void embedding_backward(const EmbeddingArguments& arguments) override {
     const FloatEnvironment environment;
-    cpu::scatter_rows(arguments);
+    cpu::embedding_backward(arguments);
   }
   double penalty(const PenaltyArguments& arguments) override {
     const FloatEnvironment environment;
@@ -160,10 +159,10 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::constrain(arguments);
   }
-  void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current,
-                    void* moving) override {
+  void update_moving_average(DType dtype, std::int64_t n, double momentum, const void* current,
+                             void* moving) override {
     const FloatEnvironment environment;
-    cpu::blend_moving(dtype, n, momentum, current, moving);
+    cpu::update_moving_average(dtype, n, momentum, current, moving);
   }
   void variance_of_deviation(DType dtype, std::int64_t n, double epsilon, const void* deviation,
                              void* variance) override {
@@ -184,22 +183,22 @@ class CpuDevice final : public Device {
     array_convert(arguments);
   }
   void write(const WriteArguments& arguments) override { array_write(arguments); }
-  void fold(const FoldArguments& arguments) override {
+  void reduce(const ReduceArguments& arguments) override {
     const FloatEnvironment environment;
-    array_fold(arguments);
+    array_reduce(arguments);
   }
-  void scan(const ScanArguments& arguments) override {
+  void cumulative(const CumulativeArguments& arguments) override {
     const FloatEnvironment environment;
-    array_scan(arguments);
+    array_cumulative(arguments);
   }
-  void order(const OrderArguments& arguments) override {
+  void argsort(const ArgsortArguments& arguments) override {
     const FloatEnvironment environment;
-    array_order(arguments);
+    array_argsort(arguments);
   }
-  void take(const TakeArguments& arguments) override { array_take(arguments); }
-  void put(const PutArguments& arguments) override {
+  void gather_rows(const GatherRowsArguments& arguments) override { array_gather(arguments); }
+  void scatter(const ScatterArguments& arguments) override {
     const FloatEnvironment environment;
-    array_put(arguments);
+    array_scatter(arguments);
   }
   bool has(UnaryKind kind, ElementType type) const override { return has_unary(kind, type); }
   bool has(BinaryKind kind, ElementType type) const override { return has_binary(kind, type); }
@@ -211,11 +210,11 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::dropout(arguments);
   }
-  void gather(const GatherArguments& arguments) override {
+  void gather_rows(const GatherRowsArguments& arguments) override {
     const FloatEnvironment environment;
-    cpu::gather(arguments);
+    cpu::gather_rows(arguments);
   }
-  void gather_labels(const GatherArguments& arguments) override { cpu::gather_labels(arguments); }
+  void gather_labels(const GatherRowsArguments& arguments) override { cpu::gather_labels(arguments); }
   std::int64_t find_bad_label(const ArrayView& source, const LabelRule& rule) override {
     return cpu::find_bad_label(source, rule);
   }

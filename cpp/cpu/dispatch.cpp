@@ -10,8 +10,8 @@
   namespace isa {                                          \
   extern const ActivationKernels activation_kernels;       \
   extern const BinaryKernels binary_kernels;               \
-  extern const FlatKernels flat_kernels;                   \
-  extern const FoldKernels fold_kernels;                   \
+  extern const VectorKernels vector_kernels;               \
+  extern const ArrayReduceKernels array_reduce_kernels;    \
   extern const GatherKernels gather_kernels;               \
   extern const GemmKernels gemm_kernels;                   \
   extern const LossKernels loss_kernels;                   \
@@ -28,8 +28,8 @@
   {#isa,                        \
    &isa::activation_kernels,    \
    &isa::binary_kernels,        \
-   &isa::flat_kernels,          \
-   &isa::fold_kernels,          \
+   &isa::vector_kernels,        \
+   &isa::array_reduce_kernels,  \
    &isa::gather_kernels,        \
    &isa::gemm_kernels,          \
    &isa::loss_kernels,          \

@@ -7,7 +7,6 @@
 
 #include "cpu/activation/kernels.h"
 #include "cpu/array/kernels.h"
-#include "cpu/flat/kernels.h"
 #include "cpu/gather/kernels.h"
 #include "cpu/gemm/kernels.h"
 #include "cpu/loss/kernels.h"
@@ -18,6 +17,7 @@
 #include "cpu/peak/kernels.h"
 #include "cpu/random/kernels.h"
 #include "cpu/reduce/kernels.h"
+#include "cpu/vector_ops/kernels.h"
 
 namespace lamina::cpu {
 
@@ -25,8 +25,8 @@ struct KernelTable {
   const char* isa;
   const ActivationKernels* activation;
   const BinaryKernels* binary;
-  const FlatKernels* flat;
-  const FoldKernels* fold;
+  const VectorKernels* vector;
+  const ArrayReduceKernels* array_reduce;
   const GatherKernels* gather;
   const GemmKernels* gemm;
   const LossKernels* loss;

@@ -32,8 +32,8 @@ std::string library_status();
 /// Bytes: "allocated", "peak", "reserved", "limit" (0: none), "free", "total"; counts: "requests",
 /// "driver_calls". StateError without the device.
 std::vector<std::pair<std::string, std::uint64_t>> memory_stats();
-/// How many recordings of training steps were made, and how often one was run, since the program began.
-std::pair<std::uint64_t, std::uint64_t> recordings();
+/// How many training steps were captured, and how often one was replayed, since the program began.
+std::pair<std::uint64_t, std::uint64_t> captured_steps();
 /// 0: no limit.
 void set_memory_limit(std::uint64_t bytes);
 /// Gives the memory that nobody uses back to the driver.

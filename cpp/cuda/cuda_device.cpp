@@ -4,11 +4,12 @@
 #include "cpu/gather/gather.h"
 #include "cpu/random/random.h"
 #include "cuda/activation/activation.h"
+#include "cuda/captured_step.h"
 #include "cuda/cublaslt/gemm.h"
 #include "cuda/cublaslt/library.h"
 #include "cuda/cuda.h"
 #include "cuda/elementwise/elementwise.h"
-#include "cuda/flat/flat.h"
+#include "cuda/embedding/embedding.h"
 #include "cuda/gather/gather.h"
 #include "cuda/gemm/gemm.h"
 #include "cuda/loss/loss.h"
@@ -18,10 +19,10 @@
 #include "cuda/optimizer/optimizer.h"
 #include "cuda/penalty/penalty.h"
 #include "cuda/random/random.h"
-#include "cuda/rearrange/rearrange.h"
-#include "cuda/recording.h"
 #include "cuda/reduce/reduce.h"
 #include "cuda/runtime.h"
+#include "cuda/transpose/transpose.h"
+#include "cuda/vector_ops/vector_ops.h"
 
 namespace lamina::cuda {
 
@@ -70,33 +71,31 @@ class CudaDevice final : public Device {
     cuda::row_sums(dtype, rows, columns, x, out);
   }
   double loss(const LossArguments& a) override {
-    const RecordedNumbers* recorded = recorded_numbers();
-    return recorded == nullptr ? cuda::loss(a) : cuda::loss(a, recorded->loss_total, true);
+    const CapturedNumbers* captured = captured_numbers();
+    return captured == nullptr ? cuda::loss(a) : cuda::loss(a, captured->loss_total, true);
   }
   double loss_count(const LossArguments& a, bool weighted) override { return cuda::loss_count(a, weighted); }
   void add_metric(const MetricArguments& a, double* state) override {
-    const RecordedNumbers* recorded = recorded_numbers();
-    if (recorded == nullptr) return cuda::add_metric(a, state);
-    const std::int64_t place = state - recorded->host_states;
-    if (!is_mean(*a.metric) || a.skip_missing || place < 0 || place >= recorded->state_size) {
-      throw runtime::CannotRecord();
+    const CapturedNumbers* captured = captured_numbers();
+    if (captured == nullptr) return cuda::add_metric(a, state);
+    const std::int64_t place = state - captured->host_states;
+    if (!is_mean(*a.metric) || a.skip_missing || place < 0 || place >= captured->state_size) {
+      throw runtime::CannotCapture();
     }
-    add_mean_on_device(a, recorded->states + place);
+    add_mean_on_device(a, captured->states + place);
   }
   void update(const UpdateArguments& a) override {
-    const RecordedNumbers* recorded = recorded_numbers();
-    if (recorded == nullptr) return cuda::update(a);
-    cuda::update(a, recorded->numbers);
+    const CapturedNumbers* captured = captured_numbers();
+    if (captured == nullptr) return cuda::update(a);
+    cuda::update(a, captured->numbers);
   }
   bool clips_by_itself() const override { return true; }
   void clip_factors(const ClipArguments& a) override { cuda::clip_factors(a); }
-  void flat(const FlatArguments& a) override { cuda::flat(a); }
+  void vector_op(const VectorArguments& a) override { cuda::vector_op(a); }
   double dot(DType dtype, std::int64_t n, const void* x, const void* y) override {
     return cuda::dot(dtype, n, x, y);
   }
-  double largest_magnitude(DType dtype, std::int64_t n, const void* x) override {
-    return cuda::largest_magnitude(dtype, n, x);
-  }
+  double abs_max(DType dtype, std::int64_t n, const void* x) override { return cuda::abs_max(dtype, n, x); }
   bool all_finite(DType dtype, std::int64_t n, const void* x) override {
     return cuda::all_finite(dtype, n, x);
   }
@@ -106,21 +105,21 @@ class CudaDevice final : public Device {
   }
   void normalize_rows(const RowNormalization& a) override { cuda::normalize_rows(a); }
   void normalize_rows_backward(const RowNormalization& a) override { cuda::normalize_rows_backward(a); }
-  void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current,
-                    void* moving) override {
-    cuda::blend_moving(dtype, n, momentum, current, moving);
+  void update_moving_average(DType dtype, std::int64_t n, double momentum, const void* current,
+                             void* moving) override {
+    cuda::update_moving_average(dtype, n, momentum, current, moving);
   }
   void variance_of_deviation(DType dtype, std::int64_t n, double epsilon, const void* deviation,
                              void* variance) override {
     cuda::variance_of_deviation(dtype, n, epsilon, deviation, variance);
   }
-  void combine(const CombineArguments& a) override { cuda::combine(a); }
+  void elementwise(const ElementwiseArguments& a) override { cuda::elementwise(a); }
   void rescale(const RescaleArguments& a) override { cuda::rescale(a); }
   void prelu(const PreluArguments& a) override { cuda::prelu(a); }
   void prelu_backward(const PreluArguments& a) override { cuda::prelu_backward(a); }
-  void rearrange(const RearrangeArguments& a) override { cuda::rearrange(a); }
-  void take_rows(const TableArguments& a) override { cuda::take_rows(a); }
-  void scatter_rows(const TableArguments& a) override { cuda::scatter_rows(a); }
+  void transpose(const TransposeArguments& a) override { cuda::transpose(a); }
+  void embedding_lookup(const EmbeddingArguments& a) override { cuda::embedding_lookup(a); }
+  void embedding_backward(const EmbeddingArguments& a) override { cuda::embedding_backward(a); }
   double penalty(const PenaltyArguments& a) override { return cuda::penalty(a); }
   void constrain(const ConstraintArguments& a) override { cuda::constrain(a); }
   // Tensors: what holds a model's parameters is all that lies here.
@@ -129,27 +128,27 @@ class CudaDevice final : public Device {
   void select(const SelectArguments&) override { refuse("select"); }
   void convert(const ConvertArguments&) override { refuse("convert"); }
   void write(const WriteArguments&) override { refuse("write"); }
-  void fold(const FoldArguments&) override { refuse("fold"); }
-  void scan(const ScanArguments&) override { refuse("scan"); }
-  void order(const OrderArguments&) override { refuse("order"); }
-  void take(const TakeArguments&) override { refuse("take"); }
-  void put(const PutArguments&) override { refuse("put"); }
+  void reduce(const ReduceArguments&) override { refuse("reduce"); }
+  void cumulative(const CumulativeArguments&) override { refuse("cumulative"); }
+  void argsort(const ArgsortArguments&) override { refuse("argsort"); }
+  void gather_rows(const GatherRowsArguments&) override { refuse("gather"); }
+  void scatter(const ScatterArguments&) override { refuse("scatter"); }
   bool has(UnaryKind, ElementType) const override { return false; }
   bool has(BinaryKind, ElementType) const override { return false; }
 
-  void random(const RandomArguments& a) override { cuda::random(a, recorded_step()); }
-  void dropout(const DropoutArguments& a) override { cuda::dropout(a, recorded_step()); }
+  void random(const RandomArguments& a) override { cuda::random(a, captured_step_number()); }
+  void dropout(const DropoutArguments& a) override { cuda::dropout(a, captured_step_number()); }
 
-  std::unique_ptr<Recording> record(const RecordingArguments& a,
-                                    const std::function<void(void*)>& step) override {
-    return cuda::record(a, step);
+  std::unique_ptr<CapturedStep> capture(const CaptureArguments& a,
+                                        const std::function<void(void*)>& step) override {
+    return cuda::capture(a, step);
   }
-  void gather_resident(std::int64_t rows, std::int64_t row_bytes, int array, void* out) override {
-    const RecordedNumbers* recorded = recorded_numbers();
-    if (recorded == nullptr) throw StateError("[cuda] gather_resident() belongs to a recording");
-    cuda::gather_resident(rows, row_bytes, recorded->rows, array, out);
+  void gather_uploaded(std::int64_t rows, std::int64_t row_bytes, int array, void* out) override {
+    const CapturedNumbers* captured = captured_numbers();
+    if (captured == nullptr) throw StateError("[cuda] gather_uploaded() belongs to a captured step");
+    cuda::gather_uploaded(rows, row_bytes, captured->rows, array, out);
   }
-  std::size_t resident_bytes() override {
+  std::size_t upload_capacity() override {
     // Half of what is free leaves room for activations; within a limit, what it leaves.
     std::size_t free = 0, total = 0;
     runtime::memory(&free, &total);
@@ -158,8 +157,8 @@ class CudaDevice final : public Device {
     return free / 2;
   }
 
-  void gather(const GatherArguments& a) override { cuda::gather(a); }
-  void gather_labels(const GatherArguments& a) override { cuda::gather_labels(a); }
+  void gather_rows(const GatherRowsArguments& a) override { cuda::gather_rows(a); }
+  void gather_labels(const GatherRowsArguments& a) override { cuda::gather_labels(a); }
   std::int64_t find_bad_label(const ArrayView& source, const LabelRule& rule) override {
     return cpu::find_bad_label(source, rule);
   }
@@ -173,9 +172,9 @@ class CudaDevice final : public Device {
     throw StateError(
         text("[", call, "] '", runtime::name(), "' computes whole models; tensors are computed on the CPU"));
   }
-  static const std::uint64_t* recorded_step() {
-    const RecordedNumbers* recorded = recorded_numbers();
-    return recorded == nullptr ? nullptr : recorded->step;
+  static const std::uint64_t* captured_step_number() {
+    const CapturedNumbers* captured = captured_numbers();
+    return captured == nullptr ? nullptr : captured->step;
   }
 
   Precision precision_;
@@ -232,8 +231,8 @@ std::vector<std::pair<std::string, std::uint64_t>> memory_stats() {
           {"requests", s.requests},
           {"driver_calls", s.driver_calls}};
 }
-std::pair<std::uint64_t, std::uint64_t> recordings() {
-  const RecordingCounts counts = recording_counts();
+std::pair<std::uint64_t, std::uint64_t> captured_steps() {
+  const CaptureCounts counts = capture_counts();
   return {counts.made, counts.runs};
 }
 void set_memory_limit(std::uint64_t bytes) {

@@ -13,8 +13,8 @@ namespace lamina::cuda {
 namespace {
 
 cudaStream_t the_stream = nullptr;
-cudaStream_t recording_stream = nullptr;  // so that other threads go on meanwhile
-thread_local int graphs_being_recorded = 0;
+cudaStream_t capture_stream = nullptr;  // so that other threads go on meanwhile
+thread_local int captures_in_progress = 0;
 
 struct Probe {
   bool good = false;
@@ -73,7 +73,7 @@ void check(cudaError_t error, const char* what) {
 
 }  // namespace
 
-cudaStream_t stream() { return graphs_being_recorded > 0 ? recording_stream : the_stream; }
+cudaStream_t stream() { return captures_in_progress > 0 ? capture_stream : the_stream; }
 
 namespace runtime {
 
@@ -110,13 +110,13 @@ void copy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copy");
 }
 void copy_from_host(void* to, const void* from, std::size_t bytes, bool later) {
-  if (recording()) throw CannotRecord();
+  if (capturing()) throw CannotCapture();
   if (bytes == 0) return;
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, the_stream), "copy from the host");
   if (!later) check(cudaStreamSynchronize(the_stream), "copy from the host");
 }
 void copy_to_host(void* to, const void* from, std::size_t bytes) {
-  if (recording()) throw CannotRecord();
+  if (capturing()) throw CannotCapture();
   if (bytes == 0) return;
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, the_stream), "copy to the host");
   check(cudaStreamSynchronize(the_stream), "copy to the host");
@@ -143,17 +143,17 @@ void Event::record() { check(cudaEventRecord(static_cast<cudaEvent_t>(event_), t
 void Event::wait() const { check(cudaEventSynchronize(static_cast<cudaEvent_t>(event_)), "event"); }
 
 void begin_graph() {
-  if (recording_stream == nullptr) {
-    check(cudaStreamCreateWithFlags(&recording_stream, cudaStreamNonBlocking), "recording");
+  if (capture_stream == nullptr) {
+    check(cudaStreamCreateWithFlags(&capture_stream, cudaStreamNonBlocking), "capture");
   }
   // Relaxed: memory may be asked for meanwhile.
-  check(cudaStreamBeginCapture(recording_stream, cudaStreamCaptureModeRelaxed), "recording");
-  ++graphs_being_recorded;
+  check(cudaStreamBeginCapture(capture_stream, cudaStreamCaptureModeRelaxed), "capture");
+  ++captures_in_progress;
 }
 void* end_graph() {
-  --graphs_being_recorded;
+  --captures_in_progress;
   cudaGraph_t graph = nullptr;
-  check(cudaStreamEndCapture(recording_stream, &graph), "recording");
+  check(cudaStreamEndCapture(capture_stream, &graph), "capture");
   cudaGraphExec_t runnable = nullptr;
   const cudaError_t error = cudaGraphInstantiate(&runnable, graph, 0);
   cudaGraphDestroy(graph);
@@ -166,7 +166,7 @@ void run_graph(void* graph) {
 void release_graph(void* graph) noexcept {
   if (graph != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
-bool recording() { return graphs_being_recorded > 0; }
+bool capturing() { return captures_in_progress > 0; }
 
 void check_launch(const char* what) { check(cudaGetLastError(), what); }
 void check_pointer(const void*) {}

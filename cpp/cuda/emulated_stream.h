@@ -1,5 +1,5 @@
 // What the emulation gives NVIDIA's libraries as a stream, so that a stand-in for one can work on device
-// memory: at once, or when the graph that is being recorded is run.
+// memory: at once, or when the graph that is being captured is run.
 #pragma once
 
 namespace lamina::cuda {

@@ -54,7 +54,7 @@ struct Emulator {
   }
 };
 
-thread_local Graph* recorded = nullptr;
+thread_local Graph* captured = nullptr;
 
 Emulator& emulator() {
   static Emulator* const the_emulator = new Emulator;
@@ -122,7 +122,7 @@ void* reserve_pinned(std::size_t bytes) { return std::malloc(bytes == 0 ? 1 : by
 void release_pinned(void* memory) noexcept { std::free(memory); }
 
 void on_device(std::function<void()> run) {
-  if (recorded != nullptr) return recorded->calls.push_back(std::move(run));
+  if (captured != nullptr) return captured->calls.push_back(std::move(run));
   const Running running;
   run();
 }
@@ -146,12 +146,12 @@ void copy(void* to, const void* from, std::size_t bytes) {
 }
 void copy_from_host(void* to, const void* from, std::size_t bytes, bool) {
   check_pointer(to);
-  if (recording()) throw CannotRecord();
+  if (capturing()) throw CannotCapture();
   if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
 }
 void copy_to_host(void* to, const void* from, std::size_t bytes) {
   check_pointer(from);
-  if (recording()) throw CannotRecord();
+  if (capturing()) throw CannotCapture();
   if (bytes > 0) on_device([=] { std::memcpy(to, from, bytes); });
 }
 void copy_from_pinned(void* to, const void* from, std::size_t bytes) {
@@ -169,14 +169,14 @@ Event::~Event() = default;
 void Event::record() {}
 void Event::wait() const {}
 
-void begin_graph() { recorded = new Graph; }
-void* end_graph() { return std::exchange(recorded, nullptr); }
+void begin_graph() { captured = new Graph; }
+void* end_graph() { return std::exchange(captured, nullptr); }
 void run_graph(void* graph) {
   const Running running;
   for (const auto& call : static_cast<Graph*>(graph)->calls) call();
 }
 void release_graph(void* graph) noexcept { delete static_cast<Graph*>(graph); }
-bool recording() { return recorded != nullptr; }
+bool capturing() { return captured != nullptr; }
 
 bool backwards() { return emulator().backwards; }
 void set_backwards(bool on) { emulator().backwards = on; }

@@ -22,7 +22,7 @@ struct Pool {
   std::mutex mutex;
   std::unordered_map<void*, std::size_t> used;  // block to size
   std::multimap<std::size_t, void*> idle;
-  std::unique_ptr<Kept> kept;  // while a graph is recorded
+  std::unique_ptr<Kept> kept;  // while a graph is captured
   MemoryStatistics statistics;
 
   void give_back_idle() {

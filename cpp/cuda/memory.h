@@ -39,7 +39,7 @@ class Scratch {
   void* memory_;
 };
 
-/// While a graph is recorded, memory that is given back stays out of the cache until the graph is gone: its
+/// While a graph is captured, memory that is given back stays out of the cache until the graph is gone: its
 /// kernels go on writing there.
 void keep_released();
 /// What was given back since; release_kept() puts it into the cache.

@@ -21,7 +21,7 @@ Device& device(Precision) { refuse(); }
 void set_library_candidates(std::vector<std::string>) {}
 std::string library_status() { return "not in this build"; }
 std::vector<std::pair<std::string, std::uint64_t>> memory_stats() { refuse(); }
-std::pair<std::uint64_t, std::uint64_t> recordings() { return {0, 0}; }
+std::pair<std::uint64_t, std::uint64_t> captured_steps() { return {0, 0}; }
 void set_memory_limit(std::uint64_t) { refuse(); }
 void empty_cache() { refuse(); }
 

@@ -36,7 +36,7 @@ void copy(void* to, const void* from, std::size_t bytes);
 void copy_from_host(void* to, const void* from, std::size_t bytes, bool later = false);
 /// Returns when `to` is there.
 void copy_to_host(void* to, const void* from, std::size_t bytes);
-/// The same for memory of reserve_pinned(), which nobody touches before the work is done: can be recorded.
+/// The same for memory of reserve_pinned(), which nobody touches before the work is done: can be captured.
 void copy_from_pinned(void* to, const void* from, std::size_t bytes);
 void copy_to_pinned(void* to, const void* from, std::size_t bytes);
 /// Waits for all work, and throws StateError if some of it failed.
@@ -50,14 +50,14 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
   void record();
-  void wait() const;  ///< the host waits; at once if never recorded
+  void wait() const;  ///< the host waits; at once if never marked
  private:
   void* event_ = nullptr;
 };
 
-/// What copies from and to the host throw while a graph is recorded.
-struct CannotRecord : std::logic_error {
-  CannotRecord() : std::logic_error("this call needs the host and cannot be recorded") {}
+/// What copies from and to the host throw while a graph is captured.
+struct CannotCapture : std::logic_error {
+  CannotCapture() : std::logic_error("this call needs the host and cannot be captured") {}
 };
 
 /// What calls of NVIDIA's libraries are given as the stream to work in.
@@ -68,7 +68,7 @@ void begin_graph();
 void* end_graph();
 void run_graph(void* graph);
 void release_graph(void* graph) noexcept;
-bool recording();
+bool capturing();
 
 /// Throws a StateError of the last failed call, if there is one: after each launch.
 void check_launch(const char* what);

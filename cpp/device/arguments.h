@@ -142,9 +142,9 @@ struct UpdateArguments {
 };
 
 /// Element-wise arithmetic over a flat range; out may be x or y.
-struct FlatArguments {
+struct VectorArguments {
   DType dtype = DType::float32;
-  FlatKind kind = FlatKind::scale;
+  VectorKind kind = VectorKind::scale;
   std::int64_t n = 0;
   const void* x = nullptr;
   const void* y = nullptr;  ///< null where the kind does not read it
@@ -205,7 +205,7 @@ struct LabelRule {
 };
 
 /// Copies rows into a dense [rows, element_count(row_shape)] matrix of `dtype`.
-struct GatherArguments {
+struct GatherRowsArguments {
   const ArrayView* source = nullptr;
   const std::int64_t* order = nullptr;  ///< indices of rows; null: first, first + 1, ...
   std::int64_t first = 0;

@@ -65,22 +65,22 @@ struct WriteArguments {
 
 /// A reduction of a row-major array seen as [outer, reduced, inner], over the middle. With inner = 1
 /// and `row`, in the order of a sum along a row; else of a sum down a column.
-struct FoldArguments {
-  FoldKind kind = FoldKind::sum;
-  ElementType type = ElementType::float32;  ///< of x; out as fold_type says
+struct ReduceArguments {
+  ReduceKind kind = ReduceKind::sum;
+  ElementType type = ElementType::float32;  ///< of x; out as reduce_type says
   std::int64_t outer = 1, reduced = 1, inner = 1;
   bool row = true;
   const void* x = nullptr;
   void* out = nullptr;
 };
 
-/// The element type of a fold's result: int64 for sums and products of integers and bool, int64 for
+/// The element type of a reduction's result: int64 for sums and products of integers and bool, int64 for
 /// positions, else the type itself.
-ElementType fold_type(FoldKind kind, ElementType type);
+ElementType reduce_type(ReduceKind kind, ElementType type);
 
 /// Running sums or products of a row-major [outer, length, inner] over the middle axis.
-struct ScanArguments {
-  ScanKind kind = ScanKind::sum;
+struct CumulativeArguments {
+  CumulativeKind kind = CumulativeKind::sum;
   ElementType type = ElementType::float32;  ///< int64, float32 or float64
   std::int64_t outer = 1, length = 1, inner = 1;
   const void* x = nullptr;
@@ -88,7 +88,7 @@ struct ScanArguments {
 };
 
 /// out[r, :] = the order that sorts row r of a row-major matrix; stable, NaN counts as the largest.
-struct OrderArguments {
+struct ArgsortArguments {
   ElementType type = ElementType::float32;
   std::int64_t rows = 0, columns = 0;
   bool descending = false;
@@ -97,7 +97,7 @@ struct OrderArguments {
 };
 
 /// out block i = the `block` elements of x from offsets[i]; offsets in elements, inside of x.
-struct TakeArguments {
+struct GatherRowsArguments {
   ElementType type = ElementType::float32;
   std::int64_t count = 0, block = 1;
   const void* x = nullptr;
@@ -106,8 +106,8 @@ struct TakeArguments {
 };
 
 /// Block i of x joins the `block` elements of out from offsets[i], one block after the other.
-struct PutArguments {
-  PutKind kind = PutKind::set;
+struct ScatterArguments {
+  ScatterKind kind = ScatterKind::set;
   ElementType type = ElementType::float32;
   std::int64_t count = 0, block = 1;
   const void* x = nullptr;

@@ -39,10 +39,10 @@ constexpr bool is_comparison(BinaryKind kind) {
 
 /// Position kinds give the first position of the largest (smallest) element; NaN counts as
 /// larger (smaller) than everything.
-enum class FoldKind : std::uint8_t { sum, prod, max, min, argmax, argmin };
+enum class ReduceKind : std::uint8_t { sum, prod, max, min, argmax, argmin };
 
-enum class ScanKind : std::uint8_t { sum, prod };
+enum class CumulativeKind : std::uint8_t { sum, prod };
 /// How a value joins the one that is there.
-enum class PutKind : std::uint8_t { set, add, max, min };
+enum class ScatterKind : std::uint8_t { set, add, max, min };
 
 }  // namespace lamina

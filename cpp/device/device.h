@@ -14,9 +14,9 @@
 
 #include "device/arguments.h"
 #include "device/array.h"
+#include "device/captured_step.h"
 #include "device/layer_arguments.h"
 #include "device/precision.h"
-#include "device/recording.h"
 
 namespace lamina {
 
@@ -78,10 +78,10 @@ class Device {
   /// to wait for a norm.
   virtual bool clips_by_itself() const { return false; }
   virtual void clip_factors(const ClipArguments& arguments) { static_cast<void>(arguments); }
-  virtual void flat(const FlatArguments&) = 0;
-  /// Sum of x[i] * y[i], in the order of cpu/flat/flat.h.
+  virtual void vector_op(const VectorArguments&) = 0;
+  /// Sum of x[i] * y[i], in the order of cpu/vector_ops/vector_ops.h.
   virtual double dot(DType, std::int64_t n, const void* x, const void* y) = 0;
-  virtual double largest_magnitude(DType, std::int64_t n, const void* x) = 0;
+  virtual double abs_max(DType, std::int64_t n, const void* x) = 0;
   virtual bool all_finite(DType, std::int64_t n, const void* x) = 0;
 
   // Layers.
@@ -90,18 +90,19 @@ class Device {
   virtual void normalize_rows(const RowNormalization&) = 0;
   virtual void normalize_rows_backward(const RowNormalization&) = 0;
   /// moving = moving * momentum + current * (1 - momentum).
-  virtual void blend_moving(DType, std::int64_t n, double momentum, const void* current, void* moving) = 0;
+  virtual void update_moving_average(DType, std::int64_t n, double momentum, const void* current,
+                                     void* moving) = 0;
   /// variance = deviation^2 - epsilon, not below 0.
   virtual void variance_of_deviation(DType, std::int64_t n, double epsilon, const void* deviation,
                                      void* variance) = 0;
-  virtual void combine(const CombineArguments&) = 0;
+  virtual void elementwise(const ElementwiseArguments&) = 0;
   virtual void rescale(const RescaleArguments&) = 0;
   virtual void prelu(const PreluArguments&) = 0;
   virtual void prelu_backward(const PreluArguments&) = 0;
-  virtual void rearrange(const RearrangeArguments&) = 0;
+  virtual void transpose(const TransposeArguments&) = 0;
   /// ValueError for an index outside of the table.
-  virtual void take_rows(const TableArguments&) = 0;
-  virtual void scatter_rows(const TableArguments&) = 0;
+  virtual void embedding_lookup(const EmbeddingArguments&) = 0;
+  virtual void embedding_backward(const EmbeddingArguments&) = 0;
   /// l1 * sum |w| + l2 * sum w^2, times scale; adds its gradient where one is given.
   virtual double penalty(const PenaltyArguments&) = 0;
   virtual void constrain(const ConstraintArguments&) = 0;
@@ -112,11 +113,11 @@ class Device {
   virtual void select(const SelectArguments&) = 0;
   virtual void convert(const ConvertArguments&) = 0;
   virtual void write(const WriteArguments&) = 0;
-  virtual void fold(const FoldArguments&) = 0;
-  virtual void scan(const ScanArguments&) = 0;
-  virtual void order(const OrderArguments&) = 0;
-  virtual void take(const TakeArguments&) = 0;
-  virtual void put(const PutArguments&) = 0;
+  virtual void reduce(const ReduceArguments&) = 0;
+  virtual void cumulative(const CumulativeArguments&) = 0;
+  virtual void argsort(const ArgsortArguments&) = 0;
+  virtual void gather_rows(const GatherRowsArguments&) = 0;
+  virtual void scatter(const ScatterArguments&) = 0;
   /// Whether the function is defined for elements of the type.
   virtual bool has(UnaryKind, ElementType) const = 0;
   virtual bool has(BinaryKind, ElementType) const = 0;
@@ -126,10 +127,10 @@ class Device {
   virtual void dropout(const DropoutArguments&) = 0;
 
   // Data. The source and the order are in host memory.
-  virtual void gather(const GatherArguments&) = 0;
+  virtual void gather_rows(const GatherRowsArguments&) = 0;
   /// As gather, for class indices: int32 out, kMissingLabel for NaN. The source must have passed
   /// find_bad_label.
-  virtual void gather_labels(const GatherArguments&) = 0;
+  virtual void gather_labels(const GatherRowsArguments&) = 0;
   /// The index of the first element, in row order, that the rule does not allow; -1 when it
   /// allows all.
   virtual std::int64_t find_bad_label(const ArrayView& source, const LabelRule& rule) = 0;
@@ -137,23 +138,24 @@ class Device {
   /// A random order of 0..n-1, into host memory.
   virtual void permutation(std::int64_t n, RandomKey, std::int64_t* order) = 0;
 
-  // Recording.
+  // CapturedStep.
   /// The calls that `step` makes, to be run again and again; `step`, which is given the device's memory for a
-  /// step's samples, itself computes nothing: loss() returns 0 and adds to the recording's sum, and so do
+  /// step's samples, itself computes nothing: loss() returns 0 and adds to the captured step's sum, and so do
   /// add_metric(), update() and what draws random numbers with the numbers of each run. Null where that
-  /// cannot be: without recordings, out of memory, or for calls that need the host in between. One at a time.
-  virtual std::unique_ptr<Recording> record(const RecordingArguments&,
-                                            const std::function<void(void* inputs)>& step) {
+  /// cannot be: without captured steps, out of memory, or for calls that need the host in between. One at a
+  /// time.
+  virtual std::unique_ptr<CapturedStep> capture(const CaptureArguments&,
+                                                const std::function<void(void* inputs)>& step) {
     static_cast<void>(step);
     return nullptr;
   }
-  /// Only while recording: out[i] = rows order[first + i] of the run's samples[array], each `row_bytes`, a
+  /// Only while capturing: out[i] = rows order[first + i] of the run's samples[array], each `row_bytes`, a
   /// multiple of 4.
-  virtual void gather_resident(std::int64_t rows, std::int64_t row_bytes, int array, void* out) {
+  virtual void gather_uploaded(std::int64_t rows, std::int64_t row_bytes, int array, void* out) {
     static_cast<void>(rows), static_cast<void>(row_bytes), static_cast<void>(array), static_cast<void>(out);
   }
   /// How many bytes of its memory may be filled with a whole set of samples; 0: none.
-  virtual std::size_t resident_bytes() { return 0; }
+  virtual std::size_t upload_capacity() { return 0; }
 
   /// A buffer of this device's memory that frees itself.
   struct Release {

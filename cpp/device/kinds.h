@@ -187,7 +187,7 @@ inline constexpr bool is_elementwise(OptimizerKind kind) { return kind < Optimiz
 
 /// Arithmetic over flat ranges, element by element: out from x, y and two numbers a, b. Each
 /// operation is rounded once; fma(a, b, c) is a * b + c rounded once.
-enum class FlatKind : std::uint8_t {
+enum class VectorKind : std::uint8_t {
   scale,         // a * x
   divide,        // x / a
   add_scaled,    // fma(a, x, y)
@@ -198,7 +198,7 @@ enum class FlatKind : std::uint8_t {
   scale_divide,  // (a * x) / b
   clamp,         // x < -a ? -a : x > a ? a : x
   decay,         // x - (x * a) * b
-  fade,          // |x| < a ? +0 : x
+  flush,         // |x| < a ? +0 : x
   lift,          // 0 < x && x < a ? a : x
 };
 
@@ -211,7 +211,7 @@ enum class RowNormalizationKind : std::uint8_t {
 };
 
 /// out = ... element by element (cpu/elementwise/elementwise.h).
-enum class CombineKind : std::uint8_t {
+enum class ElementwiseKind : std::uint8_t {
   add,       // a + b
   multiply,  // a * b
   choose,    // b > 0 ? a * p + q : r

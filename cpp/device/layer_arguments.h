@@ -13,7 +13,7 @@ namespace lamina {
 struct Renormalization {
   const void* moving_mean = nullptr;       ///< forward
   const void* moving_deviation = nullptr;  ///< forward
-  double lowest = 0.0, highest = 0.0, farthest = 0.0;
+  double r_min = 0.0, r_max = 0.0, d_max = 0.0;
   void* deviation = nullptr;  ///< forward fills it
   void* factor = nullptr;     ///< forward fills it, backward reads it
   void* offset = nullptr;     ///< likewise
@@ -60,9 +60,9 @@ struct RowNormalization {
 };
 
 /// out may be a or b.
-struct CombineArguments {
+struct ElementwiseArguments {
   DType dtype = DType::float32;
-  CombineKind kind = CombineKind::add;
+  ElementwiseKind kind = ElementwiseKind::add;
   std::int64_t n = 0;
   const void* a = nullptr;
   const void* b = nullptr;
@@ -95,7 +95,7 @@ struct PreluArguments {
 
 /// out[i0, i1, ...] = in[i0 * strides[0] + i1 * strides[1] + ...] for all indices below the extents;
 /// out is dense, strides count elements and may be 0.
-struct RearrangeArguments {
+struct TransposeArguments {
   DType dtype = DType::float32;
   Shape extents;
   Shape strides;
@@ -104,7 +104,7 @@ struct RearrangeArguments {
 };
 
 /// Rows of a table by index: indices are whole numbers held in dtype.
-struct TableArguments {
+struct EmbeddingArguments {
   DType dtype = DType::float32;
   std::int64_t n = 0;        ///< indices
   std::int64_t entries = 0;  ///< rows of the table

@@ -2,8 +2,8 @@
 //
 //   deviation = sqrt(variance + epsilon)                       of the batch
 //   s = moving deviation, but not less than sqrt(epsilon)
-//   factor = deviation / s, at least `lowest`, then at most `highest`
-//   offset = (mean - moving mean) / s, at least -farthest, then at most farthest
+//   factor = deviation / s, at least `r_min`, then at most `r_max`
+//   offset = (mean - moving mean) / s, at least -d_max, then at most d_max
 //   effective gamma = gamma * factor; effective beta = fma(offset, gamma, beta)
 //   dgamma = fma(offset, dbeta, factor * (gradient of the effective gamma)); no gradient goes through the
 //   factor and the offset
@@ -24,7 +24,7 @@ struct Renormalized {
 /// Infinite bounds are none.
 template <class T>
 struct RenormalizationBounds {
-  T epsilon, lowest, highest, farthest;
+  T epsilon, r_min, r_max, d_max;
 };
 
 template <class T>
@@ -33,9 +33,9 @@ LAMINA_INLINE Renormalized<T> renormalized(T mean, T variance, T moving_mean, T 
   using L = Lane<T>;
   const T deviation = builtin::root(variance + bounds.epsilon);
   const L s = lane_max(L{builtin::root(bounds.epsilon)}, L{moving_deviation});
-  const L factor = lane_max(L{bounds.lowest}, L{deviation} / s);
-  const L offset = lane_max(-L{bounds.farthest}, L{mean - moving_mean} / s);
-  return {deviation, lane_min(L{bounds.highest}, factor).value, lane_min(L{bounds.farthest}, offset).value};
+  const L factor = lane_max(L{bounds.r_min}, L{deviation} / s);
+  const L offset = lane_max(-L{bounds.d_max}, L{mean - moving_mean} / s);
+  return {deviation, lane_min(L{bounds.r_max}, factor).value, lane_min(L{bounds.d_max}, offset).value};
 }
 
 template <class T>

@@ -83,20 +83,20 @@ Blocks blocks_of(const ArrayShape& x, const Positions& positions) {
 Tensor gather_blocks(const Tensor& x, const Blocks& blocks) {
   const Tensor dense = contiguous(x);
   Tensor out = empty(x.type(), blocks.shape);
-  TakeArguments a;
+  GatherRowsArguments a;
   a.type = x.type();
   a.count = blocks.offsets.size();
   a.block = blocks.size;
   a.x = dense.raw();
   a.offsets = blocks.offsets.data<std::int64_t>();
   a.out = out.raw();
-  current_device().take(a);
+  current_device().gather_rows(a);
   return out;
 }
 
-void put_blocks(const Tensor& target, const Blocks& blocks, const Tensor& updates, PutKind kind) {
+void scatter_blocks(const Tensor& target, const Blocks& blocks, const Tensor& updates, ScatterKind kind) {
   const Tensor values = contiguous(broadcast_to(cast(updates, target.type()), blocks.shape));
-  PutArguments a;
+  ScatterArguments a;
   a.kind = kind;
   a.type = target.type();
   a.count = blocks.offsets.size();
@@ -104,7 +104,7 @@ void put_blocks(const Tensor& target, const Blocks& blocks, const Tensor& update
   a.x = values.raw();
   a.offsets = blocks.offsets.data<std::int64_t>();
   a.out = target.raw();
-  current_device().put(a);
+  current_device().scatter(a);
 }
 
 /// take_along_axis as blocks of one element.
@@ -168,9 +168,9 @@ Tensor gather(const Tensor& x, const Positions& positions) {
   return gather_blocks(x, blocks_of(x.shape(), positions));
 }
 
-Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, PutKind kind) {
+Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, ScatterKind kind) {
   Tensor out = copy(x);
-  put_blocks(out, blocks_of(x.shape(), positions), updates, kind);
+  scatter_blocks(out, blocks_of(x.shape(), positions), updates, kind);
   return out;
 }
 
@@ -182,7 +182,7 @@ Tensor take_backward(const Tensor& updates, const Tensor& indices, std::int64_t 
                      const ArrayShape& shape) {
   const int at = normalized_axis("take", axis, shape.rank());
   Tensor out = zeros(updates.type(), shape);
-  put_blocks(out, blocks_of(shape, {at, {indices}}), updates, PutKind::add);
+  scatter_blocks(out, blocks_of(shape, {at, {indices}}), updates, ScatterKind::add);
   return out;
 }
 
@@ -193,8 +193,8 @@ Tensor take_along_axis(const Tensor& x, const Tensor& indices, std::int64_t axis
 Tensor take_along_axis_backward(const Tensor& updates, const Tensor& indices, std::int64_t axis,
                                 const ArrayShape& shape) {
   Tensor out = zeros(updates.type(), shape);
-  put_blocks(out, along_axis(shape, indices, normalized_axis("take_along_axis", axis, shape.rank())), updates,
-             PutKind::add);
+  scatter_blocks(out, along_axis(shape, indices, normalized_axis("take_along_axis", axis, shape.rank())),
+                 updates, ScatterKind::add);
   return out;
 }
 
@@ -228,40 +228,44 @@ Tensor one_hot(const Tensor& classes, std::int64_t count, ElementType type) {
 
 namespace {
 
-Tensor scan(ScanKind kind, std::string_view where, const Tensor& x, std::int64_t given) {
+Tensor cumulative(CumulativeKind kind, std::string_view where, const Tensor& x, std::int64_t given) {
   const int axis = normalized_axis(where, given, x.rank());
   if (!is_floating(x.type()) && x.type() != ElementType::int64) {
-    return scan(kind, where, cast(x, ElementType::int64), given);
+    return cumulative(kind, where, cast(x, ElementType::int64), given);
   }
   const Tensor dense = contiguous(x);
   Tensor out = empty(x.type(), x.shape());
-  ScanArguments a;
+  CumulativeArguments a;
   a.kind = kind;
   a.type = x.type();
   for (int i = 0; i < x.rank(); ++i) (i < axis ? a.outer : i == axis ? a.length : a.inner) *= x.extent(i);
   a.x = dense.raw();
   a.out = out.raw();
-  current_device().scan(a);
+  current_device().cumulative(a);
   return out;
 }
 
 }  // namespace
 
-Tensor cumsum(const Tensor& x, std::int64_t axis) { return scan(ScanKind::sum, "cumsum", x, axis); }
-Tensor cumprod(const Tensor& x, std::int64_t axis) { return scan(ScanKind::prod, "cumprod", x, axis); }
+Tensor cumsum(const Tensor& x, std::int64_t axis) {
+  return cumulative(CumulativeKind::sum, "cumsum", x, axis);
+}
+Tensor cumprod(const Tensor& x, std::int64_t axis) {
+  return cumulative(CumulativeKind::prod, "cumprod", x, axis);
+}
 
 Tensor argsort(const Tensor& x, std::int64_t given, bool descending) {
   const int axis = normalized_axis("argsort", given, x.rank()), last = x.rank() - 1;
   const Tensor dense = contiguous(swapaxes(x, axis, last));
   Tensor order = empty(ElementType::int64, dense.shape());
-  OrderArguments a;
+  ArgsortArguments a;
   a.type = x.type();
   a.columns = dense.extent(last);
   a.rows = a.columns == 0 ? 0 : dense.size() / a.columns;
   a.descending = descending;
   a.x = dense.raw();
   a.out = order.data<std::int64_t>();
-  current_device().order(a);
+  current_device().argsort(a);
   return swapaxes(order, axis, last);
 }
 

@@ -42,7 +42,7 @@ struct Positions {
 Tensor gather(const Tensor& x, const Positions& positions);
 /// A copy of x in which the elements that gather would give are set to those of `updates` (broadcast),
 /// or joined with them, one after the other in the positions' row-major order.
-Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, PutKind kind);
+Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, ScatterKind kind);
 
 /// The entries of x at `indices` along `axis`.
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis);

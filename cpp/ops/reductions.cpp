@@ -47,7 +47,7 @@ std::int64_t reduced_count(std::string_view where, const Tensor& x, const Axes& 
   return count;
 }
 
-Tensor fold(FoldKind kind, std::string_view where, const Tensor& x, const Axes& axes, bool keepdims) {
+Tensor reduce(ReduceKind kind, std::string_view where, const Tensor& x, const Axes& axes, bool keepdims) {
   const int rank = x.rank();
   const Reduced reduced = reduced_axes(where, rank, axes);
   ArrayShape result;
@@ -58,7 +58,7 @@ Tensor fold(FoldKind kind, std::string_view where, const Tensor& x, const Axes& 
       result.push_back(1);
     }
   }
-  FoldArguments a;
+  ReduceArguments a;
   a.kind = kind;
   a.type = x.type();
   const bool everything = reduced.count == rank;
@@ -90,36 +90,36 @@ Tensor fold(FoldKind kind, std::string_view where, const Tensor& x, const Axes& 
     a.outer = x.size();
     a.inner = 1;
   }
-  if (a.reduced == 0 && kind != FoldKind::sum && kind != FoldKind::prod && a.outer * a.inner > 0) {
+  if (a.reduced == 0 && kind != ReduceKind::sum && kind != ReduceKind::prod && a.outer * a.inner > 0) {
     throw ValueError(text("[", where, "] there is no largest or smallest of no elements. Received: shape ",
                           to_string(x.shape())));
   }
   const Tensor dense = contiguous(reduced.count == 0 ? x : transpose(x, order));
-  Tensor out = empty(fold_type(kind, x.type()), result);
+  Tensor out = empty(reduce_type(kind, x.type()), result);
   a.x = dense.raw();
   a.out = out.raw();
-  current_device().fold(a);
+  current_device().reduce(a);
   return out;
 }
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  return fold(FoldKind::sum, "sum", x, axes, keepdims);
+  return reduce(ReduceKind::sum, "sum", x, axes, keepdims);
 }
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
-  return fold(FoldKind::prod, "prod", x, axes, keepdims);
+  return reduce(ReduceKind::prod, "prod", x, axes, keepdims);
 }
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
-  return fold(FoldKind::max, "max", x, axes, keepdims);
+  return reduce(ReduceKind::max, "max", x, axes, keepdims);
 }
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
-  return fold(FoldKind::min, "min", x, axes, keepdims);
+  return reduce(ReduceKind::min, "min", x, axes, keepdims);
 }
 
 namespace {
-Tensor position(FoldKind kind, std::string_view where, const Tensor& x, std::optional<std::int64_t> axis,
+Tensor position(ReduceKind kind, std::string_view where, const Tensor& x, std::optional<std::int64_t> axis,
                 bool keepdims) {
-  if (axis) return fold(kind, where, x, ArrayShape{*axis}, keepdims);
-  const Tensor flat = fold(kind, where, reshape(x, {-1}), ArrayShape{0}, false);
+  if (axis) return reduce(kind, where, x, ArrayShape{*axis}, keepdims);
+  const Tensor flat = reduce(kind, where, reshape(x, {-1}), ArrayShape{0}, false);
   if (!keepdims) return flat;
   ArrayShape ones;
   ones.resize(x.rank(), 1);
@@ -128,15 +128,15 @@ Tensor position(FoldKind kind, std::string_view where, const Tensor& x, std::opt
 }  // namespace
 
 Tensor argmax(const Tensor& x, std::optional<std::int64_t> axis, bool keepdims) {
-  return position(FoldKind::argmax, "argmax", x, axis, keepdims);
+  return position(ReduceKind::argmax, "argmax", x, axis, keepdims);
 }
 Tensor argmin(const Tensor& x, std::optional<std::int64_t> axis, bool keepdims) {
-  return position(FoldKind::argmin, "argmin", x, axis, keepdims);
+  return position(ReduceKind::argmin, "argmin", x, axis, keepdims);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
   if (!is_floating(x.type())) return mean(cast(x, default_float()), axes, keepdims);
-  const Tensor total = fold(FoldKind::sum, "mean", x, axes, keepdims);
+  const Tensor total = reduce(ReduceKind::sum, "mean", x, axes, keepdims);
   return divide(total, number_like(x, static_cast<double>(reduced_count("mean", x, axes))));
 }
 
@@ -152,29 +152,30 @@ Tensor std(const Tensor& x, const Axes& axes, bool keepdims, double correction) 
 
 namespace {
 /// Of bools, of which the largest of none is false and the smallest true.
-Tensor logical_fold(FoldKind kind, std::string_view where, const Tensor& x, const Axes& axes, bool keepdims) {
+Tensor logical_reduce(ReduceKind kind, std::string_view where, const Tensor& x, const Axes& axes,
+                      bool keepdims) {
   const Tensor truth = cast(x, ElementType::boolean);
   if (truth.size() == 0) {
-    const Tensor counts = fold(FoldKind::sum, where, truth, axes, keepdims);
-    return full(ElementType::boolean, counts.shape(), kind == FoldKind::min ? 1.0 : 0.0);
+    const Tensor counts = reduce(ReduceKind::sum, where, truth, axes, keepdims);
+    return full(ElementType::boolean, counts.shape(), kind == ReduceKind::min ? 1.0 : 0.0);
   }
-  return fold(kind, where, truth, axes, keepdims);
+  return reduce(kind, where, truth, axes, keepdims);
 }
 }  // namespace
 
 Tensor any(const Tensor& x, const Axes& axes, bool keepdims) {
-  return logical_fold(FoldKind::max, "any", x, axes, keepdims);
+  return logical_reduce(ReduceKind::max, "any", x, axes, keepdims);
 }
 Tensor all(const Tensor& x, const Axes& axes, bool keepdims) {
-  return logical_fold(FoldKind::min, "all", x, axes, keepdims);
+  return logical_reduce(ReduceKind::min, "all", x, axes, keepdims);
 }
 Tensor count_nonzero(const Tensor& x, const Axes& axes, bool keepdims) {
-  return fold(FoldKind::sum, "count_nonzero", cast(x, ElementType::boolean), axes, keepdims);
+  return reduce(ReduceKind::sum, "count_nonzero", cast(x, ElementType::boolean), axes, keepdims);
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   if (!is_floating(x.type())) return logsumexp(cast(x, default_float()), axes, keepdims);
-  Tensor largest = fold(FoldKind::max, "logsumexp", x, axes, true);
+  Tensor largest = reduce(ReduceKind::max, "logsumexp", x, axes, true);
   // An infinite maximum would make NaN of infinity less infinity.
   largest = where(isfinite(largest), largest, number_like(x, 0.0));
   const Tensor total = sum(exp(subtract(x, largest)), axes, true);

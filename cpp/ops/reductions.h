@@ -14,7 +14,7 @@ namespace lamina::ops {
 /// The axes to reduce; none given means all.
 using Axes = std::optional<ArrayShape>;
 
-Tensor fold(FoldKind kind, std::string_view where, const Tensor& x, const Axes& axes, bool keepdims);
+Tensor reduce(ReduceKind kind, std::string_view where, const Tensor& x, const Axes& axes, bool keepdims);
 
 /// Integers and bool are added and multiplied in int64.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdims = false);

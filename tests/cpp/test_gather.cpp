@@ -145,14 +145,14 @@ void check_gather(const Array& array, const std::vector<std::int64_t>* order, st
       wanted[static_cast<std::size_t>(r * columns + c)] = converted<T>(array.view.type, array.at(row, c));
     }
   }
-  GatherArguments g;
+  GatherRowsArguments g;
   g.source = &array.view;
   g.order = order != nullptr ? order->data() : nullptr;
   g.first = first;
   g.rows = rows;
   g.dtype = sizeof(T) == 4 ? DType::float32 : DType::float64;
   g.out = out.data();
-  cpu::gather(g);
+  cpu::gather_rows(g);
   CHECK(same_bits(out, wanted));
 }
 
@@ -281,7 +281,7 @@ void check_labels(ElementType type, std::int64_t rows, const Shape& row_shape, b
     }
     CHECK(cpu::find_bad_label(array.view, classes) == -1);
     std::vector<std::int32_t> out(wanted.size(), -7);
-    GatherArguments g;
+    GatherRowsArguments g;
     g.source = &array.view;
     g.rows = rows;
     g.out = out.data();

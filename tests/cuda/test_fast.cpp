@@ -1,5 +1,5 @@
 // The fast mode: each call of cuBLASLt, against products of the rounded operands in double; its failures; its
-// plans; recorded steps. In the emulation the library is tests/cuda/fake_cublaslt.cpp, on a GPU NVIDIA's.
+// plans; captured steps. In the emulation the library is tests/cuda/fake_cublaslt.cpp, on a GPU NVIDIA's.
 #include <new>
 
 #include "both.h"
@@ -353,8 +353,8 @@ class Model {
   std::vector<float> x, y;
 };
 
-/// Epochs of recorded steps leave the bits of single steps; each shape is planned once.
-void recorded_steps() {
+/// Epochs of captured steps leave the bits of single steps; each shape is planned once.
+void captured_steps() {
   for (const Precision precision : {Precision::tf32, Precision::bf16}) {
     Model whole(precision), single(precision), strict(Precision::strict);
     const std::uint64_t before = cuda::cublaslt::plans_made();
@@ -495,7 +495,7 @@ int main() {
   products();
   others();
   rounding();
-  recorded_steps();
+  captured_steps();
   failing_calls();
   return test::result();
 }

@@ -80,7 +80,7 @@ void reductions() {
     check_same(text("long sums ", n), {numbers.array<T>(2 * n), numbers.array<T>(2), numbers.array<T>(n)},
                [&](Device& on, const Pointers& p) {
                  on.row_sums(kDType<T>, 2, n, p[0], p[1]);
-                 return Results{on.dot(kDType<T>, n, p[0], p[2]), on.largest_magnitude(kDType<T>, n, p[2]),
+                 return Results{on.dot(kDType<T>, n, p[0], p[2]), on.abs_max(kDType<T>, n, p[2]),
                                 on.all_finite(kDType<T>, n, p[0]) ? 1.0 : 0.0};
                });
     check_same(text("finite ", n), {numbers.array<T>(n, -2, 2, true)}, [&](Device& on, const Pointers& p) {
@@ -235,11 +235,11 @@ void updates() {
                  });
     }
   }
-  for (int kind = 0; kind <= static_cast<int>(FlatKind::lift); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(VectorKind::lift); ++kind) {
     check_same(text("flat ", kind),
                {numbers.array<T>(n, -2, 2, true), numbers.array<T>(n, 0, 2, true), numbers.array<T>(n)},
                [&](Device& on, const Pointers& p) {
-                 on.flat({kDType<T>, static_cast<FlatKind>(kind), n, p[0], p[1], p[2], 0.75, 0.25});
+                 on.vector_op({kDType<T>, static_cast<VectorKind>(kind), n, p[0], p[1], p[2], 0.75, 0.25});
                  return Results{};
                });
   }
@@ -273,7 +273,7 @@ void normalizations() {
                    c.gamma_gradient = p[8];
                    c.beta_gradient = p[9];
                    on.normalize_columns_backward(c);
-                   on.blend_moving(kDType<T>, columns, 0.99, p[3], p[10]);
+                   on.update_moving_average(kDType<T>, columns, 0.99, p[3], p[10]);
                    return Results{};
                  });
     }
@@ -356,7 +356,8 @@ void layers() {
         {numbers.array<T>(n, -2, 2, true), numbers.array<T>(n, -2, 2, true), numbers.array<T>(n),
          numbers.array<T>(columns), numbers.array<T>(columns), numbers.array<T>(n)},
         [&](Device& on, const Pointers& p) {
-          on.combine({kDType<T>, static_cast<CombineKind>(kind), n, p[0], p[1], p[2], 0.5, 0.25, -1.0});
+          on.elementwise(
+              {kDType<T>, static_cast<ElementwiseKind>(kind), n, p[0], p[1], p[2], 0.5, 0.25, -1.0});
           on.rescale({kDType<T>, static_cast<RescaleKind>(kind), rows, columns, p[0], p[3], p[4], p[5]});
           return Results{};
         });
@@ -380,22 +381,22 @@ void layers() {
                return Results{};
              });
   check_same("rearrange", {numbers.array<T>(24), numbers.array<T>(48)}, [&](Device& on, const Pointers& p) {
-    on.rearrange({kDType<T>, {2, 4, 3, 2}, {12, 1, 4, 0}, p[0], p[1]});
+    on.transpose({kDType<T>, {2, 4, 3, 2}, {12, 1, 4, 0}, p[0], p[1]});
     return Results{};
   });
   check_same("table",
              {numbers.whole<T>(90, 11), numbers.array<T>(11 * 5), numbers.array<T>(90 * 5),
               numbers.array<T>(11 * 5)},
              [&](Device& on, const Pointers& p) {
-               on.take_rows({kDType<T>, 90, 11, 5, p[0], p[1], p[2]});
-               on.scatter_rows({kDType<T>, 90, 11, 5, p[0], p[2], p[3]});
+               on.embedding_lookup({kDType<T>, 90, 11, 5, p[0], p[1], p[2]});
+               on.embedding_backward({kDType<T>, 90, 11, 5, p[0], p[2], p[3]});
                return Results{};
              });
   check_same("an index that is none", {numbers.whole<T>(90, 12), numbers.array<T>(55), numbers.array<T>(450)},
              [&](Device& on, const Pointers& p) {
                bool thrown = false;
                try {
-                 on.take_rows({kDType<T>, 90, 11, 5, p[0], p[1], p[2]});
+                 on.embedding_lookup({kDType<T>, 90, 11, 5, p[0], p[1], p[2]});
                } catch (const ValueError&) {
                  thrown = true;
                }
@@ -469,17 +470,17 @@ void gathering() {
   view.strides = {8, 16};
   check_same("gather", {numbers.array<T>(40 * 6), numbers.array<T>(40 * 6)},
              [&](Device& on, const Pointers& p) {
-               GatherArguments g;
+               GatherRowsArguments g;
                g.source = &view;
                g.order = order.data();
                g.rows = 40;
                g.dtype = kDType<T>;
                g.out = p[0];
-               on.gather(g);
+               on.gather_rows(g);
                g.order = nullptr;
                g.first = 10;
                g.out = p[1];
-               on.gather(g);
+               on.gather_rows(g);
                on.copy(p[0], p[1], 6 * sizeof(T));
                return Results{};
              });

@@ -59,8 +59,8 @@ void out_of_memory() {
   CHECK(model.steps_seen() == 1);
 }
 
-/// Epochs and batches of recorded steps leave what single steps leave; recordings are kept.
-void recorded_steps() {
+/// Epochs and batches of captured steps leave what single steps leave; captured steps are kept.
+void captured_steps() {
   std::vector<float> x, y;
   for (int i = 0; i < 103 * 4; ++i) x.push_back(static_cast<float>(i * 37 % 101) / 50.0f - 1.0f);
   for (int i = 0; i < 103; ++i) y.push_back(static_cast<float>(i % 3));
@@ -104,12 +104,12 @@ void recorded_steps() {
     return all;
   };
   const std::vector<double> cpus = trained(device("cpu"));
-  const auto [made, runs] = cuda::recordings();
+  const auto [made, runs] = cuda::captured_steps();
   CHECK(test::same(cpus, trained(cuda::device())));
   // Whole batches at once, the last one and steps on one batch when they come for the second time; the batch
   // of all samples makes the activations anew.
-  CHECK(cuda::recordings().first - made == 3);
-  CHECK(cuda::recordings().second - runs == 3 * 10 + 2 + 3);
+  CHECK(cuda::captured_steps().first - made == 3);
+  CHECK(cuda::captured_steps().second - runs == 3 * 10 + 2 + 3);
 }
 
 }  // namespace
@@ -123,6 +123,6 @@ int main() {
   }
   caching();
   out_of_memory();
-  recorded_steps();
+  captured_steps();
   return test::result();
 }

@@ -19,7 +19,8 @@ Tensor winners(const Tensor& x, const Positions& positions, const ArrayShape& sh
   const Tensor numbers =
       ops::reshape(ops::arange_integer(ElementType::int64, 0, 1, element_count(shape)), shape);
   const Tensor none = ops::zeros(ElementType::int64, x.shape());
-  return ops::equal(ops::gather(ops::scatter(none, positions, numbers, PutKind::set), positions), numbers);
+  return ops::equal(ops::gather(ops::scatter(none, positions, numbers, ScatterKind::set), positions),
+                    numbers);
 }
 
 /// The gradient of cumprod without a division: with s[i] = dy[i] + x[i+1] s[i+1], dx[i] is s[i] times the
@@ -79,14 +80,14 @@ Tensor gather(const Tensor& x, const Positions& positions) {
   record("gather", {&y}, {&x}, [&] {
     return [positions, shape = x.shape()](Backward& pass) {
       const Tensor dy = pass.dy();
-      pass.give(0, autograd::scatter(ops::zeros(dy.type(), shape), positions, dy, PutKind::add));
+      pass.give(0, autograd::scatter(ops::zeros(dy.type(), shape), positions, dy, ScatterKind::add));
     };
   });
   return y;
 }
 
-Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, PutKind kind) {
-  if (kind != PutKind::set && kind != PutKind::add && would_record(x, updates)) {
+Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& updates, ScatterKind kind) {
+  if (kind != ScatterKind::set && kind != ScatterKind::add && would_record(x, updates)) {
     throw StateError("[scatter_update] only reductions None and \"add\" have gradients");
   }
   Tensor y = ops::scatter(x, positions, updates, kind);
@@ -94,10 +95,12 @@ Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& update
     return [positions, kind](Backward& pass) {
       const Tensor dy = pass.dy(), zero = number_like(dy, 0);
       if (pass.wants(0))
-        pass.give(0, kind == PutKind::add ? dy : autograd::scatter(dy, positions, zero, PutKind::set));
+        pass.give(0,
+                  kind == ScatterKind::add ? dy : autograd::scatter(dy, positions, zero, ScatterKind::set));
       if (!pass.wants(1)) return;
       const Tensor taken = autograd::gather(dy, positions);
-      pass.give(1, kind == PutKind::add ? taken : where(winners(dy, positions, taken.shape()), taken, zero));
+      pass.give(1,
+                kind == ScatterKind::add ? taken : where(winners(dy, positions, taken.shape()), taken, zero));
     };
   });
   return y;

@@ -20,10 +20,10 @@ void array_binary(const BinaryArguments&);
 void array_select(const SelectArguments&);
 void array_convert(const ConvertArguments&);
 void array_write(const WriteArguments&);
-void array_fold(const FoldArguments&);
-void array_scan(const ScanArguments&);
-void array_order(const OrderArguments&);
-void array_take(const TakeArguments&);
-void array_put(const PutArguments&);
+void array_reduce(const ReduceArguments&);
+void array_cumulative(const CumulativeArguments&);
+void array_argsort(const ArgsortArguments&);
+void array_gather(const GatherRowsArguments&);
+void array_scatter(const ScatterArguments&);
 
 }  // namespace lamina::cpu

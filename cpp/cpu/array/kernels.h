@@ -18,12 +18,12 @@ using UnaryKernel = void (*)(std::int64_t n, const void* x, void* out);
 /// out[i] = f(x[i * x_step], y[i * y_step]); steps are 0 or 1.
 using BinaryKernel = void (*)(std::int64_t n, const void* x, std::int64_t x_step, const void* y,
                               std::int64_t y_step, void* out);
-/// out[i] = the fold of row i of x, lanes joined by the lane tree.
-using FoldRowsKernel = void (*)(std::int64_t rows, std::int64_t columns, const void* x, std::int64_t stride,
-                                void* out);
-/// out[j] = the fold of column j, in chains of `chunk` rows joined by the chunk tree.
-using FoldColumnsKernel = void (*)(std::int64_t rows, std::int64_t columns, std::int64_t chunk, const void* x,
-                                   std::int64_t stride, void* out);
+/// out[i] = the reduction of row i of x, lanes joined by the lane tree.
+using ReduceRowsKernel = void (*)(std::int64_t rows, std::int64_t columns, const void* x, std::int64_t stride,
+                                  void* out);
+/// out[j] = the reduction of column j, in chains of `chunk` rows joined by the chunk tree.
+using ReduceColumnsKernel = void (*)(std::int64_t rows, std::int64_t columns, std::int64_t chunk,
+                                     const void* x, std::int64_t stride, void* out);
 
 struct UnaryKernels {
   UnaryKernel of[kUnaryKinds][kTensorTypes];  ///< null where there is none
@@ -32,9 +32,9 @@ struct BinaryKernels {
   BinaryKernel of[kBinaryKinds][kTensorTypes];
 };
 /// prod, max and min of float32 and float64.
-struct FoldKernels {
-  FoldRowsKernel rows[3][2];
-  FoldColumnsKernel columns[3][2];
+struct ArrayReduceKernels {
+  ReduceRowsKernel rows[3][2];
+  ReduceColumnsKernel columns[3][2];
 };
 
 }  // namespace lamina::cpu

@@ -20,26 +20,26 @@ void in_parts(std::int64_t n, std::int64_t part, double cost, const Body& body) 
 }
 
 template <class T>
-void combine_as(const CombineArguments& c) {
+void combine_as(const ElementwiseArguments& c) {
   const T p = static_cast<T>(c.p), q = static_cast<T>(c.q), r = static_cast<T>(c.r);
   in_parts(c.n, kTaskElements, 0.3, [&](std::int64_t first, std::int64_t count) {
     const T* a = c.a == nullptr ? nullptr : static_cast<const T*>(c.a) + first;
     const T* b = c.b == nullptr ? nullptr : static_cast<const T*>(c.b) + first;
     T* out = static_cast<T*>(c.out) + first;
     switch (c.kind) {
-      case CombineKind::add:
+      case ElementwiseKind::add:
         for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] + b[i];
         return;
-      case CombineKind::multiply:
+      case ElementwiseKind::multiply:
         for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] * b[i];
         return;
-      case CombineKind::choose:
+      case ElementwiseKind::choose:
         for (std::int64_t i = 0; i < count; ++i) {
           const T kept = a[i] * p + q;
           out[i] = b[i] > T(0) ? kept : r;
         }
         return;
-      case CombineKind::fill:
+      case ElementwiseKind::fill:
         std::fill_n(out, count, p);
         return;
     }
@@ -114,7 +114,7 @@ void prelu_backward_as(const PreluArguments& p) {
 
 }  // namespace
 
-void combine(const CombineArguments& c) {
+void elementwise(const ElementwiseArguments& c) {
   c.dtype == DType::float32 ? combine_as<float>(c) : combine_as<double>(c);
 }
 void rescale(const RescaleArguments& r) {

@@ -13,7 +13,7 @@
 
 namespace lamina::cpu {
 
-void combine(const CombineArguments&);
+void elementwise(const ElementwiseArguments&);
 void rescale(const RescaleArguments&);
 void prelu(const PreluArguments&);
 void prelu_backward(const PreluArguments&);

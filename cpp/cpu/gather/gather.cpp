@@ -28,7 +28,7 @@ const unsigned char* bytes_of(const ArrayView& array) {
   return static_cast<const unsigned char*>(array.data);
 }
 
-void gather_as(const GatherArguments& g, GatherKernels::Target target) {
+void gather_as(const GatherRowsArguments& g, GatherKernels::Target target) {
   const ArrayView& source = *g.source;
   const auto convert = kernels().gather->convert[static_cast<int>(source.type)][target];
   const std::int64_t out_size = target == GatherKernels::to_float64 ? 8 : 4;
@@ -117,12 +117,12 @@ void scan_all(const Layout& layout, const unsigned char* base, const Scan& scan)
 
 }  // namespace
 
-void gather(const GatherArguments& arguments) {
+void gather_rows(const GatherRowsArguments& arguments) {
   gather_as(arguments,
             arguments.dtype == DType::float32 ? GatherKernels::to_float32 : GatherKernels::to_float64);
 }
 
-void gather_labels(const GatherArguments& arguments) { gather_as(arguments, GatherKernels::to_int32); }
+void gather_labels(const GatherRowsArguments& arguments) { gather_as(arguments, GatherKernels::to_int32); }
 
 std::int64_t find_bad_label(const ArrayView& labels, const LabelRule& rule) {
   const auto find = kernels().gather->find_bad_label[static_cast<int>(labels.type)];

@@ -13,11 +13,11 @@
 namespace lamina::cpu {
 
 /// Row r of `out`, dense in `dtype`, is row order[r] (or first + r) of the source, its elements in C order.
-void gather(const GatherArguments& arguments);
+void gather_rows(const GatherRowsArguments& arguments);
 
 /// The same with int32 elements, cut towards zero, whatever `dtype` says: class indices, kMissingLabel
 /// for NaN. The source must have passed find_bad_label.
-void gather_labels(const GatherArguments& arguments);
+void gather_labels(const GatherRowsArguments& arguments);
 
 /// The index (in C order) of the first element that is NaN, fractional or outside [0, classes) and that
 /// the rule makes no exception for; -1 if there is none.

@@ -103,8 +103,8 @@ struct ColumnFactors {
 /// Leads the statistics of a batch towards moving ones.
 template <class T>
 void correct(const ColumnNormalization& c, const Renormalization& r) {
-  const numerics::RenormalizationBounds<T> bounds{static_cast<T>(c.epsilon), static_cast<T>(r.lowest),
-                                                  static_cast<T>(r.highest), static_cast<T>(r.farthest)};
+  const numerics::RenormalizationBounds<T> bounds{static_cast<T>(c.epsilon), static_cast<T>(r.r_min),
+                                                  static_cast<T>(r.r_max), static_cast<T>(r.d_max)};
   const auto *mean = static_cast<const T*>(c.mean), *variance = static_cast<const T*>(c.variance);
   const auto* moving_mean = static_cast<const T*>(r.moving_mean);
   const auto* moving_deviation = static_cast<const T*>(r.moving_deviation);
@@ -294,7 +294,7 @@ void normalize_rows(const RowNormalization& r) {
 void normalize_rows_backward(const RowNormalization& r) {
   r.dtype == DType::float32 ? backward_rows<float>(r) : backward_rows<double>(r);
 }
-void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current, void* moving) {
+void update_moving_average(DType dtype, std::int64_t n, double momentum, const void* current, void* moving) {
   if (dtype == DType::float32) {
     blend(n, momentum, static_cast<const float*>(current), static_cast<float*>(moving));
   } else {

@@ -34,7 +34,7 @@ void normalize_columns_backward(const ColumnNormalization&);
 void normalize_rows(const RowNormalization&);
 void normalize_rows_backward(const RowNormalization&);
 /// moving = moving * momentum + current * (1 - momentum), each operation rounded.
-void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current, void* moving);
+void update_moving_average(DType dtype, std::int64_t n, double momentum, const void* current, void* moving);
 /// variance = deviation^2 - epsilon, not below 0.
 void variance_of_deviation(DType, std::int64_t n, double epsilon, const void* deviation, void* variance);
 

@@ -36,11 +36,11 @@ const RuleKernels::Rule<T>* rules() {
 }
 
 template <class T>
-const FlatKernels::Table<T>& flat_table() {
+const VectorKernels::Table<T>& flat_table() {
   if constexpr (std::is_same_v<T, float>) {
-    return kernels().flat->f32;
+    return kernels().vector->f32;
   } else {
-    return kernels().flat->f64;
+    return kernels().vector->f64;
   }
 }
 
@@ -77,21 +77,21 @@ template <class T>
 void update_block(const OptimizerKernels::Steps<T>& step, const StepConstants<T>& constants,
                   const UpdateArguments& u, std::int64_t first, std::int64_t n) {
   const UpdateTreatment& treatment = *u.treatment;
-  const auto flat = [n](FlatKind kind, double a, double b, const T* x, const T* y, T* out) {
+  const auto flat = [n](VectorKind kind, double a, double b, const T* x, const T* y, T* out) {
     flat_table<T>().elementwise[static_cast<int>(kind)](n, static_cast<T>(a), static_cast<T>(b), x, y, out);
   };
   T* const p = static_cast<T*>(u.parameters) + first;
   const T* g = static_cast<const T*>(u.gradients) + first;
   alignas(64) T clipped[kBlock];
   if (treatment.clip_divisor != 0.0) {
-    flat(FlatKind::scale_divide, treatment.clip_scale, treatment.clip_divisor, g, nullptr, clipped);
+    flat(VectorKind::scale_divide, treatment.clip_scale, treatment.clip_divisor, g, nullptr, clipped);
     g = clipped;
   }
   if (treatment.clip_value != 0.0) {
-    flat(FlatKind::clamp, treatment.clip_value, 0.0, g, nullptr, clipped);
+    flat(VectorKind::clamp, treatment.clip_value, 0.0, g, nullptr, clipped);
     g = clipped;
   }
-  if (treatment.decay != 0.0) flat(FlatKind::decay, treatment.decay, treatment.decay_rate, p, nullptr, p);
+  if (treatment.decay != 0.0) flat(VectorKind::decay, treatment.decay, treatment.decay_rate, p, nullptr, p);
   UpdateArguments block = u;
   block.gradients = g;
   block.parameters = p;
@@ -101,7 +101,7 @@ void update_block(const OptimizerKernels::Steps<T>& step, const StepConstants<T>
   update_piece(step, constants, block, 0, n);
   if (treatment.average == nullptr) return;
   T* const average = static_cast<T*>(treatment.average) + first;
-  flat(FlatKind::blend, treatment.average_momentum, 1.0 - treatment.average_momentum, average, p, average);
+  flat(VectorKind::blend, treatment.average_momentum, 1.0 - treatment.average_momentum, average, p, average);
   if (treatment.overwrite) std::copy_n(average, n, p);
 }
 

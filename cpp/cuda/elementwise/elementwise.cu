@@ -7,24 +7,24 @@ namespace {
 template <class T>
 struct Combine {
   static constexpr const char* kName = "combine";
-  CombineKind kind;
+  ElementwiseKind kind;
   const T *a, *b;
   T* out;
   T p, q, r;
   LAMINA_KERNEL void operator()(std::int64_t i) const {
     switch (kind) {
-      case CombineKind::add:
+      case ElementwiseKind::add:
         out[i] = a[i] + b[i];
         return;
-      case CombineKind::multiply:
+      case ElementwiseKind::multiply:
         out[i] = a[i] * b[i];
         return;
-      case CombineKind::choose: {
+      case ElementwiseKind::choose: {
         const T kept = a[i] * p + q;
         out[i] = b[i] > T(0) ? kept : r;
         return;
       }
-      case CombineKind::fill:
+      case ElementwiseKind::fill:
         out[i] = p;
         return;
     }
@@ -89,7 +89,7 @@ struct PreluBackward {
 };
 
 template <class T>
-void combine_as(const CombineArguments& c) {
+void combine_as(const ElementwiseArguments& c) {
   for_each_item(c.n, Combine<T>{c.kind, in<T>(c.a), in<T>(c.b), out<T>(c.out), static_cast<T>(c.p),
                                 static_cast<T>(c.q), static_cast<T>(c.r)});
 }
@@ -110,7 +110,7 @@ void prelu_backward_as(const PreluArguments& p) {
 
 }  // namespace
 
-void combine(const CombineArguments& c) {
+void elementwise(const ElementwiseArguments& c) {
   c.dtype == DType::float32 ? combine_as<float>(c) : combine_as<double>(c);
 }
 void rescale(const RescaleArguments& r) {

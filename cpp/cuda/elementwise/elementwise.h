@@ -5,7 +5,7 @@
 
 namespace lamina::cuda {
 
-void combine(const CombineArguments&);
+void elementwise(const ElementwiseArguments&);
 void rescale(const RescaleArguments&);
 void prelu(const PreluArguments&);
 void prelu_backward(const PreluArguments&);

@@ -41,7 +41,7 @@ Stagings& stagings() {
 }
 
 template <class Gather>
-void through_host(const GatherArguments& g, std::size_t item, const Gather& gather) {
+void through_host(const GatherRowsArguments& g, std::size_t item, const Gather& gather) {
   constexpr std::int64_t most = std::int64_t{32} << 20;  // bytes at a time
   const auto row = static_cast<std::int64_t>(item) * element_count(g.source->row_shape);
   if (g.rows == 0 || row == 0) return;
@@ -51,7 +51,7 @@ void through_host(const GatherArguments& g, std::size_t item, const Gather& gath
   for (std::int64_t at = 0; at < g.rows; at += piece) {
     Staging& staging = all.two[all.next];
     all.next ^= 1;
-    GatherArguments part = g;
+    GatherRowsArguments part = g;
     part.rows = std::min(piece, g.rows - at);
     if (part.order != nullptr) part.order += at;
     part.first += at;
@@ -67,7 +67,7 @@ void through_host(const GatherArguments& g, std::size_t item, const Gather& gath
 struct GatherWords {
   static constexpr const char* kName = "gather";
   std::int64_t words;  ///< of a row
-  const ResidentRows* from;
+  const UploadedRows* from;
   int array;
   std::uint32_t* out;
   LAMINA_KERNEL void operator()(std::int64_t e) const {
@@ -79,17 +79,17 @@ struct GatherWords {
 
 }  // namespace
 
-void gather(const GatherArguments& g) {
-  through_host(g, size_of(g.dtype), [](const GatherArguments& part) { cpu::gather(part); });
+void gather_rows(const GatherRowsArguments& g) {
+  through_host(g, size_of(g.dtype), [](const GatherRowsArguments& part) { cpu::gather_rows(part); });
 }
 
-void gather_labels(const GatherArguments& g) {
-  through_host(g, sizeof(std::int32_t), [](const GatherArguments& part) { cpu::gather_labels(part); });
+void gather_labels(const GatherRowsArguments& g) {
+  through_host(g, sizeof(std::int32_t), [](const GatherRowsArguments& part) { cpu::gather_labels(part); });
 }
 
-void gather_resident(std::int64_t rows, std::int64_t bytes, const ResidentRows* from, int array, void* to) {
+void gather_uploaded(std::int64_t rows, std::int64_t bytes, const UploadedRows* from, int array, void* to) {
   const std::int64_t words = bytes / 4;
-  for_each_item(rows * words, GatherWords{words, in<ResidentRows>(from), array, out<std::uint32_t>(to)});
+  for_each_item(rows * words, GatherWords{words, in<UploadedRows>(from), array, out<std::uint32_t>(to)});
 }
 
 }  // namespace lamina::cuda

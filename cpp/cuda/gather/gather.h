@@ -6,11 +6,11 @@
 
 namespace lamina::cuda {
 
-void gather(const GatherArguments&);
-void gather_labels(const GatherArguments&);
+void gather_rows(const GatherRowsArguments&);
+void gather_labels(const GatherRowsArguments&);
 
-/// Where the rows of a recorded step's runs lie; the struct itself is on the device.
-struct ResidentRows {
+/// Where the rows of a captured step's runs lie; the struct itself is on the device.
+struct UploadedRows {
   const void* samples[3];
   const std::int64_t* order;  ///< null: as they lie
   std::int64_t first;
@@ -18,6 +18,6 @@ struct ResidentRows {
 
 /// out[i] = row order[first + i] of array number `array`, over device memory: rows of `bytes` (a multiple of
 /// 4).
-void gather_resident(std::int64_t rows, std::int64_t bytes, const ResidentRows* from, int array, void* out);
+void gather_uploaded(std::int64_t rows, std::int64_t bytes, const UploadedRows* from, int array, void* out);
 
 }  // namespace lamina::cuda

@@ -108,7 +108,7 @@ void mean_on_device(const MetricArguments& a, double* state) {
   const T* weights = in<T>(a.weights);
   if (const std::optional<LossArguments> l = loss_of(a)) {
     // How many rows count is not known without reading them.
-    if (l->loss.ignores_class || l->loss.kind == LossKind::circle) throw runtime::CannotRecord();
+    if (l->loss.ignores_class || l->loss.kind == LossKind::circle) throw runtime::CannotCapture();
     weighted_row_losses(*l, a.weights, state, true);
   } else {
     const Scratch values(static_cast<std::size_t>(a.rows) * sizeof(double));

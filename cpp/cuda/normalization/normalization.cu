@@ -149,8 +149,8 @@ void forward_columns(const ColumnNormalization& c) {
     down_columns<T>(c.rows, c.columns, Mean<T>{c.columns, x, n, out<T>(c.mean)});
     down_columns<T>(c.rows, c.columns, Variance<T>{c.columns, x, in<T>(c.mean), n, out<T>(c.variance)});
     if (const Renormalization* r = c.renormalization; r != nullptr) {
-      for_each_item(c.columns, Renormalize<T>{{static_cast<T>(c.epsilon), static_cast<T>(r->lowest),
-                                               static_cast<T>(r->highest), static_cast<T>(r->farthest)},
+      for_each_item(c.columns, Renormalize<T>{{static_cast<T>(c.epsilon), static_cast<T>(r->r_min),
+                                               static_cast<T>(r->r_max), static_cast<T>(r->d_max)},
                                               in<T>(c.mean),
                                               in<T>(c.variance),
                                               in<T>(r->moving_mean),
@@ -310,7 +310,7 @@ void normalize_rows(const RowNormalization& r) {
 void normalize_rows_backward(const RowNormalization& r) {
   r.dtype == DType::float32 ? backward_rows<float>(r) : backward_rows<double>(r);
 }
-void blend_moving(DType dtype, std::int64_t n, double momentum, const void* current, void* moving) {
+void update_moving_average(DType dtype, std::int64_t n, double momentum, const void* current, void* moving) {
   dtype == DType::float32 ? blend<float>(n, momentum, current, moving)
                           : blend<double>(n, momentum, current, moving);
 }

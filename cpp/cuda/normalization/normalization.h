@@ -9,7 +9,7 @@ void normalize_columns(const ColumnNormalization&);
 void normalize_columns_backward(const ColumnNormalization&);
 void normalize_rows(const RowNormalization&);
 void normalize_rows_backward(const RowNormalization&);
-void blend_moving(DType, std::int64_t n, double momentum, const void* current, void* moving);
+void update_moving_average(DType, std::int64_t n, double momentum, const void* current, void* moving);
 void variance_of_deviation(DType, std::int64_t n, double epsilon, const void* deviation, void* variance);
 
 }  // namespace lamina::cuda

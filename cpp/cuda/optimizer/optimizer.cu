@@ -1,11 +1,11 @@
 #include <stdexcept>
 
-#include "cpu/flat/formulas.isa.h"
 #include "cpu/optimizer/rules.isa.h"
 #include "cpu/optimizer/steps.isa.h"
+#include "cpu/vector_ops/formulas.isa.h"
+#include "cuda/captured_step.h"
 #include "cuda/launch.h"
 #include "cuda/optimizer/optimizer.h"
-#include "cuda/recording.h"
 
 namespace lamina::cuda {
 namespace {
@@ -62,10 +62,10 @@ struct Listed {
   };
 };
 
-/// The numbers that a rule is made of, with those of a recorded step if there are any.
+/// The numbers that a rule is made of, with those of a captured step if there are any.
 template <class T>
-LAMINA_KERNEL StepConstants<T> those_of(StepConstants<T> numbers, const RoundedNumbers<T>* recorded) {
-  if (recorded != nullptr) numbers.rate = recorded->rate;
+LAMINA_KERNEL StepConstants<T> those_of(StepConstants<T> numbers, const RoundedNumbers<T>* captured) {
+  if (captured != nullptr) numbers.rate = captured->rate;
   return numbers;
 }
 template <class T>
@@ -73,19 +73,19 @@ struct RuleNumbers {
   T value[kUpdateNumbers];
 };
 template <class T>
-LAMINA_KERNEL RuleNumbers<T> those_of(RuleNumbers<T> numbers, const RoundedNumbers<T>* recorded) {
-  if (recorded == nullptr) return numbers;
+LAMINA_KERNEL RuleNumbers<T> those_of(RuleNumbers<T> numbers, const RoundedNumbers<T>* captured) {
+  if (captured == nullptr) return numbers;
   LAMINA_UNROLL
-  for (int i = 0; i < kUpdateNumbers; ++i) numbers.value[i] = recorded->numbers[i];
+  for (int i = 0; i < kUpdateNumbers; ++i) numbers.value[i] = captured->numbers[i];
   return numbers;
 }
 template <class T>
-LAMINA_KERNEL Treatment<T> those_of(Treatment<T> treatment, const RoundedNumbers<T>* recorded) {
-  if (recorded == nullptr) return treatment;
-  treatment.decay_rate = recorded->decay_rate;
-  treatment.momentum = recorded->average_momentum;
-  treatment.rest = recorded->average_rest;
-  treatment.overwrite = recorded->overwrite;
+LAMINA_KERNEL Treatment<T> those_of(Treatment<T> treatment, const RoundedNumbers<T>* captured) {
+  if (captured == nullptr) return treatment;
+  treatment.decay_rate = captured->decay_rate;
+  treatment.momentum = captured->average_momentum;
+  treatment.rest = captured->average_rest;
+  treatment.overwrite = captured->overwrite;
   return treatment;
 }
 template <class T>
@@ -101,7 +101,7 @@ template <class T, template <class> class Rule, class Numbers>
 struct Update {
   static constexpr const char* kName = "update";
   Numbers numbers;
-  const RoundedNumbers<T>* recorded;
+  const RoundedNumbers<T>* captured;
   Treatment<T> treatment;
   const T* gradients;
   T* parameters;
@@ -110,10 +110,10 @@ struct Update {
   LAMINA_KERNEL void operator()(std::int64_t i) const {
     using V = Lane<T>;
     constexpr int kSlots = Rule<V>::slots;
-    const Numbers all = those_of(numbers, recorded);
+    const Numbers all = those_of(numbers, captured);
     const Rule<V> rule(passed(all));
     V g{gradients[i]}, p{parameters[i]}, s[kSlots > 0 ? kSlots : 1];
-    Treatment<T> t = those_of(treatment, recorded);
+    Treatment<T> t = those_of(treatment, captured);
     if (t.clip != nullptr) {
       t.clips = t.clip[1] != 0.0;
       t.clip_scale = static_cast<T>(t.clip[0]);
@@ -158,10 +158,10 @@ Treatment<T> treatment_of(const UpdateArguments& u) {
 }
 
 template <template <class> class Rule, class T, class Numbers>
-void run(const UpdateArguments& u, const Numbers& numbers, const void* recorded) {
+void run(const UpdateArguments& u, const Numbers& numbers, const void* captured) {
   Update<T, Rule, Numbers> kernel{};
   kernel.numbers = numbers;
-  kernel.recorded = in<RoundedNumbers<T>>(recorded);
+  kernel.captured = in<RoundedNumbers<T>>(captured);
   kernel.treatment = treatment_of<T>(u);
   kernel.gradients = in<T>(u.gradients);
   kernel.parameters = out<T>(u.parameters);
@@ -170,7 +170,7 @@ void run(const UpdateArguments& u, const Numbers& numbers, const void* recorded)
 }
 
 template <class T>
-void update_as(const UpdateArguments& u, const void* recorded) {
+void update_as(const UpdateArguments& u, const void* captured) {
   const StepConstants<T> step = {static_cast<T>(u.rate), static_cast<T>(u.momentum),
                                  static_cast<T>(1.0 - u.beta_1), static_cast<T>(1.0 - u.beta_2),
                                  static_cast<T>(u.epsilon)};
@@ -178,41 +178,41 @@ void update_as(const UpdateArguments& u, const void* recorded) {
   for (int i = 0; i < kUpdateNumbers; ++i) list.value[i] = static_cast<T>(u.numbers[i]);
   switch (u.kind) {
     case OptimizerKind::sgd:
-      return run<Sgd, T>(u, step, recorded);
+      return run<Sgd, T>(u, step, captured);
     case OptimizerKind::momentum:
-      return run<Momentum, T>(u, step, recorded);
+      return run<Momentum, T>(u, step, captured);
     case OptimizerKind::nesterov:
-      return run<Nesterov, T>(u, step, recorded);
+      return run<Nesterov, T>(u, step, captured);
     case OptimizerKind::adam:
-      return run<Adam, T>(u, step, recorded);
+      return run<Adam, T>(u, step, captured);
     case OptimizerKind::amsgrad:
-      return run<Listed<formulas::Amsgrad>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Amsgrad>::template Of, T>(u, list, captured);
     case OptimizerKind::rmsprop:
-      return run<Listed<formulas::PlainRmsProp>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::PlainRmsProp>::template Of, T>(u, list, captured);
     case OptimizerKind::rmsprop_momentum:
-      return run<Listed<formulas::MomentumRmsProp>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::MomentumRmsProp>::template Of, T>(u, list, captured);
     case OptimizerKind::rmsprop_centered:
-      return run<Listed<formulas::CenteredRmsProp>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::CenteredRmsProp>::template Of, T>(u, list, captured);
     case OptimizerKind::rmsprop_centered_momentum:
-      return run<Listed<formulas::CenteredMomentumRmsProp>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::CenteredMomentumRmsProp>::template Of, T>(u, list, captured);
     case OptimizerKind::adadelta:
-      return run<Listed<formulas::Adadelta>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Adadelta>::template Of, T>(u, list, captured);
     case OptimizerKind::adagrad:
-      return run<Listed<formulas::Adagrad>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Adagrad>::template Of, T>(u, list, captured);
     case OptimizerKind::adamax:
-      return run<Listed<formulas::Adamax>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Adamax>::template Of, T>(u, list, captured);
     case OptimizerKind::nadam:
-      return run<Listed<formulas::Nadam>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Nadam>::template Of, T>(u, list, captured);
     case OptimizerKind::schedule_free:
-      return run<Listed<formulas::ScheduleFree>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::ScheduleFree>::template Of, T>(u, list, captured);
     case OptimizerKind::ftrl:
-      return run<Listed<formulas::RootFtrl>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::RootFtrl>::template Of, T>(u, list, captured);
     case OptimizerKind::ftrl_power:
-      return run<Listed<formulas::PowerFtrl>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::PowerFtrl>::template Of, T>(u, list, captured);
     case OptimizerKind::lion:
-      return run<Listed<formulas::Lion>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Lion>::template Of, T>(u, list, captured);
     case OptimizerKind::lamb:
-      return run<Listed<formulas::Lamb>::template Of, T>(u, list, recorded);
+      return run<Listed<formulas::Lamb>::template Of, T>(u, list, captured);
     default:
       throw std::logic_error("update() takes no such rule");
   }
@@ -220,8 +220,8 @@ void update_as(const UpdateArguments& u, const void* recorded) {
 
 }  // namespace
 
-void update(const UpdateArguments& u, const void* recorded) {
-  u.dtype == DType::float32 ? update_as<float>(u, recorded) : update_as<double>(u, recorded);
+void update(const UpdateArguments& u, const void* captured) {
+  u.dtype == DType::float32 ? update_as<float>(u, captured) : update_as<double>(u, captured);
 }
 
 }  // namespace lamina::cuda

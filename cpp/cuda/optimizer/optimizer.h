@@ -5,8 +5,8 @@
 
 namespace lamina::cuda {
 
-/// `recorded`: where on the device the RoundedNumbers of the step lie, in the dtype, instead of those in the
-/// arguments (cuda/recording.h); or null.
-void update(const UpdateArguments&, const void* recorded = nullptr);
+/// `captured`: where on the device the RoundedNumbers of the step lie, in the dtype, instead of those in the
+/// arguments (cuda/captured_step.h); or null.
+void update(const UpdateArguments&, const void* captured = nullptr);
 
 }  // namespace lamina::cuda

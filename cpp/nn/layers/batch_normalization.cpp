@@ -37,12 +37,12 @@ void check(const RenormalizationOptions& r) {
         text("[BatchNormalization] renorm_momentum must be between 0 and 1. Received: renorm_momentum=",
              r.momentum));
   }
-  if (!(r.lowest <= r.highest)) {
-    throw ValueError(text("[BatchNormalization] rmin must not be above rmax. Received: rmin=", r.lowest,
-                          ", rmax=", r.highest));
+  if (!(r.r_min <= r.r_max)) {
+    throw ValueError(text("[BatchNormalization] rmin must not be above rmax. Received: rmin=", r.r_min,
+                          ", rmax=", r.r_max));
   }
-  if (!(r.farthest >= 0.0))
-    throw ValueError(text("[BatchNormalization] dmax must be at least 0. Received: dmax=", r.farthest));
+  if (!(r.d_max >= 0.0))
+    throw ValueError(text("[BatchNormalization] dmax must be at least 0. Received: dmax=", r.d_max));
 }
 
 }  // namespace
@@ -87,9 +87,9 @@ Renormalization BatchNormalization::renormalization(const Pass& pass, const Para
   Renormalization r;
   r.moving_mean = parameters[state_ + kRenormMean];
   r.moving_deviation = parameters[state_ + kRenormDeviation];
-  r.lowest = renormalization_->lowest;
-  r.highest = renormalization_->highest;
-  r.farthest = renormalization_->farthest;
+  r.r_min = renormalization_->r_min;
+  r.r_max = renormalization_->r_max;
+  r.d_max = renormalization_->d_max;
   r.deviation = kept(pass, workspace, kDeviation);
   r.factor = kept(pass, workspace, kFactor);
   r.offset = kept(pass, workspace, kOffset);
@@ -146,7 +146,7 @@ void BatchNormalization::update_state(const Pass& pass, const ParameterPointers&
                                       const void* workspace) const {
   if (!by_batch(pass)) return;
   const auto blend = [&](double momentum, const void* current, std::size_t state) {
-    pass.device.blend_moving(pass.dtype, features_, momentum, current, parameters[state_ + state]);
+    pass.device.update_moving_average(pass.dtype, features_, momentum, current, parameters[state_ + state]);
   };
   blend(momentum_, workspace, 0);
   if (!renormalization_) {

@@ -11,7 +11,7 @@ namespace lamina::nn {
 /// Batch renormalization: bounds of what leads a batch's statistics towards moving ones, whose momentum
 /// is their own. Infinite bounds are none.
 struct RenormalizationOptions {
-  double lowest = 0.0, highest = 0.0, farthest = 0.0;
+  double r_min = 0.0, r_max = 0.0, d_max = 0.0;
   double momentum = 0.99;
 };
 

@@ -76,7 +76,7 @@ void BatchedDense::rearrange_kernel(const Pass& pass, const void* from, void* to
   Shape ordered;
   for (const std::size_t axis : s_.order) ordered.push_back(s_.kernel[axis]);
   const std::vector<std::int64_t> strides = strides_of(back ? ordered : s_.kernel);
-  RearrangeArguments r;
+  TransposeArguments r;
   r.dtype = pass.dtype;
   r.in = from;
   r.out = to;
@@ -88,7 +88,7 @@ void BatchedDense::rearrange_kernel(const Pass& pass, const void* from, void* to
     r.extents = std::move(ordered);
     for (const std::size_t axis : s_.order) r.strides.push_back(strides[axis]);
   }
-  pass.device.rearrange(r);
+  pass.device.transpose(r);
 }
 
 BatchedDense::Kernel BatchedDense::kernel(const Pass& pass, const ParameterPointers& parameters,

@@ -48,11 +48,11 @@ void BroadcastBias::forward(const Pass& pass, const ForwardArguments& f, bool) c
     own = pass.device.make(static_cast<std::size_t>(elements_) * size_of(pass.dtype));
     sample = own.get();
   }
-  RearrangeArguments r = spread_;
+  TransposeArguments r = spread_;
   r.dtype = pass.dtype;
   r.in = f.parameters->front();
   r.out = sample;
-  pass.device.rearrange(r);
+  pass.device.transpose(r);
   ColumnNormalization sum;  // without factors and statistics: x + beta
   sum.dtype = pass.dtype;
   sum.rows = pass.batch;
@@ -69,11 +69,11 @@ void BroadcastBias::backward(const Pass& pass, const BackwardArguments& b) const
     void* const sums = b.workspace;
     void* const ordered = static_cast<char*>(sums) + static_cast<std::size_t>(elements_) * item;
     pass.device.column_sums(pass.dtype, pass.batch, elements_, b.gradient, sums);
-    RearrangeArguments r = gathered_;
+    TransposeArguments r = gathered_;
     r.dtype = pass.dtype;
     r.in = sums;
     r.out = ordered;
-    pass.device.rearrange(r);
+    pass.device.transpose(r);
     pass.device.column_sums(pass.dtype, elements_ / kept_, kept_, ordered, b.parameter_gradients->front());
   }
   if (b.input_gradient == nullptr) return;

@@ -18,8 +18,8 @@ class BroadcastBias final : public Layer {
 
  private:
   std::int64_t elements_, kept_ = 1;  ///< of a sample, and of the bias
-  RearrangeArguments spread_;         ///< a bias to a sample
-  RearrangeArguments gathered_;       ///< a sample to [repeats, bias]
+  TransposeArguments spread_;         ///< a bias to a sample
+  TransposeArguments gathered_;       ///< a sample to [repeats, bias]
 };
 
 }  // namespace lamina::nn

@@ -52,8 +52,8 @@ void Dropout::backward(const Pass& pass, const BackwardArguments& b) const {
     const std::int64_t n = pass.batch * elements_;
     pass.device.activate_backward(pass.dtype, b.producer.activation, pass.batch, elements_, b.y, b.gradient,
                                   b.input_gradient);
-    pass.device.flat({pass.dtype, FlatKind::scale, n, b.input_gradient, nullptr, b.input_gradient,
-                      numerics::keep_scale<double>(rate_), 0.0});
+    pass.device.vector_op({pass.dtype, VectorKind::scale, n, b.input_gradient, nullptr, b.input_gradient,
+                           numerics::keep_scale<double>(rate_), 0.0});
     return;
   }
   if (rate_ > 0.0) {

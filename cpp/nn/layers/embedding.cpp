@@ -16,8 +16,8 @@ Embedding::Embedding(Shape input, std::int64_t entries, std::int64_t columns)
   element_count(parameters_.back().shape);
 }
 
-TableArguments Embedding::arguments(const Pass& pass, const void* indices) const {
-  TableArguments t;
+EmbeddingArguments Embedding::arguments(const Pass& pass, const void* indices) const {
+  EmbeddingArguments t;
   t.dtype = pass.dtype;
   t.n = pass.batch * indices_;
   t.entries = entries_;
@@ -28,18 +28,18 @@ TableArguments Embedding::arguments(const Pass& pass, const void* indices) const
 }
 
 void Embedding::forward(const Pass& pass, const ForwardArguments& f, bool) const {
-  TableArguments t = arguments(pass, f.x);
+  EmbeddingArguments t = arguments(pass, f.x);
   t.in = f.parameters->front();
   t.out = f.y;
-  pass.device.take_rows(t);
+  pass.device.embedding_lookup(t);
 }
 
 void Embedding::backward(const Pass& pass, const BackwardArguments& b) const {
   if (trains()) {
-    TableArguments t = arguments(pass, b.x);
+    EmbeddingArguments t = arguments(pass, b.x);
     t.in = b.gradient;
     t.out = b.parameter_gradients->front();
-    pass.device.scatter_rows(t);
+    pass.device.embedding_backward(t);
   }
   if (b.input_gradient == nullptr) return;  // an index has no derivative
   pass.device.fill_zero(b.input_gradient,

@@ -16,7 +16,7 @@ class Embedding final : public Layer {
   std::int64_t index_range() const override { return entries_; }
 
  private:
-  TableArguments arguments(const Pass&, const void* indices) const;
+  EmbeddingArguments arguments(const Pass&, const void* indices) const;
 
   std::int64_t indices_, entries_, columns_;
 };

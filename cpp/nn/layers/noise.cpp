@@ -22,9 +22,9 @@ void draw(const Pass& pass, std::uint64_t seed, std::uint64_t index, std::int64_
   pass.device.random(r);
 }
 
-void combine(const Pass& pass, CombineKind kind, std::int64_t n, const void* a, const void* b, void* out,
-             double p = 0.0, double q = 0.0, double r = 0.0) {
-  pass.device.combine({pass.dtype, kind, n, a, b, out, p, q, r});
+void elementwise(const Pass& pass, ElementwiseKind kind, std::int64_t n, const void* a, const void* b,
+                 void* out, double p = 0.0, double q = 0.0, double r = 0.0) {
+  pass.device.elementwise({pass.dtype, kind, n, a, b, out, p, q, r});
 }
 
 double checked_rate(const char* layer, double rate) {
@@ -50,7 +50,7 @@ GaussianNoise::GaussianNoise(Shape input, double stddev, std::uint64_t seed, std
 void GaussianNoise::forward(const Pass& pass, const ForwardArguments& f, bool) const {
   const std::int64_t n = pass.batch * elements_;
   draw(pass, seed_, index_, n, 0.0, stddev_, f.y);
-  combine(pass, CombineKind::add, n, f.x, f.y, f.y);
+  elementwise(pass, ElementwiseKind::add, n, f.x, f.y, f.y);
 }
 
 void GaussianNoise::backward(const Pass& pass, const BackwardArguments& b) const {
@@ -70,7 +70,7 @@ GaussianDropout::GaussianDropout(Shape input, double rate, std::uint64_t seed, s
 void GaussianDropout::apply(const Pass& pass, const void* in, void* out) const {
   const std::int64_t n = pass.batch * elements_;
   draw(pass, seed_, index_, n, 1.0, stddev_, out);
-  combine(pass, CombineKind::multiply, n, in, out, out);
+  elementwise(pass, ElementwiseKind::multiply, n, in, out, out);
 }
 
 void GaussianDropout::forward(const Pass& pass, const ForwardArguments& f, bool) const {
@@ -128,7 +128,7 @@ void MaskedDropout::forward(const Pass& pass, const ForwardArguments& f, bool) c
   void* whole = f.workspace;
   void* mask =
       repeats_ ? static_cast<char*>(whole) + static_cast<std::size_t>(n) * size_of(pass.dtype) : whole;
-  combine(pass, CombineKind::fill, masks * drawn_, nullptr, nullptr, mask, 1.0);
+  elementwise(pass, ElementwiseKind::fill, masks * drawn_, nullptr, nullptr, mask, 1.0);
   DropoutArguments d;
   d.dtype = pass.dtype;
   d.key = {seed_, numerics::stream_id(numerics::Purpose::dropout, index_, pass.step)};
@@ -138,7 +138,7 @@ void MaskedDropout::forward(const Pass& pass, const ForwardArguments& f, bool) c
   d.in = d.out = mask;
   pass.device.dropout(d);
   if (repeats_) {
-    RearrangeArguments r;
+    TransposeArguments r;
     r.dtype = pass.dtype;
     r.extents = {pass.batch};
     r.extents.insert(r.extents.end(), input_shape_.begin(), input_shape_.end());
@@ -151,15 +151,15 @@ void MaskedDropout::forward(const Pass& pass, const ForwardArguments& f, bool) c
     if (!one_mask_) r.strides[0] = stride;
     r.in = mask;
     r.out = whole;
-    pass.device.rearrange(r);
+    pass.device.transpose(r);
   }
-  combine(pass, CombineKind::choose, n, f.x, whole, f.y, scale_, offset_, dropped_);
+  elementwise(pass, ElementwiseKind::choose, n, f.x, whole, f.y, scale_, offset_, dropped_);
 }
 
 void MaskedDropout::backward(const Pass& pass, const BackwardArguments& b) const {
   if (b.input_gradient == nullptr) return;
-  combine(pass, CombineKind::choose, pass.batch * elements_, b.gradient, b.workspace, b.input_gradient,
-          scale_);
+  elementwise(pass, ElementwiseKind::choose, pass.batch * elements_, b.gradient, b.workspace,
+              b.input_gradient, scale_);
   apply_producer_activation(pass, b.producer, b.input_gradient);
 }
 

@@ -15,7 +15,7 @@ void permute(const Pass& pass, const Shape& shape, const std::vector<std::int64_
     strides[axis] = stride;
     stride *= shape[axis];
   }
-  RearrangeArguments r;
+  TransposeArguments r;
   r.dtype = pass.dtype;
   r.extents = {pass.batch};
   r.strides = {stride};
@@ -25,7 +25,7 @@ void permute(const Pass& pass, const Shape& shape, const std::vector<std::int64_
   }
   r.in = in;
   r.out = out;
-  pass.device.rearrange(r);
+  pass.device.transpose(r);
 }
 
 }  // namespace
@@ -69,13 +69,13 @@ Repeat::Repeat(Shape input, std::int64_t n) : Layer(std::move(input)), n_(n) {
 }
 
 void Repeat::forward(const Pass& pass, const ForwardArguments& f, bool) const {
-  RearrangeArguments r;
+  TransposeArguments r;
   r.dtype = pass.dtype;
   r.extents = {pass.batch, n_, features_};
   r.strides = {features_, 0, 1};
   r.in = f.x;
   r.out = f.y;
-  pass.device.rearrange(r);
+  pass.device.transpose(r);
 }
 
 void Repeat::backward(const Pass& pass, const BackwardArguments& b) const {

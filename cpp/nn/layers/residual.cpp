@@ -140,13 +140,13 @@ void Residual::forward(const Pass& pass, const ForwardArguments& f, bool) const 
   const void* b = lay_out(pass, shortcut_, f.x, memory, parameter, chains.shortcut);
   run(pass, chains.body, *f.parameters);
   run(pass, chains.shortcut, *f.parameters);
-  CombineArguments sum;
+  ElementwiseArguments sum;
   sum.dtype = pass.dtype;
   sum.n = pass.batch * element_count(output_shape_);
   sum.a = a;
   sum.b = b;
   sum.out = f.y;
-  pass.device.combine(sum);
+  pass.device.elementwise(sum);
 }
 
 void Residual::run_back(const Pass& pass, const Steps& steps, const BackwardArguments& outer,
@@ -211,7 +211,7 @@ void Residual::backward(const Pass& pass, const BackwardArguments& b) const {
     run_back(pass, shortcut, b, b.gradient, buffers, nullptr);
     return;
   }
-  CombineArguments sum;
+  ElementwiseArguments sum;
   sum.dtype = pass.dtype;
   sum.n = pass.batch * element_count(input_shape_);
   sum.a = b.input_gradient;
@@ -222,7 +222,7 @@ void Residual::backward(const Pass& pass, const BackwardArguments& b) const {
     sum.b = result;
   }
   sum.out = b.input_gradient;
-  pass.device.combine(sum);
+  pass.device.elementwise(sum);
   apply_producer_activation(pass, b.producer, b.input_gradient);
 }
 

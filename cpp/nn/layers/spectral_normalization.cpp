@@ -36,19 +36,19 @@ struct Vectors {
     g.c_row = g.n;
     device.gemm(g);
   }
-  void flat(FlatKind kind, std::int64_t n, double a, const void* x, void* out) const {
-    FlatArguments f;
+  void flat(VectorKind kind, std::int64_t n, double a, const void* x, void* out) const {
+    VectorArguments f;
     f.dtype = dtype;
     f.kind = kind;
     f.n = n;
     f.x = x;
     f.out = out;
     f.a = a;
-    device.flat(f);
+    device.vector_op(f);
   }
   void unit(std::int64_t n, const void* x, void* out) const {
     const double inverse = 1.0 / std::sqrt(device.dot(dtype, n, x, x));
-    flat(FlatKind::scale, n, inverse < kLargestInverse ? inverse : kLargestInverse, x, out);
+    flat(VectorKind::scale, n, inverse < kLargestInverse ? inverse : kLargestInverse, x, out);
   }
 };
 
@@ -116,7 +116,7 @@ void SpectralNormalization::normalize(const Pass& pass, const void* kernel, cons
   void* const new_u = workspace + p.u * item;
   void* const v = workspace + p.v * item;
   void* const product = workspace + p.product * item;
-  if (pass.device.largest_magnitude(pass.dtype, n, kernel) == 0.0) {
+  if (pass.device.abs_max(pass.dtype, n, kernel) == 0.0) {
     pass.device.copy(divided, kernel, static_cast<std::size_t>(n * item));
     pass.device.copy(new_u, u, static_cast<std::size_t>(columns_ * item));
     return;
@@ -129,7 +129,7 @@ void SpectralNormalization::normalize(const Pass& pass, const void* kernel, cons
     vectors.unit(columns_, product, new_u);
   }
   const double sigma = pass.device.dot(pass.dtype, columns_, product, new_u);
-  vectors.flat(FlatKind::divide, n, sigma, kernel, divided);
+  vectors.flat(VectorKind::divide, n, sigma, kernel, divided);
 }
 
 void SpectralNormalization::forward(const Pass& pass, const ForwardArguments& f,

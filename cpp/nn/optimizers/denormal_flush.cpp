@@ -36,8 +36,8 @@ void Optimizer::flush_denormal_state(const ParameterStore& store) {
     const Threshold& least = squares ? kSmall : kFaint;
     for (const Piece& piece : last_pieces(store)) {
       void* const slot = at(slots_[i].get(), piece.first, dtype);
-      store.device().flat({dtype, squares ? FlatKind::lift : FlatKind::fade, piece.count, slot, nullptr, slot,
-                           dtype == DType::float32 ? least.single : least.twice, 0.0});
+      store.device().vector_op({dtype, squares ? VectorKind::lift : VectorKind::flush, piece.count, slot,
+                                nullptr, slot, dtype == DType::float32 ? least.single : least.twice, 0.0});
     }
   }
 }

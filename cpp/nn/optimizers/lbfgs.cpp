@@ -26,8 +26,8 @@ struct Lbfgs::Work {
   Device& device() const { return store.device(); }
   std::int64_t n() const { return store.layout().elements(); }
   double dot(const void* x, const void* y) const { return device().dot(store.dtype(), n(), x, y); }
-  void flat(FlatKind kind, double a, const void* x, const void* y, void* out, double b = 0.0) const {
-    device().flat({store.dtype(), kind, n(), x, y, out, a, b});
+  void flat(VectorKind kind, double a, const void* x, const void* y, void* out, double b = 0.0) const {
+    device().vector_op({store.dtype(), kind, n(), x, y, out, a, b});
   }
   void copy(void* to, const void* from) const { device().copy(to, from, store.flat_bytes()); }
 };
@@ -51,27 +51,28 @@ void Lbfgs::choose_direction(const Work& work) {
   const auto change = [this](std::int64_t age) { return slots_[2 * pair(age) + 1]; };
   const auto count = static_cast<std::int64_t>(pairs);
   void* const d = direction_.get();
-  work.flat(FlatKind::scale, -1.0, gradient_.get(), nullptr, d);
+  work.flat(VectorKind::scale, -1.0, gradient_.get(), nullptr, d);
   if (count == 0) return;
   std::vector<double> weights(static_cast<std::size_t>(count)), inverse(static_cast<std::size_t>(count));
   for (std::int64_t age = 0; age < count; ++age) {
     const auto i = static_cast<std::size_t>(age);
     inverse[i] = 1.0 / work.dot(step(age), change(age));
     weights[i] = inverse[i] * work.dot(step(age), d);
-    work.flat(FlatKind::add_scaled, -weights[i], change(age), d, d);
+    work.flat(VectorKind::add_scaled, -weights[i], change(age), d, d);
   }
   const double scale = work.dot(step(0), change(0)) / work.dot(change(0), change(0));
-  work.flat(FlatKind::scale, scale, d, nullptr, d);
+  work.flat(VectorKind::scale, scale, d, nullptr, d);
   for (std::int64_t age = count; age-- > 0;) {
     const auto i = static_cast<std::size_t>(age);
     const double other = inverse[i] * work.dot(change(age), d);
-    work.flat(FlatKind::add_scaled, weights[i] - other, step(age), d, d);
+    work.flat(VectorKind::add_scaled, weights[i] - other, step(age), d, d);
   }
 }
 
 Lbfgs::Point Lbfgs::evaluate_at(const Work& work, double length) {
-  work.calls.locked(
-      [&] { work.flat(FlatKind::add_scaled, length, direction_.get(), start_.get(), work.store.values()); });
+  work.calls.locked([&] {
+    work.flat(VectorKind::add_scaled, length, direction_.get(), start_.get(), work.store.values());
+  });
   Point point;
   point.length = length;
   point.loss = work.calls.evaluate();
@@ -170,8 +171,7 @@ void Lbfgs::descend(const ParameterStore& store, const Calls& calls,
     }
     for (std::int64_t i = 0; i < s.iterations_per_epoch && !converged_; ++i) {
       const auto flat_enough = [&] {
-        return work.device().largest_magnitude(store.dtype(), work.n(), gradient_.get()) <=
-               s.tolerance_gradient;
+        return work.device().abs_max(store.dtype(), work.n(), gradient_.get()) <= s.tolerance_gradient;
       };
       if (flat_enough()) {
         converged_ = true;
@@ -202,8 +202,8 @@ void Lbfgs::descend(const ParameterStore& store, const Calls& calls,
       const auto places = static_cast<double>(s.history);
       const double place = pairs == 0.0 ? 0.0 : std::fmod(newest + 1.0, places);
       void* const y = difference_.get();
-      work.flat(FlatKind::add_scaled, -1.0, start_gradient_.get(), gradient_.get(), y);
-      work.flat(FlatKind::scale, best.length, direction_.get(), nullptr, direction_.get());
+      work.flat(VectorKind::add_scaled, -1.0, start_gradient_.get(), gradient_.get(), y);
+      work.flat(VectorKind::scale, best.length, direction_.get(), nullptr, direction_.get());
       if (work.dot(direction_.get(), y) > 1e-10 * work.dot(y, y)) {
         work.copy(slots_[2 * static_cast<std::size_t>(place)], direction_.get());
         work.copy(slots_[2 * static_cast<std::size_t>(place) + 1], y);

@@ -8,8 +8,8 @@
 // is kept if s.y > 1e-10 y.y. Without a descent the pairs are forgotten and the steepest descent is tried
 // once more; if that fails too, the iteration ends where it began, converged.
 //
-// Dot products are those of cpu/flat/flat.h in the type of the parameters; everything made of them is
-// computed in double. So the path is a function of the parameters and samples alone.
+// Dot products are those of cpu/vector_ops/vector_ops.h in the type of the parameters; everything made of
+// them is computed in double. So the path is a function of the parameters and samples alone.
 #pragma once
 
 #include <cstdint>

@@ -47,9 +47,9 @@ struct Flat {
   const void* at(const void* flat, std::int64_t first) const {
     return static_cast<const char*>(flat) + static_cast<std::size_t>(first) * size_of(dtype);
   }
-  void operator()(FlatKind kind, std::int64_t n, double a, double b, const void* x, const void* y,
+  void operator()(VectorKind kind, std::int64_t n, double a, double b, const void* x, const void* y,
                   void* out) const {
-    device.flat({dtype, kind, n, x, y, out, a, b});
+    device.vector_op({dtype, kind, n, x, y, out, a, b});
   }
   double norm(std::int64_t n, const void* x) const { return root(device.dot(dtype, n, x, x)); }
   double root_mean_square(std::int64_t n, const void* x) const {
@@ -80,7 +80,7 @@ void Optimizer::lamb(const ParameterStore& store, const Piece& piece) {
   const void* const step = flat.at(scratch(store, 1), piece.first);
   const double weight = flat.norm(piece.count, p), update = flat.norm(piece.count, step);
   const double ratio = weight > 0.0 && update > 0.0 ? weight / update : 1.0;
-  flat(FlatKind::add_scaled, piece.count, -(ratio * rate_), 0.0, step, p, p);
+  flat(VectorKind::add_scaled, piece.count, -(ratio * rate_), 0.0, step, p, p);
 }
 
 void Optimizer::adafactor(const ParameterStore& store, const Piece& piece, const void* gradients) {
@@ -96,7 +96,7 @@ void Optimizer::adafactor(const ParameterStore& store, const Piece& piece, const
   void* const sums = flat.at(scratch(store, 3), piece.first);
 
   const double alpha = std::max(s.epsilon_2, flat.root_mean_square(n, p)) * rho;
-  flat(FlatKind::square_add, n, s.epsilon_1, 0.0, gradients, nullptr, squares);
+  flat(VectorKind::square_add, n, s.epsilon_1, 0.0, gradients, nullptr, squares);
   if (shape.size() >= 2) {
     const std::int64_t rows = shape[shape.size() - 2], columns = shape.back();
     void* const row = flat.at(slots_[slot_index("row")].get(), piece.first);
@@ -106,21 +106,21 @@ void Optimizer::adafactor(const ParameterStore& store, const Piece& piece, const
       void* const c = flat.at(column, i * columns);
       const void* const q = flat.at(squares, first);
       flat.device.row_sums(flat.dtype, rows, columns, q, sums);
-      flat(FlatKind::blend, rows, 1.0 - fresh, fresh / static_cast<double>(columns), r, sums, r);
+      flat(VectorKind::blend, rows, 1.0 - fresh, fresh / static_cast<double>(columns), r, sums, r);
       flat.device.column_sums(flat.dtype, rows, columns, q, sums);
-      flat(FlatKind::blend, columns, 1.0 - fresh, fresh / static_cast<double>(rows), c, sums, c);
+      flat(VectorKind::blend, columns, 1.0 - fresh, fresh / static_cast<double>(rows), c, sums, c);
       flat.device.row_sums(flat.dtype, 1, rows, r, sums);
       const double mean = flat.read(sums) / static_cast<double>(rows);
-      flat(FlatKind::divide, rows, mean, 0.0, r, nullptr, sums);
+      flat(VectorKind::divide, rows, mean, 0.0, r, nullptr, sums);
       flat.product(rows, columns, 1, sums, false, c, false, flat.at(v, first));
     }
   } else {
-    flat(FlatKind::blend, n, 1.0 - fresh, fresh, v, squares, v);
+    flat(VectorKind::blend, n, 1.0 - fresh, fresh, v, squares, v);
   }
   void* const u = squares;
-  flat(FlatKind::over_root, n, 0.0, 0.0, gradients, v, u);
+  flat(VectorKind::over_root, n, 0.0, 0.0, gradients, v, u);
   const double excess = std::max(1.0, flat.root_mean_square(n, u) / s.clip_threshold);
-  flat(FlatKind::add_scaled, n, -(alpha / excess), 0.0, u, p, p);
+  flat(VectorKind::add_scaled, n, -(alpha / excess), 0.0, u, p, p);
 }
 
 void Optimizer::muon(const ParameterStore& store, const Piece& piece, const void* gradients) {
@@ -137,26 +137,26 @@ void Optimizer::muon(const ParameterStore& store, const Piece& piece, const void
   void* const square = flat.at(scratch(store, 4), piece.first);
   void* const fourth = flat.at(scratch(store, 5), piece.first);
 
-  flat(FlatKind::add_scaled, n, settings_.momentum, 0.0, m, gradients, m);
+  flat(VectorKind::add_scaled, n, settings_.momentum, 0.0, m, gradients, m);
   const void* from = m;
   if (s.nesterov) {
-    flat(FlatKind::add_scaled, n, settings_.momentum, 0.0, m, gradients, next);
+    flat(VectorKind::add_scaled, n, settings_.momentum, 0.0, m, gradients, next);
     from = next;
   }
-  flat(FlatKind::divide, n, flat.norm(n, from) + 1e-7, 0.0, from, nullptr, x);
+  flat(VectorKind::divide, n, flat.norm(n, from) + 1e-7, 0.0, from, nullptr, x);
   for (std::int64_t i = 0; i < s.iterations; ++i) {
     flat.product(side, side, tall ? rows : columns, x, tall, x, !tall, square);
     flat.product(side, side, side, square, false, square, false, fourth);
-    flat(FlatKind::blend, side * side, s.b, s.c, square, fourth, square);
+    flat(VectorKind::blend, side * side, s.b, s.c, square, fourth, square);
     if (tall) {
       flat.product(rows, columns, columns, x, false, square, false, next);
     } else {
       flat.product(rows, columns, rows, square, false, x, false, next);
     }
-    flat(FlatKind::add_scaled, n, s.a, 0.0, x, next, x);
+    flat(VectorKind::add_scaled, n, s.a, 0.0, x, next, x);
   }
   const double scale = s.rms_rate ? root(static_cast<double>(std::max(rows, columns))) * *s.rms_rate : 1.0;
-  flat(FlatKind::add_scaled, n, -(rate_ * scale), 0.0, x, p, p);
+  flat(VectorKind::add_scaled, n, -(rate_ * scale), 0.0, x, p, p);
 }
 
 }  // namespace lamina::nn

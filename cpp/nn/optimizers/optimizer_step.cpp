@@ -113,8 +113,8 @@ std::optional<GradientView> Optimizer::gathered(const ParameterStore& store, con
   GradientView source = gradients;
   if (scale != 1.0) {
     for (const Piece& piece : pieces_) {
-      device.flat({dtype, FlatKind::divide, piece.count, source.at(piece.first), nullptr, out.at(piece.first),
-                   scale, 0.0});
+      device.vector_op({dtype, VectorKind::divide, piece.count, source.at(piece.first), nullptr,
+                        out.at(piece.first), scale, 0.0});
     }
     source = out;
   }
@@ -125,11 +125,11 @@ std::optional<GradientView> Optimizer::gathered(const ParameterStore& store, con
     const void* x = source.at(piece.first);
     void* const y = at(sum, piece.first, dtype);
     if (!last) {
-      device.flat({dtype, FlatKind::add_scaled, piece.count, x, y, y, 1.0, 0.0});
+      device.vector_op({dtype, VectorKind::add_scaled, piece.count, x, y, y, 1.0, 0.0});
       continue;
     }
-    device.flat({dtype, FlatKind::add_divide, piece.count, x, y, out.at(piece.first),
-                 static_cast<double>(settings_.gradient_accumulation_steps), 0.0});
+    device.vector_op({dtype, VectorKind::add_divide, piece.count, x, y, out.at(piece.first),
+                      static_cast<double>(settings_.gradient_accumulation_steps), 0.0});
     device.fill_zero(y, static_cast<std::size_t>(piece.count) * size_of(dtype));
   }
   if (!last) return std::nullopt;
@@ -149,7 +149,7 @@ void Optimizer::average(const ParameterStore& store, const Piece& piece) {
   void* const mean = at(slots_[slot_index("average")].get(), piece.first, dtype);
   void* const p = at(store.values(), piece.first, dtype);
   const double momentum = average_momentum(updates());
-  store.device().flat({dtype, FlatKind::blend, piece.count, mean, p, mean, momentum, 1.0 - momentum});
+  store.device().vector_op({dtype, VectorKind::blend, piece.count, mean, p, mean, momentum, 1.0 - momentum});
   if (averages_overwrite(updates())) {
     store.device().copy(p, mean, static_cast<std::size_t>(piece.count) * size_of(dtype));
   }
@@ -340,17 +340,18 @@ void Optimizer::update(const ParameterStore& store, const GradientView& gradient
     const void* g = u.gradients;
     void* const clipped = at(scratch(store, 1), piece.first, dtype);
     if (treatment.clip_divisor != 0.0) {
-      device.flat({dtype, FlatKind::scale_divide, piece.count, g, nullptr, clipped, treatment.clip_scale,
-                   treatment.clip_divisor});
+      device.vector_op({dtype, VectorKind::scale_divide, piece.count, g, nullptr, clipped,
+                        treatment.clip_scale, treatment.clip_divisor});
       g = clipped;
     }
     if (treatment.clip_value != 0.0) {
-      device.flat({dtype, FlatKind::clamp, piece.count, g, nullptr, clipped, treatment.clip_value, 0.0});
+      device.vector_op(
+          {dtype, VectorKind::clamp, piece.count, g, nullptr, clipped, treatment.clip_value, 0.0});
       g = clipped;
     }
     if (treatment.decay != 0.0) {
-      device.flat({dtype, FlatKind::decay, piece.count, u.parameters, nullptr, u.parameters, treatment.decay,
-                   treatment.decay_rate});
+      device.vector_op({dtype, VectorKind::decay, piece.count, u.parameters, nullptr, u.parameters,
+                        treatment.decay, treatment.decay_rate});
     }
     if (settings_.kind == OptimizerKind::adafactor) {
       adafactor(store, piece, g);

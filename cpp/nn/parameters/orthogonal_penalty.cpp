@@ -43,13 +43,13 @@ OrthogonalPenalty::OrthogonalPenalty(Device& device, DType dtype, const Shape& s
 }
 
 void OrthogonalPenalty::transpose(std::int64_t rows, std::int64_t columns, const void* from, void* to) const {
-  RearrangeArguments r;
+  TransposeArguments r;
   r.dtype = dtype_;
   r.extents = {columns, rows};
   r.strides = {1, columns};
   r.in = from;
   r.out = to;
-  device_.rearrange(r);
+  device_.transpose(r);
 }
 
 double OrthogonalPenalty::apply(const void* values, void* gradient, double scale) const {
@@ -79,14 +79,14 @@ double OrthogonalPenalty::apply(const void* values, void* gradient, double scale
   g.c = products_.get();
   g.c_row = vectors_;
   device_.gemm(g);
-  CombineArguments off_diagonal;
+  ElementwiseArguments off_diagonal;
   off_diagonal.dtype = dtype_;
-  off_diagonal.kind = CombineKind::multiply;
+  off_diagonal.kind = ElementwiseKind::multiply;
   off_diagonal.n = vectors_ * vectors_;
   off_diagonal.a = products_.get();
   off_diagonal.b = mask_.get();
   off_diagonal.out = products_.get();
-  device_.combine(off_diagonal);
+  device_.elementwise(off_diagonal);
 
   const auto n = static_cast<double>(vectors_);
   PenaltyArguments magnitudes;
@@ -119,13 +119,13 @@ double OrthogonalPenalty::apply(const void* values, void* gradient, double scale
     transpose(vectors_, length_, gradient_.get(), unit_gradient_.get());
     change = unit_gradient_.get();
   }
-  CombineArguments sum;
+  ElementwiseArguments sum;
   sum.dtype = dtype_;
   sum.n = vectors_ * length_;
   sum.a = gradient;
   sum.b = change;
   sum.out = gradient;
-  device_.combine(sum);
+  device_.elementwise(sum);
   return total;
 }
 

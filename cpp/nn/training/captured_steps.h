@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "device/recording.h"
+#include "device/captured_step.h"
 
 namespace lamina::nn {
 
@@ -17,7 +17,7 @@ class CapturedSteps {
  public:
   struct Key {
     std::int64_t rows = 0;
-    bool from_host = false;  ///< RecordingArguments
+    bool from_host = false;  ///< CaptureArguments
     bool weighted = false;   ///< there are sample weights
     const void* values = nullptr;
     const void* gradients = nullptr;
@@ -27,7 +27,7 @@ class CapturedSteps {
     Key key;
     std::int64_t wanted = 0;  ///< how often, before there was a recording
     bool refused = false;     ///< cannot be recorded
-    std::unique_ptr<Recording> recording;
+    std::unique_ptr<CapturedStep> recording;
   };
 
   /// That key's, or a new one in place of the one that was asked for the longest ago.

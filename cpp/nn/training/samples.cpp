@@ -88,14 +88,14 @@ const void* Batch::take(const ArrayView& source, DType dtype, const std::int64_t
   }
   const std::int64_t elements = element_count(source.row_shape);
   grow(device_, memory, capacity, static_cast<std::size_t>(rows * elements) * size_of(dtype));
-  GatherArguments g;
+  GatherRowsArguments g;
   g.source = &source;
   g.order = order == nullptr ? nullptr : order + first;
   g.first = first;
   g.rows = rows;
   g.dtype = dtype;
   g.out = memory.get();
-  device_.gather(g);
+  device_.gather_rows(g);
   return memory.get();
 }
 
@@ -110,7 +110,7 @@ void Batch::gather(const Samples& samples, TargetForm form, std::int64_t positio
     y_ = take(samples.y, dtype_, order, first, rows, y_memory_, y_capacity_);
   } else {
     grow(device_, y_memory_, y_capacity_, static_cast<std::size_t>(rows * positions) * sizeof(std::int32_t));
-    GatherArguments g;
+    GatherRowsArguments g;
     g.source = &samples.y;
     g.order = order == nullptr ? nullptr : order + first;
     g.first = first;
@@ -129,7 +129,7 @@ void Batch::upload(const ArrayView& source, bool labels, Column& column) {
   const std::size_t item = labels ? sizeof(std::int32_t) : size_of(dtype_);
   column.bytes = element_count(source.row_shape) * static_cast<std::int64_t>(item);
   column.memory = device_.make(static_cast<std::size_t>(source.rows * column.bytes));
-  GatherArguments g;
+  GatherRowsArguments g;
   g.source = &source;
   g.rows = source.rows;
   g.dtype = dtype_;
@@ -137,19 +137,19 @@ void Batch::upload(const ArrayView& source, bool labels, Column& column) {
   if (labels) {
     device_.gather_labels(g);
   } else {
-    device_.gather(g);
+    device_.gather_rows(g);
   }
 }
 
-bool Batch::reside(const Samples& samples, TargetForm form, std::int64_t positions,
-                   const std::int64_t* order) {
-  if (resident_.tried) return resident_.here;
-  resident_.tried = true;
-  const std::size_t most = device_.resident_bytes(), rows = static_cast<std::size_t>(samples.x.rows);
+bool Batch::upload_dataset(const Samples& samples, TargetForm form, std::int64_t positions,
+                           const std::int64_t* order) {
+  if (uploaded_.tried) return uploaded_.here;
+  uploaded_.tried = true;
+  const std::size_t most = device_.upload_capacity(), rows = static_cast<std::size_t>(samples.x.rows);
   const auto width = static_cast<std::size_t>(element_count(samples.x.row_shape) +
                                               element_count(samples.y.row_shape) + 2 * positions);
   if (most == 0 || rows == 0 || rows > most / (width * size_of(dtype_) + sizeof(std::int64_t))) return false;
-  Resident all;
+  Uploaded all;
   upload(samples.x, false, all.x);
   upload(samples.y, form == TargetForm::labels, all.y);
   if (samples.weights) upload(weights_of_positions(*samples.weights, positions), false, all.weights);
@@ -158,15 +158,15 @@ bool Batch::reside(const Samples& samples, TargetForm form, std::int64_t positio
     device_.copy_from_host(all.order.get(), order, rows * sizeof(std::int64_t));
   }
   all.tried = all.here = true;
-  resident_ = std::move(all);
+  uploaded_ = std::move(all);
   return true;
 }
 
-void Batch::describe(RecordedRuns& runs) const {
-  runs.samples[0] = resident_.x.memory.get();
-  runs.samples[1] = resident_.y.memory.get();
-  runs.samples[2] = resident_.weights.memory.get();
-  runs.order = static_cast<const std::int64_t*>(resident_.order.get());
+void Batch::describe(CapturedRuns& runs) const {
+  runs.samples[0] = uploaded_.x.memory.get();
+  runs.samples[1] = uploaded_.y.memory.get();
+  runs.samples[2] = uploaded_.weights.memory.get();
+  runs.order = static_cast<const std::int64_t*>(uploaded_.order.get());
 }
 
 BatchPlaces::BatchPlaces(std::int64_t row_count, std::int64_t inputs, std::int64_t outputs,
@@ -190,30 +190,30 @@ void Batch::lie_at(void* inputs, const BatchPlaces& places) {
   weights_ = places.weighted ? base + places.weights : nullptr;
 }
 
-void Batch::gather_resident(const BatchPlaces& places) {
+void Batch::gather_uploaded(const BatchPlaces& places) {
   const auto to = [&](int array, const Column& column, const void* place) {
-    device_.gather_resident(places.rows, column.bytes, array, const_cast<void*>(place));
+    device_.gather_uploaded(places.rows, column.bytes, array, const_cast<void*>(place));
   };
-  to(0, resident_.x, x_);
-  to(1, resident_.y, y_);
-  if (weights_ != nullptr) to(2, resident_.weights, weights_);
+  to(0, uploaded_.x, x_);
+  to(1, uploaded_.y, y_);
+  if (weights_ != nullptr) to(2, uploaded_.weights, weights_);
 }
 
 void Batch::stage(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
-                  std::int64_t first, const BatchPlaces& places, Recording& recording) {
-  GatherArguments g;
+                  std::int64_t first, const BatchPlaces& places, CapturedStep& step) {
+  GatherRowsArguments g;
   g.order = order == nullptr ? nullptr : order + first;
   g.first = first;
   g.rows = places.rows;
   g.dtype = dtype_;
   g.source = &samples.x;
-  recording.gather(g, false, 0);
+  step.gather_rows(g, false, 0);
   g.source = &samples.y;
-  recording.gather(g, form == TargetForm::labels, places.y);
+  step.gather_rows(g, form == TargetForm::labels, places.y);
   if (!samples.weights) return;
   const ArrayView weights = weights_of_positions(*samples.weights, positions);
   g.source = &weights;
-  recording.gather(g, false, places.weights);
+  step.gather_rows(g, false, places.weights);
 }
 
 }  // namespace lamina::nn

@@ -60,21 +60,22 @@ class Batch {
   /// The same for inputs alone.
   void gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t rows);
 
-  // Samples of recorded steps.
+  // Samples of captured steps.
   /// Until leave(): copies all samples to the device, converted, with the order in which they are visited
   /// (null: as they lie). Once; false, and nothing kept, where they do not fit or the device is the host.
-  bool reside(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order);
-  bool resides() const { return resident_.here; }
+  bool upload_dataset(const Samples& samples, TargetForm form, std::int64_t positions,
+                      const std::int64_t* order);
+  bool is_uploaded() const { return uploaded_.here; }
   /// Where they are.
-  void describe(RecordedRuns& runs) const;
-  void leave() { resident_ = {}; }
+  void describe(CapturedRuns& runs) const;
+  void leave() { uploaded_ = {}; }
   /// x(), y() and weights() are there until the next gather().
   void lie_at(void* inputs, const BatchPlaces& places);
-  /// Records that resident samples are gathered to where the batch lies.
-  void gather_resident(const BatchPlaces& places);
-  /// As gather(), through the recording's memory, to where the batch lay when it was recorded.
+  /// Records that uploaded samples are gathered to where the batch lies.
+  void gather_uploaded(const BatchPlaces& places);
+  /// As gather(), through the captured step's memory, to where the batch lay when it was captured.
   void stage(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
-             std::int64_t first, const BatchPlaces& places, Recording& recording);
+             std::int64_t first, const BatchPlaces& places, CapturedStep& step);
 
   const void* x() const { return x_; }
   const void* y() const { return y_; }
@@ -91,7 +92,7 @@ class Batch {
     Device::Memory memory{nullptr, {nullptr}};
     std::int64_t bytes = 0;
   };
-  struct Resident {
+  struct Uploaded {
     bool tried = false, here = false;
     Column x, y, weights;
     Device::Memory order{nullptr, {nullptr}};
@@ -100,7 +101,7 @@ class Batch {
 
   Device& device_;
   DType dtype_;
-  Resident resident_;
+  Uploaded uploaded_;
   const void* x_ = nullptr;
   const void* y_ = nullptr;
   const void* weights_ = nullptr;

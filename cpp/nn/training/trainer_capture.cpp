@@ -26,7 +26,7 @@ bool Trainer::known_indices(const ArrayView& x) const {
 void Trainer::record(CapturedSteps::Entry& entry) {
   entry.refused = true;  // also where something is thrown
   pending_state_.assign(metric_state_.begin(), metric_state_.end());
-  RecordingArguments arguments;
+  CaptureArguments arguments;
   arguments.dtype = network.dtype();
   arguments.from_host = entry.key.from_host;
   const BatchPlaces places(entry.key.rows, element_count(network.input_shape()),
@@ -35,7 +35,7 @@ void Trainer::record(CapturedSteps::Entry& entry) {
   arguments.input_bytes = places.bytes;
   arguments.state = pending_state_.data();
   arguments.state_size = static_cast<std::int64_t>(pending_state_.size());
-  entry.recording = network.device().record(arguments, [&](void* inputs) {
+  entry.recording = network.device().capture(arguments, [&](void* inputs) {
     // The step computes nothing now, so what it counted is put back.
     const std::int64_t steps = steps_seen_;
     const Optimizer::Counters counters = optimizer().counters();
@@ -51,7 +51,7 @@ void Trainer::record(CapturedSteps::Entry& entry) {
     try {
       Monitor silent;
       batch_.lie_at(inputs, places);
-      if (!entry.key.from_host) batch_.gather_resident(places);
+      if (!entry.key.from_host) batch_.gather_uploaded(places);
       step(entry.key.rows, true, silent);
     } catch (...) {
       put_back();
@@ -81,16 +81,16 @@ std::int64_t Trainer::run_recorded(const Samples& samples, const std::int64_t* o
   const BatchPlaces places(count, element_count(network.input_shape()), element_count(network.output_shape()),
                            positions(), target_form_, key.weighted, network.dtype());
   if (key.from_host && places.bytes > most_staged) return 0;
-  if (!batch_.resides() && !known_indices(samples.x)) return 0;
-  if (!key.from_host && !batch_.reside(samples, target_form_, positions(), order)) return 0;
+  if (!batch_.is_uploaded() && !known_indices(samples.x)) return 0;
+  if (!key.from_host && !batch_.upload_dataset(samples, target_form_, positions(), order)) return 0;
   if (entry.recording == nullptr) record(entry);
   if (entry.recording == nullptr) return 0;
 
-  Recording& recorded = *entry.recording;
+  CapturedStep& recorded = *entry.recording;
   const FloatEnvironment environment;
   const std::vector<StepNumbers> numbers = optimizer().numbers_ahead(steps);
   if (numbers.empty()) return 0;
-  RecordedRuns runs;
+  CapturedRuns runs;
   runs.steps = steps;
   runs.numbers = numbers.data();
   runs.first_step = static_cast<std::uint64_t>(steps_seen_);

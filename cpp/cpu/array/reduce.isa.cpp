@@ -106,8 +106,8 @@ void fold_columns(int64_t rows, int64_t columns, int64_t chunk, const void* from
 
 }  // namespace
 
-extern const FoldKernels fold_kernels;
-const FoldKernels fold_kernels = {
+extern const ArrayReduceKernels array_reduce_kernels;
+const ArrayReduceKernels array_reduce_kernels = {
     {{fold_rows<float, Product>, fold_rows<double, Product>},
      {fold_rows<float, Largest>, fold_rows<double, Largest>},
      {fold_rows<float, Smallest>, fold_rows<double, Smallest>}},

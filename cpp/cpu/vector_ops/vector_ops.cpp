@@ -1,4 +1,4 @@
-#include "cpu/flat/flat.h"
+#include "cpu/vector_ops/vector_ops.h"
 
 #include <algorithm>
 #include <type_traits>
@@ -14,7 +14,7 @@ namespace {
 
 using numerics::kSumChunk;
 
-static_assert(static_cast<int>(FlatKind::lift) + 1 == kFlatKinds);
+static_assert(static_cast<int>(VectorKind::lift) + 1 == kVectorKinds);
 
 // How the work is cut into tasks; none of these decides about bits.
 constexpr std::int64_t kPiece = 8192;
@@ -22,16 +22,16 @@ constexpr std::int64_t kChunksPerTask = 8;
 constexpr double kNanosecondsPerByte = 0.04;
 
 template <class T>
-const FlatKernels::Table<T>& table() {
+const VectorKernels::Table<T>& table() {
   if constexpr (std::is_same_v<T, float>) {
-    return kernels().flat->f32;
+    return kernels().vector->f32;
   } else {
-    return kernels().flat->f64;
+    return kernels().vector->f64;
   }
 }
 
 template <class T>
-void flat_as(const FlatArguments& f) {
+void flat_as(const VectorArguments& f) {
   const auto kernel = table<T>().elementwise[static_cast<int>(f.kind)];
   const T a = static_cast<T>(f.a), b = static_cast<T>(f.b);
   const T* const x = static_cast<const T*>(f.x);
@@ -88,7 +88,7 @@ double dot_as(std::int64_t n, const T* x, const T* y) {
 
 }  // namespace
 
-void flat(const FlatArguments& arguments) {
+void vector_op(const VectorArguments& arguments) {
   if (arguments.dtype == DType::float32) {
     flat_as<float>(arguments);
   } else {
@@ -101,11 +101,11 @@ double dot(DType dtype, std::int64_t n, const void* x, const void* y) {
   return dot_as(n, static_cast<const double*>(x), static_cast<const double*>(y));
 }
 
-double largest_magnitude(DType dtype, std::int64_t n, const void* x) {
+double abs_max(DType dtype, std::int64_t n, const void* x) {
   if (dtype == DType::float32) {
-    return static_cast<double>(table<float>().largest_magnitude(n, static_cast<const float*>(x)));
+    return static_cast<double>(table<float>().abs_max(n, static_cast<const float*>(x)));
   }
-  return table<double>().largest_magnitude(n, static_cast<const double*>(x));
+  return table<double>().abs_max(n, static_cast<const double*>(x));
 }
 
 bool all_finite(DType dtype, std::int64_t n, const void* x) {

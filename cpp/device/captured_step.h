@@ -1,4 +1,4 @@
-// Training steps recorded once and run many times: on a GPU one launch a step instead of one a call.
+// Training steps captured once and run many times (CUDA graphs): one launch a step instead of one a call.
 #pragma once
 
 #include <cstdint>
@@ -15,40 +15,40 @@ struct StepNumbers {
   bool overwrite = false;
 };
 
-/// What stays the same in all runs of a recorded step.
-struct RecordingArguments {
+/// What stays the same in all runs of a captured step.
+struct CaptureArguments {
   DType dtype = DType::float32;
-  /// Where a run finds its samples: false: gather_resident() takes them from the device's memory; true:
-  /// Recording::gather() brings them.
+  /// Where a run finds its samples: false: gather_uploaded() takes them from the device's memory; true:
+  /// CapturedStep::gather_rows() brings them.
   bool from_host = false;
   std::size_t input_bytes = 0;    ///< of the memory for one step's samples
-  const double* state = nullptr;  ///< the state that add_metric() is given places of, while it is recorded
+  const double* state = nullptr;  ///< the state that add_metric() is given places of, while it is captured
   std::int64_t state_size = 0;
 };
 
 /// What changes: all of it is laid on the device before the first run, so that nothing passes between the
 /// host and the device from step to step.
-struct RecordedRuns {
+struct CapturedRuns {
   std::int64_t steps = 0;                ///< runs at most; 1 with from_host
   const StepNumbers* numbers = nullptr;  ///< [steps]
   std::uint64_t first_step = 0;   ///< what is added to the streams of random numbers, one more each run
   const double* state = nullptr;  ///< [state_size]: what add_metric() adds to
   double loss_total = 0.0;        ///< what loss() adds to
-  // For gather_resident().
+  // For gather_uploaded().
   const void* samples[3] = {};          ///< whole arrays on the device
   const std::int64_t* order = nullptr;  ///< on the device; null: as they lie
   std::int64_t first_row = 0, rows_a_step = 0;
 };
 
-/// A recorded step.
-class Recording {
+/// A captured step.
+class CapturedStep {
  public:
-  virtual ~Recording() = default;
+  virtual ~CapturedStep() = default;
   /// Before the first of `steps` runs.
-  virtual void begin(const RecordedRuns&) = 0;
+  virtual void begin(const CapturedRuns&) = 0;
   /// Only with from_host, after begin(): samples of the coming run, `at` bytes into the memory for them (not
   /// to `out`); labels as int32.
-  virtual void gather(const GatherArguments&, bool labels, std::size_t at) = 0;
+  virtual void gather_rows(const GatherRowsArguments&, bool labels, std::size_t at) = 0;
   /// The next step; returns before it is done.
   virtual void run() = 0;
   /// Waits, and takes back the sums that the runs since begin() have added to.

@@ -45,7 +45,7 @@ def state(model: lamina.Sequential) -> list[bytes]:
 
 
 def made_and_run() -> np.ndarray:
-    return np.array(_core.cuda_recordings())
+    return np.array(_core.cuda_captured_steps())
 
 
 RULES = {
@@ -93,7 +93,7 @@ def test_rules_of_one_pass_are_recorded(rule: str) -> None:
     assert (made, run) == (2, 3 * 4 + 2 + 2)
 
 
-def test_old_gradients_fade_in_recorded_steps() -> None:
+def test_old_gradients_fade_in_captured_steps() -> None:
     x, y = data(520)
     x[20:] = 0  # no gradient reaches the first kernel any more
     results = []
@@ -109,7 +109,7 @@ def test_old_gradients_fade_in_recorded_steps() -> None:
     assert not momentum.any() and np.all(velocity > 2.0**-116)
 
 
-def test_indices_are_checked_before_recorded_steps() -> None:
+def test_indices_are_checked_before_captured_steps() -> None:
     indices = np.random.default_rng(0).integers(0, 9, (60, 4))
     y = indices.sum(axis=1) % 3
     results = []
@@ -150,7 +150,7 @@ def test_steps_on_batches_are_recorded_when_a_size_comes_again() -> None:
     for size in (10, 10, 10, 12, 10, 12, 40, 12):
         model.train_on_batch(x[:size], y[:size])
         counts.append(made_and_run())
-    # A size larger than all before makes new activations, so that the recordings are forgotten.
+    # A size larger than all before makes new activations, so that the captured steps are forgotten.
     none, made, kept = (0, 0), (1, 1), (0, 1)
     found = [tuple(d) for d in np.diff(counts, axis=0)]
     assert found == [none, made, kept, none, none, made, none, none]
@@ -255,7 +255,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("rule", ["momentum", "averages", "nadam"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_change_between_recorded_steps(change: str, rule: str) -> None:
+def test_each_change_between_captured_steps(change: str, rule: str) -> None:
     ends = []
     for device in ("cpu", DEVICE):
         one = Script(device, RULES[rule]())

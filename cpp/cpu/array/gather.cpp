@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kTaskElements = 16384;
 
 template <class Word>
-void take_words(const TakeArguments& a) {
+void take_words(const GatherRowsArguments& a) {
   const Word* const x = static_cast<const Word*>(a.x);
   Word* const out = static_cast<Word*>(a.out);
   const std::int64_t per_task = std::max<std::int64_t>(1, kTaskElements / std::max<std::int64_t>(1, a.block));
@@ -35,17 +35,17 @@ void take_words(const TakeArguments& a) {
 }
 
 template <class T>
-T put_value(PutKind kind, T old, T value) {
+T put_value(ScatterKind kind, T old, T value) {
   switch (kind) {
-    case PutKind::set:
+    case ScatterKind::set:
       return value;
-    case PutKind::add:
+    case ScatterKind::add:
       if constexpr (std::is_same_v<T, std::uint8_t> || std::is_floating_point_v<T>) {
         return static_cast<T>(old + value);
       } else {
         return static_cast<T>(static_cast<std::uint64_t>(old) + static_cast<std::uint64_t>(value));
       }
-    case PutKind::max:
+    case ScatterKind::max:
       return old != old || old > value ? old : value;
     default:
       return old != old || old < value ? old : value;
@@ -53,7 +53,7 @@ T put_value(PutKind kind, T old, T value) {
 }
 
 template <class T>
-void put_as(const PutArguments& a) {
+void put_as(const ScatterArguments& a) {
   // In order, so that later blocks decide and sums have one order.
   const T* const x = static_cast<const T*>(a.x);
   T* const out = static_cast<T*>(a.out);
@@ -66,7 +66,7 @@ void put_as(const PutArguments& a) {
 
 }  // namespace
 
-void array_take(const TakeArguments& a) {
+void array_gather(const GatherRowsArguments& a) {
   if (a.block == 0) return;
   switch (size_of(a.type)) {
     case 1:
@@ -78,7 +78,7 @@ void array_take(const TakeArguments& a) {
   }
 }
 
-void array_put(const PutArguments& a) {
+void array_scatter(const ScatterArguments& a) {
   switch (tensor_type(a.type)) {
     case TensorType::boolean:
     case TensorType::uint8:

@@ -1,6 +1,6 @@
-#include "cpu/flat/formulas.isa.h"
-#include "cpu/flat/kernels.h"
 #include "cpu/vec/vec.h"
+#include "cpu/vector_ops/formulas.isa.h"
+#include "cpu/vector_ops/kernels.h"
 #include "numerics/policy.h"
 
 namespace lamina::cpu::LAMINA_ISA {
@@ -53,7 +53,7 @@ void lane_dots(std::int64_t rows, std::int64_t columns, const T* x, const T* y, 
 }
 
 template <class T>
-T largest_magnitude(std::int64_t n, const T* x) {
+T abs_max(std::int64_t n, const T* x) {
   using V = Vec<T>;
   V largest = V::splat(T(0));
   std::int64_t i = 0;
@@ -76,19 +76,19 @@ bool all_finite(std::int64_t n, const T* x) {
 }
 
 template <class T>
-constexpr FlatKernels::Table<T> table() {
+constexpr VectorKernels::Table<T> table() {
   return {{elementwise<T, Scale, false>, elementwise<T, Divide, false>, elementwise<T, AddScaled, true>,
            elementwise<T, AddDivide, true>, elementwise<T, Blend, true>, elementwise<T, SquareAdd, false>,
            elementwise<T, OverRoot, true>, elementwise<T, ScaleDivide, false>, elementwise<T, Clamp, false>,
            elementwise<T, Decay, false>, elementwise<T, Fade, false>, elementwise<T, Lift, false>},
           lane_dots<T>,
-          largest_magnitude<T>,
+          abs_max<T>,
           all_finite<T>};
 }
 
 }  // namespace
 
-extern const FlatKernels flat_kernels;
-const FlatKernels flat_kernels = {table<float>(), table<double>()};
+extern const VectorKernels vector_kernels;
+const VectorKernels vector_kernels = {table<float>(), table<double>()};
 
 }  // namespace lamina::cpu::LAMINA_ISA

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "cpu/flat/flat.h"
+#include "cpu/vector_ops/vector_ops.h"
 #include "each_isa.h"
 #include "numbers.h"
 #include "numerics/order.h"
@@ -19,41 +19,41 @@ template <class T>
 constexpr DType kType = sizeof(T) == 4 ? DType::float32 : DType::float64;
 
 template <class T>
-T formula(FlatKind kind, T a, T b, T x, T y) {
+T formula(VectorKind kind, T a, T b, T x, T y) {
   switch (kind) {
-    case FlatKind::scale:
+    case VectorKind::scale:
       return a * x;
-    case FlatKind::divide:
+    case VectorKind::divide:
       return x / a;
-    case FlatKind::add_scaled:
+    case VectorKind::add_scaled:
       return std::fma(a, x, y);
-    case FlatKind::add_divide: {
+    case VectorKind::add_divide: {
       const T sum = x + y;
       return sum / a;
     }
-    case FlatKind::blend: {
+    case VectorKind::blend: {
       const T other = b * y;
       return std::fma(a, x, other);
     }
-    case FlatKind::square_add:
+    case VectorKind::square_add:
       return std::fma(x, x, a);
-    case FlatKind::over_root: {
+    case VectorKind::over_root: {
       const T root = std::sqrt(y);
       return x / root;
     }
-    case FlatKind::scale_divide: {
+    case VectorKind::scale_divide: {
       const T product = a * x;
       return product / b;
     }
-    case FlatKind::clamp:
+    case VectorKind::clamp:
       return x < -a ? -a : x > a ? a : x;
-    case FlatKind::decay: {
+    case VectorKind::decay: {
       const T once = x * a, twice = once * b;
       return x - twice;
     }
-    case FlatKind::flush_denormal_state:
+    case VectorKind::flush_denormal_state:
       return std::abs(x) < a ? T(0) : x;
-    case FlatKind::lift:
+    case VectorKind::lift:
       return x > 0 && x < a ? a : x;
   }
   return T(0);
@@ -61,11 +61,11 @@ T formula(FlatKind kind, T a, T b, T x, T y) {
 
 /// n elements and three behind them, which must stay as they are; out apart, over x and over y.
 template <class T>
-void check_kind(FlatKind kind, std::int64_t n, Numbers& random) {
+void check_kind(VectorKind kind, std::int64_t n, Numbers& random) {
   const auto size = static_cast<std::size_t>(n);
   const std::vector<T> x = random.numbers<T>(n + 3);
   std::vector<T> y = random.numbers<T>(n + 3);
-  if (kind == FlatKind::over_root) {
+  if (kind == VectorKind::over_root) {
     for (T& v : y) v = v * v;
   }
   const double a = 0.3, b = 1.7;
@@ -76,7 +76,7 @@ void check_kind(FlatKind kind, std::int64_t n, Numbers& random) {
     for (std::size_t i = 0; i < size; ++i) {
       wanted[i] = formula(kind, static_cast<T>(a), static_cast<T>(b), x[i], y[i]);
     }
-    cpu::flat({kType<T>, kind, n, mx.data(), my.data(), out.data(), a, b});
+    cpu::vector_op({kType<T>, kind, n, mx.data(), my.data(), out.data(), a, b});
     CHECK(same_bits(out, wanted));
   }
 }
@@ -105,10 +105,11 @@ void check_thresholds() {
   for (const auto& one : cases) {
     const std::vector<T> x(19, one.x), faded(19, one.faded), lifted(19, one.lifted);
     std::vector<T> out(19);
-    cpu::flat({kType<T>, FlatKind::flush_denormal_state, 19, x.data(), nullptr, out.data(),
-               static_cast<double>(a), 0.0});
+    cpu::vector_op({kType<T>, VectorKind::flush_denormal_state, 19, x.data(), nullptr, out.data(),
+                    static_cast<double>(a), 0.0});
     CHECK(same_bits(out, faded));
-    cpu::flat({kType<T>, FlatKind::lift, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
+    cpu::vector_op(
+        {kType<T>, VectorKind::lift, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
     CHECK(same_bits(out, lifted));
   }
 }
@@ -154,7 +155,7 @@ void check_scans(Numbers& random) {
     std::vector<T> x = random.numbers<T>(n);
     T largest = 0;
     for (const T v : x) largest = std::max(largest, std::abs(v));
-    CHECK(cpu::largest_magnitude(kType<T>, n, x.data()) == static_cast<double>(largest));
+    CHECK(cpu::abs_max(kType<T>, n, x.data()) == static_cast<double>(largest));
     CHECK(cpu::all_finite(kType<T>, n, x.data()));
     for (const std::int64_t at : {std::int64_t{0}, n / 2, n - 1}) {
       if (at < 0 || at >= n) continue;
@@ -172,9 +173,9 @@ template <class T>
 void check_all() {
   Numbers random(23);
   check_thresholds<T>();
-  for (int kind = 0; kind <= static_cast<int>(FlatKind::lift); ++kind) {
-    for (std::int64_t n = 0; n <= 40; ++n) check_kind<T>(static_cast<FlatKind>(kind), n, random);
-    test::for_thread_counts([&] { check_kind<T>(static_cast<FlatKind>(kind), 200003, random); });
+  for (int kind = 0; kind <= static_cast<int>(VectorKind::lift); ++kind) {
+    for (std::int64_t n = 0; n <= 40; ++n) check_kind<T>(static_cast<VectorKind>(kind), n, random);
+    test::for_thread_counts([&] { check_kind<T>(static_cast<VectorKind>(kind), 200003, random); });
   }
   for (std::int64_t n = 0; n <= 70; ++n) check_dot<T>(n, random);
   for (const std::int64_t n : {4095, 4096, 4097, 8192, 12289, 32768, 40961, 1000003}) check_dot<T>(n, random);

@@ -1,9 +1,9 @@
 #include <limits>
 
-#include "cpu/flat/formulas.isa.h"
-#include "cuda/flat/flat.h"
+#include "cpu/vector_ops/formulas.isa.h"
 #include "cuda/memory.h"
 #include "cuda/reduce/tree.h"
+#include "cuda/vector_ops/vector_ops.h"
 
 namespace lamina::cuda {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 template <class T>
 struct Flat {
   static constexpr const char* kName = "flat";
-  FlatKind kind;
+  VectorKind kind;
   T a, b;
   const T *x, *y;
   T* out;
@@ -19,40 +19,40 @@ struct Flat {
     const Lane<T> p{a}, q{b}, u{x[i]}, v{y != nullptr ? y[i] : x[i]};
     Lane<T> result = u;
     switch (kind) {
-      case FlatKind::scale:
+      case VectorKind::scale:
         result = formulas::Scale::of(p, q, u, v);
         break;
-      case FlatKind::divide:
+      case VectorKind::divide:
         result = formulas::Divide::of(p, q, u, v);
         break;
-      case FlatKind::add_scaled:
+      case VectorKind::add_scaled:
         result = formulas::AddScaled::of(p, q, u, v);
         break;
-      case FlatKind::add_divide:
+      case VectorKind::add_divide:
         result = formulas::AddDivide::of(p, q, u, v);
         break;
-      case FlatKind::blend:
+      case VectorKind::blend:
         result = formulas::Blend::of(p, q, u, v);
         break;
-      case FlatKind::square_add:
+      case VectorKind::square_add:
         result = formulas::SquareAdd::of(p, q, u, v);
         break;
-      case FlatKind::over_root:
+      case VectorKind::over_root:
         result = formulas::OverRoot::of(p, q, u, v);
         break;
-      case FlatKind::scale_divide:
+      case VectorKind::scale_divide:
         result = formulas::ScaleDivide::of(p, q, u, v);
         break;
-      case FlatKind::clamp:
+      case VectorKind::clamp:
         result = formulas::Clamp::of(p, q, u, v);
         break;
-      case FlatKind::decay:
+      case VectorKind::decay:
         result = formulas::Decay::of(p, q, u, v);
         break;
-      case FlatKind::fade:
+      case VectorKind::flush:
         result = formulas::Fade::of(p, q, u, v);
         break;
-      case FlatKind::lift:
+      case VectorKind::lift:
         result = formulas::Lift::of(p, q, u, v);
         break;
     }
@@ -116,7 +116,7 @@ double extreme(std::int64_t n, const void* x, bool not_finite) {
 }
 
 template <class T>
-void flat_as(const FlatArguments& f) {
+void flat_as(const VectorArguments& f) {
   for_each_item(
       f.n, Flat<T>{f.kind, static_cast<T>(f.a), static_cast<T>(f.b), in<T>(f.x), in<T>(f.y), out<T>(f.out)});
 }
@@ -168,7 +168,9 @@ double dot_as(std::int64_t n, const void* x, const void* y) {
 
 }  // namespace
 
-void flat(const FlatArguments& f) { f.dtype == DType::float32 ? flat_as<float>(f) : flat_as<double>(f); }
+void vector_op(const VectorArguments& f) {
+  f.dtype == DType::float32 ? flat_as<float>(f) : flat_as<double>(f);
+}
 
 double dot(DType dtype, std::int64_t n, const void* x, const void* y) {
   return dtype == DType::float32 ? dot_as<float>(n, x, y) : dot_as<double>(n, x, y);
@@ -178,7 +180,7 @@ void clip_factors(const ClipArguments& a) {
   a.dtype == DType::float32 ? clip_as<float>(a) : clip_as<double>(a);
 }
 
-double largest_magnitude(DType dtype, std::int64_t n, const void* x) {
+double abs_max(DType dtype, std::int64_t n, const void* x) {
   return dtype == DType::float32 ? extreme<float>(n, x, false) : extreme<double>(n, x, false);
 }
 

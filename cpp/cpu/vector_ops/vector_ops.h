@@ -1,6 +1,6 @@
 // Arithmetic over flat ranges: what optimizers need beside their rules.
 //
-// Element by element: the formulas of FlatKind (device/kinds.h); a and b are rounded once to the type
+// Element by element: the formulas of VectorKind (device/kinds.h); a and b are rounded once to the type
 // of the range, and every operation is rounded once.
 //
 // dot(x, y): in each chunk of kSumChunk elements lane l sums, from +0 and from left to right,
@@ -12,10 +12,10 @@
 
 namespace lamina::cpu {
 
-void flat(const FlatArguments& arguments);
+void vector_op(const VectorArguments& arguments);
 /// The sum, in the type of the range, as a double.
 double dot(DType dtype, std::int64_t n, const void* x, const void* y);
-double largest_magnitude(DType dtype, std::int64_t n, const void* x);
+double abs_max(DType dtype, std::int64_t n, const void* x);
 bool all_finite(DType dtype, std::int64_t n, const void* x);
 
 }  // namespace lamina::cpu

@@ -1,3 +1,5 @@
+#include "cpu/reduce/reduce.h"
+
 #include <algorithm>
 #include <limits>
 #include <type_traits>
@@ -6,14 +8,13 @@
 #include "core/threads.h"
 #include "cpu/array/array.h"
 #include "cpu/dispatch.h"
-#include "cpu/reduce/reduce.h"
 #include "numerics/order.h"
 
 namespace lamina {
 
-ElementType fold_type(FoldKind kind, ElementType type) {
-  if (kind == FoldKind::argmax || kind == FoldKind::argmin) return ElementType::int64;
-  const bool adds = kind == FoldKind::sum || kind == FoldKind::prod;
+ElementType reduce_type(ReduceKind kind, ElementType type) {
+  if (kind == ReduceKind::argmax || kind == ReduceKind::argmin) return ElementType::int64;
+  const bool adds = kind == ReduceKind::sum || kind == ReduceKind::prod;
   const bool floating = type == ElementType::float32 || type == ElementType::float64;
   return adds && !floating ? ElementType::int64 : type;
 }
@@ -46,7 +47,7 @@ void for_each_part(std::int64_t outer, std::int64_t elements, std::size_t bytes,
 // ---- float32 and float64
 
 template <class T>
-void sums(const FoldArguments& a) {
+void sums(const ReduceArguments& a) {
   const DType dtype = sizeof(T) == 4 ? DType::float32 : DType::float64;
   const T* const x = static_cast<const T*>(a.x);
   T* const out = static_cast<T*>(a.out);
@@ -58,12 +59,13 @@ void sums(const FoldArguments& a) {
 }
 
 template <class T>
-void folds(const FoldArguments& a) {
-  const int kind = static_cast<int>(a.kind) - static_cast<int>(FoldKind::prod), type = sizeof(T) == 4 ? 0 : 1;
+void folds(const ReduceArguments& a) {
+  const int kind = static_cast<int>(a.kind) - static_cast<int>(ReduceKind::prod),
+            type = sizeof(T) == 4 ? 0 : 1;
   const T* const x = static_cast<const T*>(a.x);
   T* const out = static_cast<T*>(a.out);
   if (!a.row) {
-    const FoldColumnsKernel kernel = kernels().fold->columns[kind][type];
+    const ReduceColumnsKernel kernel = kernels().array_reduce->columns[kind][type];
     constexpr std::int64_t kColumns = 1024;
     const std::int64_t blocks = (a.inner + kColumns - 1) / kColumns;
     threads::parallel_for(
@@ -76,7 +78,7 @@ void folds(const FoldArguments& a) {
         threads::worthwhile(cost_of(a.outer * a.reduced * a.inner, sizeof(T)), a.outer * blocks));
     return;
   }
-  const FoldRowsKernel rows = kernels().fold->rows[kind][type];
+  const ReduceRowsKernel rows = kernels().array_reduce->rows[kind][type];
   if (a.reduced <= kSumChunk) {
     const std::int64_t block = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, a.reduced));
     const std::int64_t tasks = (a.outer + block - 1) / block;
@@ -100,14 +102,14 @@ void folds(const FoldArguments& a) {
       },
       threads::worthwhile(cost_of(a.outer * a.reduced, sizeof(T)), a.outer * chunks));
   // The chunk tree: columns of one element, chains of one.
-  const FoldColumnsKernel tree = kernels().fold->columns[kind][type];
+  const ReduceColumnsKernel tree = kernels().array_reduce->columns[kind][type];
   for (std::int64_t o = 0; o < a.outer; ++o) tree(chunks, 1, 1, partials.data() + o * chunks, 1, out + o);
 }
 
 // ---- Integers and bools: exact, in any order
 
 template <class T, class Result, class Operation>
-void exact(const FoldArguments& a, Result start, const Operation& operation) {
+void exact(const ReduceArguments& a, Result start, const Operation& operation) {
   const T* const x = static_cast<const T*>(a.x);
   Result* const out = static_cast<Result*>(a.out);
   for_each_part(a.outer, a.reduced * a.inner, sizeof(T), [&](std::int64_t o) {
@@ -128,17 +130,17 @@ void exact(const FoldArguments& a, Result start, const Operation& operation) {
 }
 
 template <class T>
-void integer_fold(const FoldArguments& a) {
+void integer_reduce(const ReduceArguments& a) {
   switch (a.kind) {
-    case FoldKind::sum:
+    case ReduceKind::sum:
       return exact<T, std::int64_t>(a, std::int64_t{0}, [](std::int64_t r, T x) {
         return static_cast<std::int64_t>(static_cast<std::uint64_t>(r) + static_cast<std::uint64_t>(x));
       });
-    case FoldKind::prod:
+    case ReduceKind::prod:
       return exact<T, std::int64_t>(a, std::int64_t{1}, [](std::int64_t r, T x) {
         return static_cast<std::int64_t>(static_cast<std::uint64_t>(r) * static_cast<std::uint64_t>(x));
       });
-    case FoldKind::max:
+    case ReduceKind::max:
       return exact<T, T>(a, std::numeric_limits<T>::min(), [](T r, T x) { return r > x ? r : x; });
     default:
       return exact<T, T>(a, std::numeric_limits<T>::max(), [](T r, T x) { return r < x ? r : x; });
@@ -148,10 +150,10 @@ void integer_fold(const FoldArguments& a) {
 // ---- Positions
 
 template <class T>
-void positions(const FoldArguments& a) {
+void positions(const ReduceArguments& a) {
   const T* const x = static_cast<const T*>(a.x);
   auto* const out = static_cast<std::int64_t*>(a.out);
-  const bool largest = a.kind == FoldKind::argmax;
+  const bool largest = a.kind == ReduceKind::argmax;
   for_each_part(a.outer, a.reduced * a.inner, sizeof(T), [&](std::int64_t o) {
     const T* const from = x + o * a.reduced * a.inner;
     std::int64_t* const to = out + o * a.inner;
@@ -168,18 +170,18 @@ void positions(const FoldArguments& a) {
 }
 
 template <class T>
-void fold_as(const FoldArguments& a) {
-  if (a.kind == FoldKind::argmax || a.kind == FoldKind::argmin) return positions<T>(a);
+void fold_as(const ReduceArguments& a) {
+  if (a.kind == ReduceKind::argmax || a.kind == ReduceKind::argmin) return positions<T>(a);
   if constexpr (std::is_floating_point_v<T>) {
-    return a.kind == FoldKind::sum ? sums<T>(a) : folds<T>(a);
+    return a.kind == ReduceKind::sum ? sums<T>(a) : folds<T>(a);
   } else {
-    return integer_fold<T>(a);
+    return integer_reduce<T>(a);
   }
 }
 
 }  // namespace
 
-void array_fold(const FoldArguments& a) {
+void array_reduce(const ReduceArguments& a) {
   if (a.outer == 0 || a.inner == 0) return;
   switch (tensor_type(a.type)) {
     case TensorType::boolean:

@@ -1,55 +1,10 @@
 #include "core/error.h"
+#include "cuda/embedding/embedding.h"
 #include "cuda/launch.h"
 #include "cuda/memory.h"
-#include "cuda/rearrange/rearrange.h"
 
 namespace lamina::cuda {
 namespace {
-
-constexpr int kMostAxes = 16;
-
-template <class T>
-struct Rearrange {
-  static constexpr const char* kName = "rearrange";
-  int axes;
-  std::int64_t extents[kMostAxes], strides[kMostAxes];
-  const T* in;
-  T* out;
-  LAMINA_KERNEL void operator()(std::int64_t i) const {
-    std::int64_t from = 0, rest = i;
-    for (int axis = axes; axis-- > 0;) {
-      from += rest % extents[axis] * strides[axis];
-      rest /= extents[axis];
-    }
-    out[i] = in[from];
-  }
-};
-
-template <class T>
-void rearrange_as(const RearrangeArguments& r) {
-  Rearrange<T> kernel{};
-  std::int64_t count = 1;
-  for (std::size_t axis = 0; axis < r.extents.size(); ++axis) {
-    count *= r.extents[axis];
-    if (r.extents[axis] == 1) continue;
-    const int last = kernel.axes - 1;
-    if (last >= 0 &&
-        kernel.strides[last] == r.extents[axis] * r.strides[axis]) {  // one axis with its neighbour
-      kernel.extents[last] *= r.extents[axis];
-      kernel.strides[last] = r.strides[axis];
-      continue;
-    }
-    if (kernel.axes == kMostAxes) {
-      throw ValueError(text("[rearrange] on this device at most ", kMostAxes, " axes are supported"));
-    }
-    kernel.extents[kernel.axes] = r.extents[axis];
-    kernel.strides[kernel.axes] = r.strides[axis];
-    ++kernel.axes;
-  }
-  kernel.in = in<T>(r.in);
-  kernel.out = out<T>(r.out);
-  for_each_item(count, kernel);
-}
 
 template <class T>
 LAMINA_KERNEL bool is_index(T value, std::int64_t entries) {
@@ -90,7 +45,7 @@ struct FindBadIndex {
 };
 
 template <class T>
-void check_indices(const TableArguments& t) {
+void check_indices(const EmbeddingArguments& t) {
   if (t.checked) return;
   const Scratch found(sizeof(BadIndex));
   for_each_block(1, FindBadIndex<T>{t.n, t.entries, in<T>(t.indices), found.as<BadIndex>()});
@@ -102,8 +57,8 @@ void check_indices(const TableArguments& t) {
 }
 
 template <class T>
-struct Take {
-  static constexpr const char* kName = "take rows";
+struct Lookup {
+  static constexpr const char* kName = "embedding lookup";
   std::int64_t columns;
   const T *indices, *table;
   T* out;
@@ -131,8 +86,8 @@ struct Link {
 
 /// The first index of each kind follows the links: one chain for each element of the table.
 template <class T>
-struct Scatter {
-  static constexpr const char* kName = "scatter rows";
+struct Backward {
+  static constexpr const char* kName = "embedding backward";
   std::int64_t n, columns;
   const T *indices, *rows;
   const std::int64_t* links;
@@ -147,31 +102,28 @@ struct Scatter {
 };
 
 template <class T>
-void take_as(const TableArguments& t) {
+void lookup_as(const EmbeddingArguments& t) {
   check_indices<T>(t);
-  for_each_item(t.n * t.columns, Take<T>{t.columns, in<T>(t.indices), in<T>(t.in), out<T>(t.out)});
+  for_each_item(t.n * t.columns, Lookup<T>{t.columns, in<T>(t.indices), in<T>(t.in), out<T>(t.out)});
 }
 
 template <class T>
-void scatter_as(const TableArguments& t) {
+void backward_as(const EmbeddingArguments& t) {
   check_indices<T>(t);
   runtime::fill_zero(out<T>(t.out), static_cast<std::size_t>(t.entries * t.columns) * sizeof(T));
   const Scratch links(static_cast<std::size_t>(2 * t.n) * sizeof(std::int64_t));
   for_each_item(t.n, Link<T>{t.n, in<T>(t.indices), links.as<std::int64_t>()});
-  for_each_item(t.n * t.columns, Scatter<T>{t.n, t.columns, in<T>(t.indices), in<T>(t.in),
-                                            links.as<std::int64_t>(), out<T>(t.out)});
+  for_each_item(t.n * t.columns, Backward<T>{t.n, t.columns, in<T>(t.indices), in<T>(t.in),
+                                             links.as<std::int64_t>(), out<T>(t.out)});
 }
 
 }  // namespace
 
-void rearrange(const RearrangeArguments& r) {
-  r.dtype == DType::float32 ? rearrange_as<float>(r) : rearrange_as<double>(r);
+void embedding_lookup(const EmbeddingArguments& t) {
+  t.dtype == DType::float32 ? lookup_as<float>(t) : lookup_as<double>(t);
 }
-void take_rows(const TableArguments& t) {
-  t.dtype == DType::float32 ? take_as<float>(t) : take_as<double>(t);
-}
-void scatter_rows(const TableArguments& t) {
-  t.dtype == DType::float32 ? scatter_as<float>(t) : scatter_as<double>(t);
+void embedding_backward(const EmbeddingArguments& t) {
+  t.dtype == DType::float32 ? backward_as<float>(t) : backward_as<double>(t);
 }
 
 }  // namespace lamina::cuda

@@ -7,17 +7,17 @@ namespace lamina::cpu {
 namespace {
 
 template <class T>
-T joined(ScanKind kind, T a, T b) {
+T joined(CumulativeKind kind, T a, T b) {
   if constexpr (std::is_integral_v<T>) {
     const auto x = static_cast<std::uint64_t>(a), y = static_cast<std::uint64_t>(b);
-    return static_cast<T>(kind == ScanKind::sum ? x + y : x * y);
+    return static_cast<T>(kind == CumulativeKind::sum ? x + y : x * y);
   } else {
-    return kind == ScanKind::sum ? a + b : a * b;
+    return kind == CumulativeKind::sum ? a + b : a * b;
   }
 }
 
 template <class T>
-void scan_as(const ScanArguments& a) {
+void scan_as(const CumulativeArguments& a) {
   const T* const x = static_cast<const T*>(a.x);
   T* const out = static_cast<T*>(a.out);
   const std::int64_t part = a.length * a.inner;
@@ -35,7 +35,7 @@ void scan_as(const ScanArguments& a) {
 
 }  // namespace
 
-void array_scan(const ScanArguments& a) {
+void array_cumulative(const CumulativeArguments& a) {
   if (a.outer == 0 || a.length == 0 || a.inner == 0) return;
   switch (a.type) {
     case ElementType::int64:

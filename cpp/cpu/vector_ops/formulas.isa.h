@@ -10,7 +10,7 @@
 namespace lamina::cpu::LAMINA_ISA {
 namespace {
 
-// The formulas of FlatKind (device/kinds.h), one vector each.
+// The formulas of VectorKind (device/kinds.h), one vector each.
 
 struct Scale {
   template <class V>

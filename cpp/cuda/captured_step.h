@@ -1,10 +1,10 @@
-// Steps recorded as graphs (device/recording.h).
+// Steps captured as graphs (device/captured_step.h).
 #pragma once
 
 #include <memory>
 
 #include "cuda/gather/gather.h"
-#include "device/recording.h"
+#include "device/captured_step.h"
 
 namespace lamina::cuda {
 
@@ -17,25 +17,25 @@ struct RoundedNumbers {
 };
 
 /// Where the numbers of the run lie, all on the device.
-struct RecordedNumbers {
-  const void* numbers = nullptr;  ///< RoundedNumbers of the recording's dtype
+struct CapturedNumbers {
+  const void* numbers = nullptr;  ///< RoundedNumbers of the captured step's dtype
   const std::uint64_t* step = nullptr;
-  const ResidentRows* rows = nullptr;
+  const UploadedRows* rows = nullptr;
   double* loss_total = nullptr;
   double* states = nullptr;
   const double* host_states = nullptr;  ///< where `states` lies on the host
   std::int64_t state_size = 0;
 };
 
-/// Those of the step that is being recorded; null when none is.
-const RecordedNumbers* recorded_numbers();
+/// Those of the step that is being captured; null when none is.
+const CapturedNumbers* captured_numbers();
 
-std::unique_ptr<Recording> record(const RecordingArguments&, const std::function<void(void*)>& step);
+std::unique_ptr<CapturedStep> capture(const CaptureArguments&, const std::function<void(void*)>& step);
 
-/// How many recordings were made, and how often one was run, since the program began.
-struct RecordingCounts {
+/// How many steps were captured, and how often one was replayed, since the program began.
+struct CaptureCounts {
   std::uint64_t made, runs;
 };
-RecordingCounts recording_counts();
+CaptureCounts capture_counts();
 
 }  // namespace lamina::cuda

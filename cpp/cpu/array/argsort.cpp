@@ -15,7 +15,7 @@ bool before(T a, T b) {
 }
 
 template <class T>
-void order_as(const OrderArguments& a) {
+void order_as(const ArgsortArguments& a) {
   const T* const x = static_cast<const T*>(a.x);
   threads::parallel_for(
       a.rows,
@@ -36,7 +36,7 @@ void order_as(const OrderArguments& a) {
 
 }  // namespace
 
-void array_order(const OrderArguments& a) {
+void array_argsort(const ArgsortArguments& a) {
   switch (tensor_type(a.type)) {
     case TensorType::boolean:
     case TensorType::uint8:

@@ -6,10 +6,10 @@
 
 #include "core/error.h"
 #include "cpu/gather/gather.h"
+#include "cuda/captured_step.h"
 #include "cuda/cublaslt/plan.h"
 #include "cuda/launch.h"
 #include "cuda/memory.h"
-#include "cuda/recording.h"
 
 namespace lamina::cuda {
 namespace {
@@ -19,7 +19,7 @@ struct Numbers {
   RoundedNumbers<float> in_float;
   RoundedNumbers<double> in_double;
   std::uint64_t step;
-  ResidentRows rows;
+  UploadedRows rows;
   // From begin() on:
   std::int64_t next;  ///< the number of the next run
   std::uint64_t first_step;
@@ -55,7 +55,7 @@ struct Advance {
   }
 };
 
-thread_local const RecordedNumbers* recorded = nullptr;
+thread_local const CapturedNumbers* current = nullptr;
 std::atomic<std::uint64_t> made{0}, all_runs{0};
 
 /// Host memory that copies within a graph can be to and from.
@@ -75,9 +75,9 @@ class Pinned {
 
 /// One block of memory has all that a run reads: [Numbers, a StepNumbers, sums, samples]. With from_host its
 /// twin in host memory is copied there first thing in the graph, and the sums back as the last thing.
-class Graph final : public Recording {
+class Graph final : public CapturedStep {
  public:
-  explicit Graph(const RecordingArguments& a)
+  explicit Graph(const CaptureArguments& a)
       : from_host_(a.from_host),
         state_size_(a.state_size),
         inputs_at_((sums_at + sums_bytes(a) + 255) / 256 * 256),
@@ -92,11 +92,11 @@ class Graph final : public Recording {
     release_kept(kept_);
   }
 
-  /// False if the step cannot be recorded.
-  bool record(const RecordingArguments& a, const std::function<void(void*)>& step) {
+  /// False if the step cannot be captured.
+  bool capture(const CaptureArguments& a, const std::function<void(void*)>& step) {
     char* const block = block_.as<char>();
     Numbers* const numbers = block_.as<Numbers>();
-    RecordedNumbers places;
+    CapturedNumbers places;
     if (a.dtype == DType::float32) {
       places.numbers = &numbers->in_float;
     } else {
@@ -110,10 +110,10 @@ class Graph final : public Recording {
     places.state_size = a.state_size;
     runtime::begin_graph();
     keep_released();
-    recorded = &places;
+    current = &places;
     bool good = true;
     const auto end = [&] {
-      recorded = nullptr;
+      current = nullptr;
       kept_ = take_kept();
       graph_ = runtime::end_graph();
     };
@@ -122,7 +122,7 @@ class Graph final : public Recording {
       for_each_item(1, Advance{numbers});
       step(block + inputs_at_);
       if (from_host_) runtime::copy_to_pinned(twin_.get() + sums_at, block + sums_at, sums_bytes(a));
-    } catch (const runtime::CannotRecord&) {
+    } catch (const runtime::CannotCapture&) {
       good = false;
     } catch (const std::bad_alloc&) {  // call by call a step needs less
       good = false;
@@ -134,7 +134,7 @@ class Graph final : public Recording {
     return good;
   }
 
-  void begin(const RecordedRuns& runs) override {
+  void begin(const CapturedRuns& runs) override {
     wait();  // the last run reads the twin
     steps_ = runs.steps;
     runs_ = 0;
@@ -164,14 +164,14 @@ class Graph final : public Recording {
     std::copy(runs.state, runs.state + state_size_, sums + 1);
     if (!from_host_) runtime::copy_from_host(block_.as<char>(), twin_.get(), inputs_at_);
   }
-  void gather(const GatherArguments& g, bool labels, std::size_t at) override {
-    if (!from_host_) throw StateError("[cuda] the samples of this recording lie on the device");
-    GatherArguments here = g;
+  void gather_rows(const GatherRowsArguments& g, bool labels, std::size_t at) override {
+    if (!from_host_) throw StateError("[cuda] the samples of this captured step are on the device");
+    GatherRowsArguments here = g;
     here.out = twin_.get() + inputs_at_ + at;
-    labels ? cpu::gather_labels(here) : cpu::gather(here);
+    labels ? cpu::gather_labels(here) : cpu::gather_rows(here);
   }
   void run() override {
-    if (runs_ == steps_) throw StateError("[cuda] a recording has no more steps");
+    if (runs_ == steps_) throw StateError("[cuda] a captured step was run more often than begin() was told");
     runtime::run_graph(graph_);
     running_ = true;
     ++runs_;
@@ -192,7 +192,7 @@ class Graph final : public Recording {
 
  private:
   static constexpr std::size_t table_at = sizeof(Numbers), sums_at = table_at + sizeof(StepNumbers);
-  static std::size_t sums_bytes(const RecordingArguments& a) {
+  static std::size_t sums_bytes(const CaptureArguments& a) {
     return static_cast<std::size_t>(1 + a.state_size) * sizeof(double);
   }
   void wait() noexcept {
@@ -216,18 +216,18 @@ class Graph final : public Recording {
 
 }  // namespace
 
-const RecordedNumbers* recorded_numbers() { return recorded; }
+const CapturedNumbers* captured_numbers() { return current; }
 
-std::unique_ptr<Recording> record(const RecordingArguments& a, const std::function<void(void*)>& step) {
+std::unique_ptr<CapturedStep> capture(const CaptureArguments& a, const std::function<void(void*)>& step) {
   static std::mutex one_at_a_time;
   const std::lock_guard guard(one_at_a_time);
-  // A step that cuBLASLt has not seen is recorded twice: the first time chooses its algorithms and loads
-  // their code, and is thrown away, so that a recording holds nothing but launches.
+  // A step that cuBLASLt has not seen is captured twice: the first time chooses its algorithms and loads
+  // their code, and is thrown away, so that a captured step holds nothing but launches.
   try {
     for (bool again = true;; again = false) {
       const std::uint64_t plans = cublaslt::plans_made();
       auto graph = std::make_unique<Graph>(a);
-      if (!graph->record(a, step)) return nullptr;
+      if (!graph->capture(a, step)) return nullptr;
       if (again && cublaslt::plans_made() != plans) continue;
       made.fetch_add(1, std::memory_order_relaxed);
       return graph;
@@ -237,6 +237,6 @@ std::unique_ptr<Recording> record(const RecordingArguments& a, const std::functi
   }
 }
 
-RecordingCounts recording_counts() { return {made.load(), all_runs.load()}; }
+CaptureCounts capture_counts() { return {made.load(), all_runs.load()}; }
 
 }  // namespace lamina::cuda
