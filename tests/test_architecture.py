@@ -1,0 +1,244 @@
+"""The allowed arrows between the rooms of both languages, as docs/architecture.md draws them.
+
+An arrow is an include or an import, wherever it stands: in C++ headers and sources; in Python at
+the top of a module, inside a function, under TYPE_CHECKING, in a LazyModule. Arrows go down, and no
+circle of files remains. `KNOWN_*` lists what does not hold yet, by patterns of files: the lists may
+only shrink.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+TOP = Path(__file__).parents[1]
+
+# What each room of cpp/ may include. cuda/ takes the formulas of cpu/<family>/*.isa.h and of cpu/
+# what works on users' arrays; devices/ is the one place that knows all implementations of Device.
+NN = "nn/layers nn/parameters nn/graph nn/optimizers nn/training"
+CPP_ROOMS: dict[str, str] = {
+    "core": "",
+    "io": "core",
+    "numerics": "core",
+    "device": "core numerics",
+    "cpu": "core numerics device",
+    "cuda": "core numerics device cpu",
+    "devices": "core device cpu cuda",
+    "nn/layers": "core numerics device",
+    "nn/parameters": "core numerics device nn/layers",
+    "nn/graph": "core numerics device nn/layers nn/parameters",
+    "nn/optimizers": "core numerics device nn/layers nn/parameters nn/graph",
+    "nn/training": "core numerics device nn/layers nn/parameters nn/graph nn/optimizers",
+    "ops": "core numerics device",
+    "autograd": f"core numerics device ops {NN}",
+    "bindings": f"core io numerics device cpu cuda ops autograd {NN}",
+    "include": f"core io numerics device cpu ops autograd {NN}",
+}
+
+# The rooms of python/lamina, from the ground up: a room imports from lower floors only.
+PYTHON_FLOORS: tuple[str, ...] = (
+    "_core",
+    "_checks _names _typing _lazy _dtypes _tensor_functions",
+    "config _device _arrays registry distributed",
+    "random graph _reduce",
+    "tensor _eager",
+    "autograd initializers constraints",
+    "variable",
+    "saving ops",
+    "callbacks activations regularizers losses optimizers",
+    "metrics data",
+    "layers utils",
+    "execution export",
+    "training",
+    "models",
+    "ensembles sklearn backend",
+    "lamina",
+    "bench cli",
+    "__main__",
+)
+
+KNOWN_CPP: tuple[tuple[str, str], ...] = (
+    ("cpu/vec/vec.h", "cuda/vec.h"),
+    ("device/registry.cpp", "cpu/cpu_device.h"),
+    ("device/registry.cpp", "cuda/cuda.h"),
+    ("ops/random.cpp", "cpu/random/random.h"),
+    ("nn/graph/*", "nn/training/monitor.h"),
+    ("nn/parameters/*", "nn/graph/network.h"),
+    ("nn/parameters/*", "nn/training/trainer.h"),
+    ("nn/optimizers/optimizer*", "nn/optimizers/lbfgs.h"),
+    ("nn/training/captured_steps.cpp", "nn/training/trainer.h"),
+    ("ops/creation.cpp", "ops/*"),
+    ("ops/reductions.cpp", "ops/shaping.h"),
+    ("autograd/*", "autograd/tape*"),
+    ("autograd/*", "autograd/backward.h"),
+    ("bindings/tensor_arguments.h", "bindings/tensor_functions.h"),
+)
+
+KNOWN_PYTHON: tuple[tuple[str, str], ...] = (
+    ("_eager", "ops"),
+    ("tensor", "ops"),
+    ("ops.*", "activations*"),
+    ("ops.*", "tensor"),
+    ("activations.*", "ops*"),
+    ("callbacks.*", "models.*"),
+    ("saving.*", "models*"),
+    ("saving.*", "layers*"),
+    ("export*", "models.*"),
+    ("training.*", "models*"),
+    ("export.c_*", "export.c_source"),
+    ("layers.*", "layers.layer"),
+    ("losses.*", "losses.loss"),
+    ("optimizers.*", "optimizers.optimizer"),
+    ("models.*", "models.sequential"),
+)
+
+
+def known(arrow: tuple[str, str], exceptions: Iterable[tuple[str, str]]) -> bool:
+    return any(fnmatchcase(arrow[0], a) and fnmatchcase(arrow[1], b) for a, b in exceptions)
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one file (Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(v: str) -> None:
+        index[v] = low[v] = len(index)
+        stack.append(v)
+        for w in sorted(graph.get(v, ())):
+            if w not in index:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in stack:
+                low[v] = min(low[v], index[w])
+        if low[v] == index[v]:
+            at = stack.index(v)
+            if len(stack) - at > 1:
+                found.append(sorted(stack[at:]))
+            del stack[at:]
+
+    for v in sorted(graph):
+        if v not in index:
+            visit(v)
+    return found
+
+
+def graph_of(arrows: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    graph: dict[str, set[str]] = {}
+    for a, b in arrows:
+        if a != b:
+            graph.setdefault(a, set()).add(b)
+            graph.setdefault(b, set())
+    return graph
+
+
+# C++
+
+
+def cpp_room(name: str) -> str:
+    parts = name.split("/")
+    return "/".join(parts[:2]) if parts[0] == "nn" else parts[0]
+
+
+def cpp_arrows() -> list[tuple[str, str]]:
+    root = TOP / "cpp"
+    include = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+    return sorted(
+        (str(path.relative_to(root)), target)
+        for path in root.rglob("*")
+        if path.suffix in (".h", ".cpp", ".cu")
+        for target in include.findall(path.read_text(encoding="utf-8"))
+    )
+
+
+def test_cpp_includes_go_down() -> None:
+    up = [
+        f"{a} includes {b}"
+        for a, b in cpp_arrows()
+        if cpp_room(a) != cpp_room(b)
+        and cpp_room(b) not in CPP_ROOMS[cpp_room(a)].split()
+        and not known((a, b), KNOWN_CPP)
+    ]
+    assert not up, "\n".join(up)
+
+
+def test_cpp_files_form_no_circle() -> None:
+    def unit(name: str) -> str:  # a header and its source are one
+        return re.sub(r"(\.isa)?\.(h|cpp|cu)$", "", name)
+
+    arrows = [(unit(a), unit(b)) for a, b in cpp_arrows() if not known((a, b), KNOWN_CPP)]
+    assert circles(graph_of(arrows)) == []
+
+
+# Python
+
+
+def python_modules() -> dict[str, Path]:
+    root = TOP / "python" / "lamina"
+    modules = {"_core": root / "_core.pyi"}
+    for path in root.rglob("*.py"):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        modules[name or "lamina"] = path
+    return modules
+
+
+def imported(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    def short(full: str) -> str | None:
+        if full == "lamina":
+            return "lamina"
+        name = full.removeprefix("lamina.")
+        return name if name != full and name in modules else None
+
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str | None] = []
+        if isinstance(node, ast.Import):
+            names = [short(alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module is not None, (
+                f"{path}: relative imports are not used"
+            )
+            names = [
+                short(f"{node.module}.{alias.name}") or short(node.module) for alias in node.names
+            ]
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", "")
+            )
+            if called in ("LazyModule", "import_module"):
+                names = [short(str(node.args[0].value))]
+        yield from (name for name in names if name is not None)
+
+
+def python_arrows() -> list[tuple[str, str]]:
+    modules = python_modules()
+    return sorted(
+        {(a, b) for a, path in modules.items() for b in imported(path, modules) if a != b}
+    )
+
+
+def test_python_imports_go_down() -> None:
+    floor = {room: i for i, rooms in enumerate(PYTHON_FLOORS) for room in rooms.split()}
+    up = []
+    for a, b in python_arrows():
+        room, other = a.split(".")[0], b.split(".")[0]
+        if room != other and floor[room] <= floor[other] and not known((a, b), KNOWN_PYTHON):
+            up.append(f"{a} imports {b}")
+    assert not up, "\n".join(up)
+
+
+def test_python_modules_form_no_circle() -> None:
+    arrows = [arrow for arrow in python_arrows() if not known(arrow, KNOWN_PYTHON)]
+    assert circles(graph_of(arrows)) == []
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
