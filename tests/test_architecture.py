@@ -80,6 +80,8 @@ KNOWN_CPP: tuple[tuple[str, str], ...] = (
 KNOWN_PYTHON: tuple[tuple[str, str], ...] = (
     ("_eager", "ops"),
     ("tensor", "ops"),
+    ("graph.*", "ops*"),
+    ("ops.*", "ops"),
     ("ops.*", "activations*"),
     ("ops.*", "tensor"),
     ("activations.*", "ops*"),
