@@ -61,20 +61,11 @@ PYTHON_FLOORS: tuple[str, ...] = (
 )
 
 KNOWN_CPP: tuple[tuple[str, str], ...] = (
-    ("cpu/vec/vec.h", "cuda/vec.h"),
-    ("device/registry.cpp", "cpu/cpu_device.h"),
-    ("device/registry.cpp", "cuda/cuda.h"),
-    ("ops/random.cpp", "cpu/random/random.h"),
     ("nn/graph/*", "nn/training/monitor.h"),
     ("nn/parameters/*", "nn/graph/network.h"),
     ("nn/parameters/*", "nn/training/trainer.h"),
     ("nn/optimizers/optimizer*", "nn/optimizers/lbfgs.h"),
     ("nn/training/captured_steps.cpp", "nn/training/trainer.h"),
-    ("ops/creation.cpp", "ops/*"),
-    ("ops/reductions.cpp", "ops/shaping.h"),
-    ("autograd/*", "autograd/tape*"),
-    ("autograd/*", "autograd/backward.h"),
-    ("bindings/tensor_arguments.h", "bindings/tensor_functions.h"),
 )
 
 KNOWN_PYTHON: tuple[tuple[str, str], ...] = (

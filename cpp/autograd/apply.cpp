@@ -9,8 +9,8 @@ namespace lamina::autograd {
 namespace {
 
 /// Whether all gradients lie in one memory, at the distances of the parameters.
-bool lie_together(const nn::ParameterStore& store, std::span<const std::size_t> places,
-                  std::span<const Tensor> gradients) {
+bool is_flat_layout(const nn::ParameterStore& store, std::span<const std::size_t> places,
+                    std::span<const Tensor> gradients) {
   const auto& parameters = store.layout().parameters();
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (&gradients[i].storage() != &gradients[0].storage()) return false;
@@ -53,7 +53,7 @@ double apply_gradients(nn::OptimizedParameters& model, std::span<const std::size
     store.device().copy(store.view(places[i]).raw(), value.raw(),
                         static_cast<std::size_t>(value.size()) * item);
   }
-  const double penalty = model.apply_gradients(list, lie_together(store, places, gradients), penalties);
+  const double penalty = model.apply_gradients(list, is_flat_layout(store, places, gradients), penalties);
   for (std::size_t i = 0; i < variables.size(); ++i) {
     variables[i]->assign(ops::copy(store.view(places[i])));
   }

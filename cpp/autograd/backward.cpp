@@ -141,7 +141,7 @@ Tensor Backward::dy(std::uint32_t i) const {
   return outputs_[i];
 }
 
-void Backward::give(std::uint32_t i, Tensor dx) {
+void Backward::accumulate_grad(std::uint32_t i, Tensor dx) {
   if (inputs_[i] == nullptr) return;
   const Output& input = *node_->inputs()[i];
   if (!(dx.shape() == input.shape)) dx = sum_to(dx, input.shape);
@@ -149,7 +149,7 @@ void Backward::give(std::uint32_t i, Tensor dx) {
   accumulate(*inputs_[i], std::move(dx));
 }
 
-void Backward::give_exactly(std::uint32_t i, Tensor dx) {
+void Backward::accumulate_grad_exact(std::uint32_t i, Tensor dx) {
   if (inputs_[i] == nullptr) return;
   const Output& input = *node_->inputs()[i];
   if (!(dx.shape() == input.shape)) {
@@ -157,7 +157,7 @@ void Backward::give_exactly(std::uint32_t i, Tensor dx) {
                           "' must have that argument's shape ", to_string(input.shape),
                           ". Received: shape=", to_string(dx.shape())));
   }
-  give(i, std::move(dx));
+  accumulate_grad(i, std::move(dx));
 }
 
 std::vector<Tensor> run_backward(TapeId tape, std::span<const Tensor> targets, std::span<const Tensor> seeds,

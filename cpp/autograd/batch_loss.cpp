@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "autograd/double_backward.h"
 #include "autograd/labels.h"
 #include "autograd/layers.h"
 #include "autograd/operators.h"
-#include "autograd/pieces.h"
 #include "autograd/record.h"
 #include "core/error.h"
 #include "core/float_environment.h"
@@ -153,7 +153,7 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
            return [*this, call, gradient, scale, from_layers, plain,
                    saved = Saved(prediction_in)](Backward& pass) {
              const double seed = number(pass.dy());
-             const bool by_logits = from_layers && pass.wants(1) && !pass.is_source(0);
+             const bool by_logits = from_layers && pass.needs_grad(1) && !pass.is_requested(0);
              if (is_recording() && would_record(pass.dy(), saved.get(pass))) {
                if (!plain || call.weights.defined()) {
                  throw StateError(
@@ -163,13 +163,14 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
                }
                const Tensor p = saved.get(pass);
                std::vector<Tensor> list{p};
-               return give_by_pieces(pass, list, [&](const std::vector<Tensor>& v) {
+               return backward_by_decomposition(pass, list, [&](const std::vector<Tensor>& v) {
                  return std::vector<Tensor>{mean(row_losses(this->loss, call.target, v[0]))};
                });
              }
              saved.get(pass);
              if (by_logits || !from_layers) {
-               pass.give(by_logits ? 1 : 0, seed == 1.0 ? gradient : gradient_of(call, scale * seed));
+               pass.accumulate_grad(by_logits ? 1 : 0,
+                                    seed == 1.0 ? gradient : gradient_of(call, scale * seed));
                return;
              }
              // The prediction itself is asked for: the derivative of the loss of probabilities.
@@ -177,7 +178,7 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
              values.prediction = contiguous(saved.get(pass));
              values.arguments.prediction = values.prediction.raw();
              values.arguments.form = PredictionForm::values;
-             pass.give(0, gradient_of(values, scale * seed));
+             pass.accumulate_grad(0, gradient_of(values, scale * seed));
            };
          });
   return answer;

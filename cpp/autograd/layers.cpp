@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "autograd/backward.h"
+#include "autograd/double_backward.h"
 #include "autograd/functions.h"
-#include "autograd/pieces.h"
 #include "autograd/record.h"
 #include "core/error.h"
 #include "core/float_environment.h"
@@ -123,7 +123,7 @@ class LayersNode final : public Node {
   }
 
   void backward(Backward& pass) override;
-  void forget_saved() override {
+  void release_saved() override {
     run_.network.reset();
     run_.steps.clear();
     run_.x = run_.memory = Tensor();
@@ -181,7 +181,7 @@ void LayersNode::backward(Backward& pass) {
       if (output_count() > 1 && pass.has_dy(1)) {
         throw StateError("[GradientTape.gradient] penalties on outputs have no second derivatives");
       }
-      return give_by_pieces(pass, saved, [this](const std::vector<Tensor>& inputs) {
+      return backward_by_decomposition(pass, saved, [this](const std::vector<Tensor>& inputs) {
         return std::vector<Tensor>{pieces(inputs)};
       });
     }
@@ -201,18 +201,19 @@ void LayersNode::backward(Backward& pass) {
   // No gradient is needed below the first operation of which one is wanted.
   std::vector<char> wanted(network.operations().size(), 0);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (parameters[i].trained && pass.wants(static_cast<std::uint32_t>(i) + 1))
+    if (parameters[i].trained && pass.needs_grad(static_cast<std::uint32_t>(i) + 1))
       wanted[parameters[i].operation] = 1;
   }
   std::size_t first = 0;
-  if (!pass.wants(0)) {
+  if (!pass.needs_grad(0)) {
     while (first < run_.steps.size() &&
            !(wanted[run_.steps[first].index] && run_.steps[first].operation->trains())) {
       ++first;
     }
   }
   if (run_.steps.empty() || first == run_.steps.size()) {
-    if (run_.steps.empty()) pass.give(0, dy.view(run_.x.shape(), row_major_strides(run_.x.shape()), 0));
+    if (run_.steps.empty())
+      pass.accumulate_grad(0, dy.view(run_.x.shape(), row_major_strides(run_.x.shape()), 0));
     return;
   }
 
@@ -236,7 +237,7 @@ void LayersNode::backward(Backward& pass) {
   }
   const nn::PlacedPointers gradients(places);
   Tensor dx;
-  if (pass.wants(0)) dx = Tensor(type, run_.x.shape(), &network.device());
+  if (pass.needs_grad(0)) dx = Tensor(type, run_.x.shape(), &network.device());
 
   const void* gradient = dy.raw();
   int half = 0;
@@ -268,7 +269,7 @@ void LayersNode::backward(Backward& pass) {
     gradient = b.input_gradient;
     half ^= 1;
   }
-  if (dx.defined()) pass.give(0, dx);
+  if (dx.defined()) pass.accumulate_grad(0, dx);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const nn::PlacedParameter& p = parameters[i];
     if (!p.trained || !wanted[p.operation]) continue;
@@ -276,7 +277,8 @@ void LayersNode::backward(Backward& pass) {
                                  [&](const Step& step) { return step.index == p.operation; });
     if (at == run_.steps.end() || !at->operation->trains()) continue;
     const ArrayShape shape(p.shape);
-    pass.give(static_cast<std::uint32_t>(i) + 1, flat.view(shape, row_major_strides(shape), p.offset));
+    pass.accumulate_grad(static_cast<std::uint32_t>(i) + 1,
+                         flat.view(shape, row_major_strides(shape), p.offset));
   }
 }
 
@@ -288,9 +290,9 @@ class FusedActivationNode final : public Node {
 
   void backward(Backward& pass) override {
     const FloatEnvironment environment;
-    pass.give(0, activation_backward(activation_, y_.get(pass), pass.dy(0)));
+    pass.accumulate_grad(0, activation_backward(activation_, y_.get(pass), pass.dy(0)));
   }
-  void forget_saved() override {
+  void release_saved() override {
     z_ = Tensor();
     y_ = Saved();
   }

@@ -54,12 +54,12 @@ class Node {
 
   /// Gives the inputs their gradients from the outputs'.
   virtual void backward(Backward& pass) = 0;
-  /// Lets go of all that the rule saved.
-  virtual void forget_saved() = 0;
+  /// Releases all that the rule saved.
+  virtual void release_saved() = 0;
 
-  /// That tape is done with this node: lets go of everything when it was the last one.
+  /// That tape is done with this node: releases everything when it was the last one.
   void finish(TapeId id);
-  /// Whether finish() let go of everything.
+  /// Whether finish() released everything.
   bool finished() const { return finished_; }
 
   /// Calls the deleter that nodes need: a long chain of nodes is freed in a loop, not by as many
@@ -92,33 +92,12 @@ class Leaf final : public Node {
  public:
   Leaf() : Node("watched") {}
   void backward(Backward&) override {}
-  void forget_saved() override {}
+  void release_saved() override {}
 };
 
 /// `x` watched by that tape. TypeError unless x is float32 or float64.
 void watch(const Tensor& x, TapeId id);
 /// Whether that tape watches x, or what x was computed from.
 bool is_watched(const Output& output, TapeId id);
-
-/// A value that a rule needs, as it was when the call was recorded. Reading it when the memory has
-/// been changed in place since is a StateError: a wrong gradient never comes out.
-class Saved {
- public:
-  Saved() = default;
-  /// An input of the call.
-  explicit Saved(const Tensor& x) : value_(x), version_(x.storage().version()) {}
-  /// Output number `index` of it (which must not keep its own node alive).
-  static Saved result(const Tensor& y, std::uint32_t index = 0);
-
-  /// The value, connected as it was, so that a rule can be differentiated itself. Not defined
-  /// where nothing was saved.
-  Tensor get(const Backward& pass) const;
-
- private:
-  Tensor value_;
-  std::uint64_t version_ = 0;
-  bool is_result_ = false;
-  std::uint32_t index_ = 0;
-};
 
 }  // namespace lamina::autograd

@@ -4,14 +4,15 @@
 //     Tensor y = ops::scale(x, factor);                      // the value, by functions that know no tape
 //     record("scale", {&y}, {&x}, [&] {                      // only called if a tape watches x
 //       return [factor](Backward& pass) {                    // the rule: what it captures is what is kept
-//         pass.give(0, scale(pass.dy(), factor));            // written with differentiable functions
+//         pass.accumulate_grad(0, scale(pass.dy(), factor));            // written with differentiable
+//         functions
 //       };
 //     });
 //     return y;
 //   }
 //
 // A rule keeps an input as `x = Saved(x)` and an output as `y = Saved::result(y)`, and reads them with
-// get(pass). Where computing a gradient costs something, it asks pass.wants(i) first.
+// get(pass). Where computing a gradient costs something, it asks pass.needs_grad(i) first.
 #pragma once
 
 #include <initializer_list>
@@ -22,6 +23,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/node.h"
+#include "autograd/saved.h"
 #include "core/error.h"
 
 namespace lamina::autograd {
@@ -34,7 +36,7 @@ class RuleNode final : public Node {
   RuleNode(std::string_view name, TapeList tapes, Rule&& rule)
       : Node(name, std::move(tapes)), rule_(std::move(rule)) {}
   void backward(Backward& pass) override { (*rule_)(pass); }
-  void forget_saved() override { rule_.reset(); }
+  void release_saved() override { rule_.reset(); }
 
  private:
   std::optional<Rule> rule_;
@@ -76,7 +78,7 @@ void record(std::string_view name, std::initializer_list<Tensor*> outputs,
 }
 
 /// Whether a call with these inputs would be recorded. Rules ask, to choose between one fused
-/// kernel and pieces that can be differentiated again.
+/// kernel and a decomposition that can be differentiated again.
 template <class... T>
 bool would_record(const T&... inputs) {
   if (!is_recording()) return false;

@@ -4,7 +4,6 @@
 
 #include "autograd/backward.h"
 #include "autograd/functions.h"
-#include "autograd/variable.h"
 #include "core/error.h"
 
 namespace lamina::autograd {
@@ -47,10 +46,10 @@ void Tape::reset() {
 
 void Tape::watch(const Tensor& x) { autograd::watch(x, id_); }
 
-void Tape::watch(Variable& variable) {
-  if (output_of(variable.value())->watched_by.contains(id_)) return;
-  autograd::watch(variable.value(), id_);
-  variables_.push_back(variable.shared_from_this());
+void Tape::watch(const std::shared_ptr<Variable>& variable, const Tensor& value) {
+  if (output_of(value)->watched_by.contains(id_)) return;
+  autograd::watch(value, id_);
+  variables_.push_back(variable);
 }
 
 std::vector<Tensor> Tape::gradient(std::span<const Tensor> targets, std::span<const Tensor> seeds,

@@ -38,7 +38,8 @@ class Tape {
   void reset();
 
   void watch(const Tensor& x);
-  void watch(Variable& variable);
+  /// The same for the value of a variable, which variables() then lists.
+  void watch(const std::shared_ptr<Variable>& variable, const Tensor& value);
   /// Trainable variables read, in order, while the tape recorded.
   const std::vector<std::shared_ptr<Variable>>& variables() const { return variables_; }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "autograd/tape.h"
-
 namespace lamina::autograd {
 
 constinit thread_local const std::vector<Tape*>* detail::recording = nullptr;

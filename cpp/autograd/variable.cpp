@@ -20,7 +20,7 @@ const Tensor& Variable::read() {
   if (place_ != nullptr) place_->fetch();
   if (is_recording() && trainable_ && ops::is_floating(value_.type())) {
     for (Tape* tape : *detail::recording) {
-      if (tape->watches_variables()) tape->watch(*this);
+      if (tape->watches_variables()) tape->watch(shared_from_this(), value_);
     }
   }
   return value_;

@@ -48,7 +48,10 @@ py::list optional_list(const std::vector<Tensor>& tensors) {
 }
 
 void watch(Tape& tape, const py::handle& value) {
-  if (py::isinstance<Variable>(value)) return tape.watch(py::cast<Variable&>(value));
+  if (py::isinstance<Variable>(value)) {
+    const auto variable = py::cast<std::shared_ptr<Variable>>(value);
+    return tape.watch(variable, variable->value());
+  }
   tape.watch(recorded(value, "what is watched"));
 }
 
@@ -101,7 +104,8 @@ py::list record_custom(const std::string& name, const py::list& outputs_in, cons
           const auto gradients =
               py::reinterpret_borrow<py::object>(kept.get())(upstream).template cast<py::list>();
           for (std::uint32_t i = 0; i < arguments; ++i) {
-            if (!gradients[i].is_none()) pass.give_exactly(i, to_tensor(py::object(gradients[i]).ptr()));
+            if (!gradients[i].is_none())
+              pass.accumulate_grad_exact(i, to_tensor(py::object(gradients[i]).ptr()));
           }
         };
   });

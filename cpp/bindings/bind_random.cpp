@@ -68,7 +68,7 @@ void init_random(py::module_& m) {
         std::int64_t* to = out.mutable_data();
         {
           const py::gil_scoped_release release;
-          cpu::integers(n, low, high, {seed, stream}, to);
+          device("cpu").integers(n, low, high, {seed, stream}, to);
         }
         return out;
       },

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "autograd/record.h"
-#include "bindings/tensor_functions.h"
 #include "bindings/tensor_object.h"
 #include "ops/ops.h"
 

@@ -40,7 +40,7 @@ if(LAMINA_CUDA_EMULATED)
 else()
   list(APPEND sources cuda/driver.cu)
   set_source_files_properties(${LAMINA_CUDA_KERNELS} cuda/driver.cu PROPERTIES
-    COMPILE_DEFINITIONS "LAMINA_ISA=cuda;LAMINA_ISA_CUDA=1")
+    COMPILE_DEFINITIONS "LAMINA_ISA=cuda;LAMINA_VECTOR_HEADER=\"cuda/vec.h\"")
 endif()
 # The contract: no contraction, denormals kept, IEEE division and square root.
 set(LAMINA_CUDA_FLAGS -fmad=false -ftz=false -prec-div=true -prec-sqrt=true

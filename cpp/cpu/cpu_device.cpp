@@ -206,6 +206,10 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     cpu::random(arguments);
   }
+  void integers(std::int64_t n, std::int64_t low, std::int64_t high, RandomKey key,
+                std::int64_t* out) override {
+    cpu::integers(n, low, high, key, out);
+  }
   void dropout(const DropoutArguments& arguments) override {
     const FloatEnvironment environment;
     cpu::dropout(arguments);

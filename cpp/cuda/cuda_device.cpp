@@ -137,6 +137,10 @@ class CudaDevice final : public Device {
   bool has(BinaryKind, ElementType) const override { return false; }
 
   void random(const RandomArguments& a) override { cuda::random(a, captured_step_number()); }
+  void integers(std::int64_t n, std::int64_t low, std::int64_t high, RandomKey key,
+                std::int64_t* out) override {
+    cuda::integers(n, low, high, key, out);
+  }
   void dropout(const DropoutArguments& a) override { cuda::dropout(a, captured_step_number()); }
 
   std::unique_ptr<CapturedStep> capture(const CaptureArguments& a,

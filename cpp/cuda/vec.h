@@ -3,7 +3,7 @@
 // the group runs it, loads and stores touch its own element, and what joins lanes is a shuffle.
 //
 // All threads of a group take the same path through the text, since whatever decides a branch is a number
-// that all of them have. Included by cpu/vec/vec.h where nvcc compiles.
+// that all of them have. The LAMINA_VECTOR_HEADER of cpu/vec/vec.h where nvcc compiles.
 #pragma once
 
 #include <cstddef>

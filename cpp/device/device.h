@@ -124,6 +124,9 @@ class Device {
 
   // Random numbers.
   virtual void random(const RandomArguments&) = 0;
+  /// out[i] uniform in [low, high), without bias, from 64-bit word i. ValueError unless low < high.
+  virtual void integers(std::int64_t n, std::int64_t low, std::int64_t high, RandomKey,
+                        std::int64_t* out) = 0;
   virtual void dropout(const DropoutArguments&) = 0;
 
   // Data. The source and the order are in host memory.

@@ -1,6 +1,7 @@
 // Broadcasting, and the memory of results.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "core/tensor.h"
@@ -23,6 +24,9 @@ ArrayShape broadcast_shapes(std::string_view where, const ArrayShape& a, const A
 ArrayShape broadcast_strides(const Tensor& x, const ArrayShape& shape);
 /// x as the device reads it; `strides` must live as long.
 inline ArrayOperand operand(const Tensor& x, const ArrayShape& strides) { return {x.raw(), strides.begin()}; }
+
+/// Axes of a function; none given means all.
+using Axes = std::optional<ArrayShape>;
 
 /// An axis that there is not (Python: numpy.exceptions.AxisError, a ValueError and an IndexError).
 struct AxisError : ValueError {

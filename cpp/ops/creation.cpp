@@ -7,7 +7,6 @@
 #include "numerics/scalar.h"
 #include "ops/broadcast.h"
 #include "ops/elementwise.h"
-#include "ops/shaping.h"
 
 namespace lamina::ops {
 
@@ -49,7 +48,11 @@ Tensor scalar_integer(ElementType type, std::int64_t value) {
 }
 
 Tensor full_of(ElementType type, const ArrayShape& shape, const Tensor& value) {
-  return copy(broadcast_to(cast(value, type), shape));
+  Tensor out = empty(type, shape);
+  const ArrayShape strides = broadcast_strides(value, shape);
+  current_device().convert(
+      {value.type(), type, shape.rank(), shape.begin(), operand(value, strides), out.raw()});
+  return out;
 }
 Tensor full(ElementType type, const ArrayShape& shape, double value) {
   return full_of(type, shape, scalar(type, value));

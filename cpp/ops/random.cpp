@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cpu/random/random.h"
 #include "device/device.h"
 #include "ops/broadcast.h"
 #include "ops/elementwise.h"
@@ -50,7 +49,7 @@ Tensor random(Distribution distribution, ElementType type, const ArrayShape& sha
 
 Tensor random_integers(const ArrayShape& shape, std::int64_t low, std::int64_t high, RandomKey key) {
   Tensor out = empty(ElementType::int64, shape);
-  cpu::integers(out.size(), low, high, key, out.data<std::int64_t>());
+  current_device().integers(out.size(), low, high, key, out.data<std::int64_t>());
   return out;
 }
 

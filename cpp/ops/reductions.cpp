@@ -183,4 +183,14 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   return keepdims ? result : squeeze(result, axes ? axes : Axes(ArrayShape()), !axes);
 }
 
+Tensor sum_to(const Tensor& x, const ArrayShape& shape) {
+  if (x.shape() == shape) return x;
+  ArrayShape axes;
+  const int skip = x.rank() - shape.rank();
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (axis < skip || (shape[axis - skip] == 1 && x.extent(axis) != 1)) axes.push_back(axis);
+  }
+  return reshape(sum(x, axes, true), shape);
+}
+
 }  // namespace lamina::ops

@@ -8,11 +8,9 @@
 
 #include "core/tensor.h"
 #include "device/array_kinds.h"
+#include "ops/broadcast.h"
 
 namespace lamina::ops {
-
-/// The axes to reduce; none given means all.
-using Axes = std::optional<ArrayShape>;
 
 Tensor reduce(ReduceKind kind, std::string_view where, const Tensor& x, const Axes& axes, bool keepdims);
 
@@ -36,6 +34,9 @@ Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor count_nonzero(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// log of the sum of exp, the maximum taken out first.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+
+/// The sum over the axes that broadcasting added or stretched: x as `shape`, which broadcasts to it.
+Tensor sum_to(const Tensor& x, const ArrayShape& shape);
 
 /// The number of elements that go into each result.
 std::int64_t reduced_count(std::string_view where, const Tensor& x, const Axes& axes);

@@ -198,16 +198,6 @@ Tensor flip(const Tensor& x, const Axes& axes) {
   return x.view(x.shape(), strides, offset);
 }
 
-Tensor sum_to(const Tensor& x, const ArrayShape& shape) {
-  if (x.shape() == shape) return x;
-  ArrayShape axes;
-  const int skip = x.rank() - shape.rank();
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    if (axis < skip || (shape[axis - skip] == 1 && x.extent(axis) != 1)) axes.push_back(axis);
-  }
-  return reshape(sum(x, axes, true), shape);
-}
-
 void assign(const Tensor& target, const Tensor& x) {
   if (!target.storage().writeable()) {
     throw ValueError("[assign] this tensor shares memory that must not be changed");

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "ops/reductions.h"
+#include "ops/broadcast.h"
 
 namespace lamina::ops {
 
@@ -24,8 +24,6 @@ Tensor expand_dims(const Tensor& x, const ArrayShape& axes);
 Tensor broadcast_to(const Tensor& x, const ArrayShape& shape);
 /// A view with these axes reversed (all of them where none are given).
 Tensor flip(const Tensor& x, const Axes& axes);
-/// The sum over the axes that broadcasting added or stretched: x as `shape`, which broadcasts to it.
-Tensor sum_to(const Tensor& x, const ArrayShape& shape);
 
 /// One after the other along `axis`, of the promoted type.
 Tensor concatenate(const std::vector<Tensor>& xs, std::int64_t axis);

@@ -440,6 +440,10 @@ void randomness() {
         return Results{};
       });
     }
+    check_same(text("random integers ", n), {numbers.array<double>(n)}, [&](Device& on, const Pointers& p) {
+      on.integers(n, -5, 1'000'000'007, {7, 0x0400000000000004u}, static_cast<std::int64_t*>(p[0]));
+      return Results{};
+    });
     check_same(text("dropout ", n), {numbers.array<T>(3 * n, -2, 2, true), numbers.array<T>(3 * n)},
                [&](Device& on, const Pointers& p) {
                  DropoutArguments d;

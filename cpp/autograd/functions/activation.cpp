@@ -142,7 +142,7 @@ Tensor activation(const Activation& f, const Tensor& x) {
   record(name_of(f.kind), {&y}, {&x}, [&] {
     const bool output = derivative_from(f) == DerivativeFrom::output;
     return [f, saved = output ? Saved::result(y) : Saved(x)](Backward& pass) {
-      pass.give(0, activation_backward(f, saved.get(pass), pass.dy()));
+      pass.accumulate_grad(0, activation_backward(f, saved.get(pass), pass.dy()));
     };
   });
   return y;

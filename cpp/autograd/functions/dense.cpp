@@ -1,7 +1,7 @@
 // A dense layer as one node: the product with bias and activation in its epilogue, and on the way back one
 // product for each of the weights and the input, the orders of nn/layers/dense.cpp.
+#include "autograd/double_backward.h"
 #include "autograd/operators.h"
-#include "autograd/pieces.h"
 #include "autograd/record.h"
 #include "core/error.h"
 #include "device/device.h"
@@ -37,7 +37,7 @@ void check(const Tensor& x, const Tensor& kernel, const Tensor& bias) {
 
 DType type_of(const Tensor& x) { return x.type() == ElementType::float32 ? DType::float32 : DType::float64; }
 
-Tensor pieces(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Activation& f) {
+Tensor decomposed(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Activation& f) {
   Tensor y = matmul(x, kernel);
   if (bias.defined()) y = y + bias;
   return f.kind == ActivationKind::linear ? y : activation(f, y);
@@ -95,14 +95,14 @@ Tensor dense(const Tensor& x_in, const Tensor& kernel_in, const Tensor& bias_in,
         std::vector<Tensor> list{in, saved_kernel.get(pass)};
         if (has_bias) list.push_back(saved_bias.get(pass));
         if (would_record(dy, list.front(), list[1], list.back())) {
-          return give_by_pieces(pass, list, [&](const std::vector<Tensor>& v) {
-            return std::vector<Tensor>{pieces(v[0], v[1], has_bias ? v[2] : Tensor(), f)};
+          return backward_by_decomposition(pass, list, [&](const std::vector<Tensor>& v) {
+            return std::vector<Tensor>{decomposed(v[0], v[1], has_bias ? v[2] : Tensor(), f)};
           });
         }
       }
       const Tensor dz = contiguous(linear ? dy : activation_backward(f, saved.get(pass), dy));
-      const bool bias_wanted = has_bias && pass.wants(2);
-      if (pass.wants(1)) {  // dW = x^T dz over the rows, and db in the same pass
+      const bool bias_wanted = has_bias && pass.needs_grad(2);
+      if (pass.needs_grad(1)) {  // dW = x^T dz over the rows, and db in the same pass
         Tensor dw(in.type(), {n.inputs, n.units}, in.device()), db;
         if (bias_wanted) db = Tensor(in.type(), ArrayShape{n.units}, in.device());
         GemmArguments g;
@@ -120,14 +120,14 @@ Tensor dense(const Tensor& x_in, const Tensor& kernel_in, const Tensor& bias_in,
         g.c_row = n.units;
         if (bias_wanted) g.column_sums = db.raw();
         in.device()->gemm(g);
-        pass.give(1, std::move(dw));
-        if (bias_wanted) pass.give(2, std::move(db));
+        pass.accumulate_grad(1, std::move(dw));
+        if (bias_wanted) pass.accumulate_grad(2, std::move(db));
       } else if (bias_wanted) {
         Tensor db(in.type(), ArrayShape{n.units}, in.device());
         in.device()->column_sums(type_of(in), rows, n.units, dz.raw(), db.raw());
-        pass.give(2, std::move(db));
+        pass.accumulate_grad(2, std::move(db));
       }
-      if (pass.wants(0)) {  // dx = dz W^T
+      if (pass.needs_grad(0)) {  // dx = dz W^T
         const Tensor weights = saved_kernel.get(pass);
         Tensor dx(in.type(), in.shape(), in.device());
         GemmArguments g;
@@ -143,7 +143,7 @@ Tensor dense(const Tensor& x_in, const Tensor& kernel_in, const Tensor& bias_in,
         g.c = dx.raw();
         g.c_row = n.inputs;
         in.device()->gemm(g);
-        pass.give(0, std::move(dx));
+        pass.accumulate_grad(0, std::move(dx));
       }
     };
   });

@@ -55,7 +55,7 @@ Tensor larger_share(const Tensor& a, const Tensor& b) {
               saved_y = keeps_y ? Saved::result(result) : Saved()](Backward& pass) {       \
         const Tensor dy = pass.dy();                                                       \
         [[maybe_unused]] const Tensor x = saved_x.get(pass), y = saved_y.get(pass);        \
-        pass.give(0, formula);                                                             \
+        pass.accumulate_grad(0, formula);                                                  \
       };                                                                                   \
     });                                                                                    \
     return result;                                                                         \
@@ -75,8 +75,8 @@ Tensor larger_share(const Tensor& a, const Tensor& b) {
               saved_y = keeps_y ? Saved::result(result) : Saved()](Backward& pass) {                     \
         const Tensor dy = pass.dy();                                                                     \
         const Tensor a = saved_a.get(pass), b = saved_b.get(pass), y = saved_y.get(pass);                \
-        if (pass.wants(0)) pass.give(0, formula_a);                                                      \
-        if (pass.wants(1)) pass.give(1, formula_b);                                                      \
+        if (pass.needs_grad(0)) pass.accumulate_grad(0, formula_a);                                      \
+        if (pass.needs_grad(1)) pass.accumulate_grad(1, formula_b);                                      \
       };                                                                                                 \
     });                                                                                                  \
     return result;                                                                                       \

@@ -50,7 +50,7 @@ Tensor slice(const Tensor& x, const IndexItems& items) {
   Tensor y = ops::slice(x, items);
   record("slice", {&y}, {&x}, [&] {
     return [items, shape = x.shape()](Backward& pass) {
-      pass.give(0, autograd::slice_backward(pass.dy(), items, shape));
+      pass.accumulate_grad(0, autograd::slice_backward(pass.dy(), items, shape));
     };
   });
   return y;
@@ -58,8 +58,9 @@ Tensor slice(const Tensor& x, const IndexItems& items) {
 
 Tensor slice_backward(const Tensor& updates, const IndexItems& items, const ArrayShape& shape) {
   Tensor y = ops::slice_backward(updates, items, shape);
-  record("slice_backward", {&y}, {&updates},
-         [&] { return [items](Backward& pass) { pass.give(0, autograd::slice(pass.dy(), items)); }; });
+  record("slice_backward", {&y}, {&updates}, [&] {
+    return [items](Backward& pass) { pass.accumulate_grad(0, autograd::slice(pass.dy(), items)); };
+  });
   return y;
 }
 
@@ -68,8 +69,8 @@ Tensor slice_update(const Tensor& x, const IndexItems& items, const Tensor& upda
   record("slice_update", {&y}, {&x, &updates}, [&] {
     return [items](Backward& pass) {
       const Tensor dy = pass.dy();
-      if (pass.wants(0)) pass.give(0, autograd::slice_update(dy, items, number_like(dy, 0)));
-      if (pass.wants(1)) pass.give(1, autograd::slice(dy, items));
+      if (pass.needs_grad(0)) pass.accumulate_grad(0, autograd::slice_update(dy, items, number_like(dy, 0)));
+      if (pass.needs_grad(1)) pass.accumulate_grad(1, autograd::slice(dy, items));
     };
   });
   return y;
@@ -80,7 +81,8 @@ Tensor gather(const Tensor& x, const Positions& positions) {
   record("gather", {&y}, {&x}, [&] {
     return [positions, shape = x.shape()](Backward& pass) {
       const Tensor dy = pass.dy();
-      pass.give(0, autograd::scatter(ops::zeros(dy.type(), shape), positions, dy, ScatterKind::add));
+      pass.accumulate_grad(0,
+                           autograd::scatter(ops::zeros(dy.type(), shape), positions, dy, ScatterKind::add));
     };
   });
   return y;
@@ -94,13 +96,13 @@ Tensor scatter(const Tensor& x, const Positions& positions, const Tensor& update
   record("scatter", {&y}, {&x, &updates}, [&] {
     return [positions, kind](Backward& pass) {
       const Tensor dy = pass.dy(), zero = number_like(dy, 0);
-      if (pass.wants(0))
-        pass.give(0,
-                  kind == ScatterKind::add ? dy : autograd::scatter(dy, positions, zero, ScatterKind::set));
-      if (!pass.wants(1)) return;
+      if (pass.needs_grad(0))
+        pass.accumulate_grad(
+            0, kind == ScatterKind::add ? dy : autograd::scatter(dy, positions, zero, ScatterKind::set));
+      if (!pass.needs_grad(1)) return;
       const Tensor taken = autograd::gather(dy, positions);
-      pass.give(1,
-                kind == ScatterKind::add ? taken : where(winners(dy, positions, taken.shape()), taken, zero));
+      pass.accumulate_grad(
+          1, kind == ScatterKind::add ? taken : where(winners(dy, positions, taken.shape()), taken, zero));
     };
   });
   return y;
@@ -110,7 +112,7 @@ Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
   Tensor y = ops::take(x, indices, axis);
   record("take", {&y}, {&x}, [&] {
     return [saved = Saved(indices), axis, shape = x.shape()](Backward& pass) {
-      pass.give(0, take_backward(pass.dy(), saved.get(pass), axis, shape));
+      pass.accumulate_grad(0, take_backward(pass.dy(), saved.get(pass), axis, shape));
     };
   });
   return y;
@@ -121,7 +123,7 @@ Tensor take_backward(const Tensor& updates, const Tensor& indices, std::int64_t 
   Tensor y = ops::take_backward(updates, indices, axis, shape);
   record("take_backward", {&y}, {&updates}, [&] {
     return [saved = Saved(indices), axis](Backward& pass) {
-      pass.give(0, take(pass.dy(), saved.get(pass), axis));
+      pass.accumulate_grad(0, take(pass.dy(), saved.get(pass), axis));
     };
   });
   return y;
@@ -131,7 +133,7 @@ Tensor take_along_axis(const Tensor& x, const Tensor& indices, std::int64_t axis
   Tensor y = ops::take_along_axis(x, indices, axis);
   record("take_along_axis", {&y}, {&x}, [&] {
     return [saved = Saved(indices), axis, shape = x.shape()](Backward& pass) {
-      pass.give(0, take_along_axis_backward(pass.dy(), saved.get(pass), axis, shape));
+      pass.accumulate_grad(0, take_along_axis_backward(pass.dy(), saved.get(pass), axis, shape));
     };
   });
   return y;
@@ -142,7 +144,7 @@ Tensor take_along_axis_backward(const Tensor& updates, const Tensor& indices, st
   Tensor y = ops::take_along_axis_backward(updates, indices, axis, shape);
   record("take_along_axis_backward", {&y}, {&updates}, [&] {
     return [saved = Saved(indices), axis](Backward& pass) {
-      pass.give(0, take_along_axis(pass.dy(), saved.get(pass), axis));
+      pass.accumulate_grad(0, take_along_axis(pass.dy(), saved.get(pass), axis));
     };
   });
   return y;
@@ -151,7 +153,7 @@ Tensor take_along_axis_backward(const Tensor& updates, const Tensor& indices, st
 Tensor cumsum(const Tensor& x, std::int64_t axis) {
   Tensor y = ops::cumsum(x, axis);
   record("cumsum", {&y}, {&x},
-         [&] { return [axis](Backward& pass) { pass.give(0, reversed_sum(pass.dy(), axis)); }; });
+         [&] { return [axis](Backward& pass) { pass.accumulate_grad(0, reversed_sum(pass.dy(), axis)); }; });
   return y;
 }
 
@@ -160,7 +162,7 @@ Tensor cumprod(const Tensor& x, std::int64_t axis) {
   record("cumprod", {&y}, {&x}, [&] {
     return [axis, saved = Saved(x)](Backward& pass) {
       const Tensor at = saved.get(pass), dy = pass.dy();
-      pass.give(0, at.size() == 0 ? dy : cumprod_gradient(at, dy, axis));
+      pass.accumulate_grad(0, at.size() == 0 ? dy : cumprod_gradient(at, dy, axis));
     };
   });
   return y;
@@ -170,7 +172,7 @@ Tensor sort(const Tensor& x, std::int64_t axis, bool descending) {
   Tensor y = ops::sort(x, axis, descending);
   record("sort", {&y}, {&x}, [&] {
     return [order = ops::argsort(x, axis, descending), axis, shape = x.shape()](Backward& pass) {
-      pass.give(0, take_along_axis_backward(pass.dy(), order, axis, shape));
+      pass.accumulate_grad(0, take_along_axis_backward(pass.dy(), order, axis, shape));
     };
   });
   return y;
@@ -178,8 +180,9 @@ Tensor sort(const Tensor& x, std::int64_t axis, bool descending) {
 
 Tensor dropout(const Tensor& x, double rate, RandomKey key) {
   Tensor y = ops::dropout(x, rate, key);
-  record("dropout", {&y}, {&x},
-         [&] { return [rate, key](Backward& pass) { pass.give(0, dropout(pass.dy(), rate, key)); }; });
+  record("dropout", {&y}, {&x}, [&] {
+    return [rate, key](Backward& pass) { pass.accumulate_grad(0, dropout(pass.dy(), rate, key)); };
+  });
   return y;
 }
 

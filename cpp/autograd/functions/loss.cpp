@@ -1,8 +1,8 @@
 // Losses of rows as one node: the kernel that works out the loss leaves its gradient in the same pass.
-// Composed of differentiable pieces where the target has a gradient too, or for second derivatives.
+// Composed of differentiable functions where the target has a gradient too, or for second derivatives.
+#include "autograd/double_backward.h"
 #include "autograd/labels.h"
 #include "autograd/operators.h"
-#include "autograd/pieces.h"
 #include "autograd/record.h"
 #include "core/error.h"
 #include "device/device.h"
@@ -21,7 +21,7 @@ Tensor mean_of_row(const Tensor& x) { return mean(x, ArrayShape{x.rank() - 1}, f
 Tensor sum_of_row(const Tensor& x) { return sum(x, ArrayShape{x.rank() - 1}, false); }
 
 /// The formulas of cpu/loss/loss.h, as far as they have second derivatives here.
-Tensor pieces(const LossSpecification& loss, const Tensor& p, const Tensor& target) {
+Tensor decomposed(const LossSpecification& loss, const Tensor& p, const Tensor& target) {
   const Tensor e = is_sparse(loss) ? p : p - target;
   const auto smoothed = [&](double others) {
     return target * (1 - loss.label_smoothing) + loss.label_smoothing * others;
@@ -98,7 +98,7 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
                        : "target and output must have the same shape");
   }
   if (!sparse && would_record(target_in))
-    return pieces(loss, prediction_in, cast(target_in, prediction_in.type()));
+    return decomposed(loss, prediction_in, cast(target_in, prediction_in.type()));
 
   const Tensor prediction = contiguous(prediction_in);
   const Tensor target = sparse ? labels_of(target_in, loss, columns, false)
@@ -127,8 +127,8 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
       if (is_recording()) {
         const Tensor p = saved.get(pass);
         if (would_record(dy, p)) {
-          return give_by_pieces(pass, {p}, [&](const std::vector<Tensor>& v) {
-            return std::vector<Tensor>{pieces(loss, v[0], target)};
+          return backward_by_decomposition(pass, {p}, [&](const std::vector<Tensor>& v) {
+            return std::vector<Tensor>{decomposed(loss, v[0], target)};
           });
         }
       }
@@ -148,7 +148,7 @@ Tensor row_losses(const LossSpecification& loss, const Tensor& target_in, const 
               "with sample_weight");
         }
       }
-      pass.give(0, expand_dims(dy, ArrayShape{-1}) * gradient);
+      pass.accumulate_grad(0, expand_dims(dy, ArrayShape{-1}) * gradient);
     };
   });
   return losses;

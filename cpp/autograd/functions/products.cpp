@@ -15,17 +15,17 @@ Tensor matmul(const Tensor& a_in, const Tensor& b_in) {
       Tensor dy = pass.dy();
       if (row) dy = expand_dims(dy, ArrayShape{column ? -1 : -2});
       if (column) dy = expand_dims(dy, ArrayShape{-1});
-      if (pass.wants(0)) {  // dA = dY B^T
+      if (pass.needs_grad(0)) {  // dA = dY B^T
         Tensor b = saved_b.get(pass);
         b = column ? expand_dims(b, ArrayShape{0}) : swapaxes(b, -1, -2);
         const Tensor da = matmul(dy, b);
-        pass.give(0, row ? reshape(sum_to(da, ArrayShape{1, a_shape[0]}), a_shape) : da);
+        pass.accumulate_grad(0, row ? reshape(sum_to(da, ArrayShape{1, a_shape[0]}), a_shape) : da);
       }
-      if (pass.wants(1)) {  // dB = A^T dY
+      if (pass.needs_grad(1)) {  // dB = A^T dY
         Tensor a = saved_a.get(pass);
         a = row ? expand_dims(a, ArrayShape{-1}) : swapaxes(a, -1, -2);
         const Tensor db = matmul(a, dy);
-        pass.give(1, column ? reshape(sum_to(db, ArrayShape{b_shape[0], 1}), b_shape) : db);
+        pass.accumulate_grad(1, column ? reshape(sum_to(db, ArrayShape{b_shape[0], 1}), b_shape) : db);
       }
     };
   });

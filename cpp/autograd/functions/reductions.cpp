@@ -82,9 +82,9 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
     return [r = Reduced(x, axes), saved = Saved(x), saved_y = Saved::result(y)](Backward& pass) {
       const Tensor at = saved.get(pass), dy = r.keep(pass.dy());
       if (!has_zero(at)) {
-        pass.give(0, dy * r.keep(saved_y.get(pass)) / at);
+        pass.accumulate_grad(0, dy * r.keep(saved_y.get(pass)) / at);
       } else {
-        pass.give(0, dy * product_of_others(r, at));
+        pass.accumulate_grad(0, dy * product_of_others(r, at));
       }
     };
   });
@@ -93,8 +93,9 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor y = ops::sum(x, axes, keepdims);
-  record("sum", {&y}, {&x},
-         [&] { return [r = Reduced(x, axes)](Backward& pass) { pass.give(0, r.spread(pass.dy())); }; });
+  record("sum", {&y}, {&x}, [&] {
+    return [r = Reduced(x, axes)](Backward& pass) { pass.accumulate_grad(0, r.spread(pass.dy())); };
+  });
   return y;
 }
 
@@ -102,7 +103,7 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor y = ops::mean(x, axes, keepdims);
   record("mean", {&y}, {&x}, [&] {
     return [r = Reduced(x, axes)](Backward& pass) {
-      pass.give(0, r.spread(pass.dy() / static_cast<double>(r.count)));
+      pass.accumulate_grad(0, r.spread(pass.dy() / static_cast<double>(r.count)));
     };
   });
   return y;
@@ -112,7 +113,7 @@ Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor y = ops::max(x, axes, keepdims);
   record("max", {&y}, {&x}, [&] {
     return [r = Reduced(x, axes), saved_x = Saved(x), saved_y = Saved::result(y)](Backward& pass) {
-      pass.give(0, shared(r, saved_x.get(pass), saved_y.get(pass), pass.dy()));
+      pass.accumulate_grad(0, shared(r, saved_x.get(pass), saved_y.get(pass), pass.dy()));
     };
   });
   return y;
@@ -122,7 +123,7 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor y = ops::min(x, axes, keepdims);
   record("min", {&y}, {&x}, [&] {
     return [r = Reduced(x, axes), saved_x = Saved(x), saved_y = Saved::result(y)](Backward& pass) {
-      pass.give(0, shared(r, saved_x.get(pass), saved_y.get(pass), pass.dy()));
+      pass.accumulate_grad(0, shared(r, saved_x.get(pass), saved_y.get(pass), pass.dy()));
     };
   });
   return y;
@@ -134,7 +135,7 @@ Tensor var(const Tensor& x, const Axes& axes, bool keepdims, double correction) 
     return [r = Reduced(x, axes), axes, correction, saved = Saved(x)](Backward& pass) {
       const Tensor at = saved.get(pass);
       const double scale = 2.0 / (static_cast<double>(r.count) - correction);
-      pass.give(0, (at - mean(at, axes, true)) * (r.keep(pass.dy()) * scale));
+      pass.accumulate_grad(0, (at - mean(at, axes, true)) * (r.keep(pass.dy()) * scale));
     };
   });
   return y;
@@ -151,7 +152,7 @@ Tensor std(const Tensor& x, const Axes& axes, bool keepdims, double correction) 
       const Tensor none = ops::equal(deviation, number_like(deviation, 0));
       const Tensor safe = where(none, number_like(deviation, 1), deviation);
       const Tensor scale = where(none, number_like(deviation, 0), pass.dy() / (safe * count));
-      pass.give(0, (at - mean(at, axes, true)) * r.keep(scale));
+      pass.accumulate_grad(0, (at - mean(at, axes, true)) * r.keep(scale));
     };
   });
   return y;
@@ -161,7 +162,7 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor y = ops::logsumexp(x, axes, keepdims);
   record("logsumexp", {&y}, {&x}, [&] {
     return [r = Reduced(x, axes), saved = Saved(x), saved_y = Saved::result(y)](Backward& pass) {
-      pass.give(0, exp(saved.get(pass) - r.keep(saved_y.get(pass))) * r.keep(pass.dy()));
+      pass.accumulate_grad(0, exp(saved.get(pass) - r.keep(saved_y.get(pass))) * r.keep(pass.dy()));
     };
   });
   return y;

@@ -13,8 +13,9 @@ int counted_from_zero(std::int64_t axis, int rank) { return static_cast<int>(axi
 
 /// For functions whose gradient is that of a change of shape.
 void record_reshape(std::string_view name, Tensor& y, const Tensor& x) {
-  record(name, {&y}, {&x},
-         [&] { return [shape = x.shape()](Backward& pass) { pass.give(0, reshape(pass.dy(), shape)); }; });
+  record(name, {&y}, {&x}, [&] {
+    return [shape = x.shape()](Backward& pass) { pass.accumulate_grad(0, reshape(pass.dy(), shape)); };
+  });
 }
 
 }  // namespace
@@ -42,41 +43,45 @@ Tensor transpose(const Tensor& x, const ArrayShape& order) {
   record("transpose", {&y}, {&x}, [&] {
     ArrayShape inverse = order;
     for (int i = 0; i < order.rank(); ++i) inverse[counted_from_zero(order[i], order.rank())] = i;
-    return [inverse](Backward& pass) { pass.give(0, transpose(pass.dy(), inverse)); };
+    return [inverse](Backward& pass) { pass.accumulate_grad(0, transpose(pass.dy(), inverse)); };
   });
   return y;
 }
 
 Tensor transpose(const Tensor& x) {
   Tensor y = ops::transpose(x);
-  record("transpose", {&y}, {&x}, [&] { return [](Backward& pass) { pass.give(0, transpose(pass.dy())); }; });
+  record("transpose", {&y}, {&x},
+         [&] { return [](Backward& pass) { pass.accumulate_grad(0, transpose(pass.dy())); }; });
   return y;
 }
 
 Tensor swapaxes(const Tensor& x, std::int64_t axis1, std::int64_t axis2) {
   Tensor y = ops::swapaxes(x, axis1, axis2);
-  record("swapaxes", {&y}, {&x},
-         [&] { return [axis1, axis2](Backward& pass) { pass.give(0, swapaxes(pass.dy(), axis1, axis2)); }; });
+  record("swapaxes", {&y}, {&x}, [&] {
+    return [axis1, axis2](Backward& pass) { pass.accumulate_grad(0, swapaxes(pass.dy(), axis1, axis2)); };
+  });
   return y;
 }
 
 Tensor broadcast_to(const Tensor& x, const ArrayShape& shape) {
   Tensor y = ops::broadcast_to(x, shape);
-  record("broadcast_to", {&y}, {&x}, [&] { return [](Backward& pass) { pass.give(0, pass.dy()); }; });
+  record("broadcast_to", {&y}, {&x},
+         [&] { return [](Backward& pass) { pass.accumulate_grad(0, pass.dy()); }; });
   return y;
 }
 
 Tensor sum_to(const Tensor& x, const ArrayShape& shape) {
   Tensor y = ops::sum_to(x, shape);
   record("sum_to", {&y}, {&x}, [&] {
-    return [shape = x.shape()](Backward& pass) { pass.give(0, broadcast_to(pass.dy(), shape)); };
+    return [shape = x.shape()](Backward& pass) { pass.accumulate_grad(0, broadcast_to(pass.dy(), shape)); };
   });
   return y;
 }
 
 Tensor flip(const Tensor& x, const Axes& axes) {
   Tensor y = ops::flip(x, axes);
-  record("flip", {&y}, {&x}, [&] { return [axes](Backward& pass) { pass.give(0, flip(pass.dy(), axes)); }; });
+  record("flip", {&y}, {&x},
+         [&] { return [axes](Backward& pass) { pass.accumulate_grad(0, flip(pass.dy(), axes)); }; });
   return y;
 }
 
@@ -95,7 +100,7 @@ Tensor concatenate(const std::vector<Tensor>& xs, std::int64_t axis) {
       std::int64_t start = 0;
       for (std::uint32_t i = 0; i < extents.size(); ++i) {
         const std::int64_t stop = start + extents[i];
-        if (pass.wants(i)) pass.give(i, slice_axis(dy, along, start, stop));
+        if (pass.needs_grad(i)) pass.accumulate_grad(i, slice_axis(dy, along, start, stop));
         start = stop;
       }
     };
@@ -116,7 +121,7 @@ Tensor repeat(const Tensor& x, std::int64_t repeats, std::int64_t axis) {
     ArrayShape apart = x.shape();
     apart.insert(along + 1, repeats);
     return [along, apart](Backward& pass) {
-      pass.give(0, sum(reshape(pass.dy(), apart), ArrayShape{along + 1}, false));
+      pass.accumulate_grad(0, sum(reshape(pass.dy(), apart), ArrayShape{along + 1}, false));
     };
   });
   return y;
@@ -130,8 +135,8 @@ Tensor pad(const Tensor& x, const ArrayShape& before, const ArrayShape& after, c
       for (int axis = 0; axis < shape.rank(); ++axis) {
         inner = slice_axis(inner, axis, before[axis], before[axis] + shape[axis]);
       }
-      if (pass.wants(0)) pass.give(0, inner);
-      if (pass.wants(1)) pass.give(1, sum(pass.dy()) - sum(inner));
+      if (pass.needs_grad(0)) pass.accumulate_grad(0, inner);
+      if (pass.needs_grad(1)) pass.accumulate_grad(1, sum(pass.dy()) - sum(inner));
     };
   });
   return y;
@@ -139,13 +144,15 @@ Tensor pad(const Tensor& x, const ArrayShape& before, const ArrayShape& after, c
 
 Tensor tril(const Tensor& x, std::int64_t k) {
   Tensor y = ops::tril(x, k);
-  record("tril", {&y}, {&x}, [&] { return [k](Backward& pass) { pass.give(0, tril(pass.dy(), k)); }; });
+  record("tril", {&y}, {&x},
+         [&] { return [k](Backward& pass) { pass.accumulate_grad(0, tril(pass.dy(), k)); }; });
   return y;
 }
 
 Tensor triu(const Tensor& x, std::int64_t k) {
   Tensor y = ops::triu(x, k);
-  record("triu", {&y}, {&x}, [&] { return [k](Backward& pass) { pass.give(0, triu(pass.dy(), k)); }; });
+  record("triu", {&y}, {&x},
+         [&] { return [k](Backward& pass) { pass.accumulate_grad(0, triu(pass.dy(), k)); }; });
   return y;
 }
 
@@ -155,7 +162,7 @@ Tensor take_view(const Tensor& x_in, const ArrayShape& shape, const ArrayShape& 
   Tensor y = x.view(shape, strides, offset);
   record("view", {&y}, {&x}, [&] {
     return [whole = x.shape(), strides, offset](Backward& pass) {
-      pass.give(0, put_view(pass.dy(), whole, strides, offset));
+      pass.accumulate_grad(0, put_view(pass.dy(), whole, strides, offset));
     };
   });
   return y;
@@ -166,7 +173,7 @@ Tensor put_view(const Tensor& x, const ArrayShape& whole, const ArrayShape& stri
   ops::assign(y.view(x.shape(), strides, offset), x);
   record("put_view", {&y}, {&x}, [&] {
     return [shape = x.shape(), strides, offset](Backward& pass) {
-      pass.give(0, take_view(pass.dy(), shape, strides, offset));
+      pass.accumulate_grad(0, take_view(pass.dy(), shape, strides, offset));
     };
   });
   return y;

@@ -12,8 +12,8 @@
 #include "cpu/vec/avx2.h"
 #elif LAMINA_ISA_NEON
 #include "cpu/vec/neon.h"
-#elif LAMINA_ISA_CUDA
-#include "cuda/vec.h"
+#elif defined(LAMINA_VECTOR_HEADER)
+#include LAMINA_VECTOR_HEADER  // of a device whose lanes are no processor's
 #else
 #include "cpu/vec/scalar.h"
 #endif

@@ -1,6 +1,8 @@
+#include "core/error.h"
 #include "cuda/launch.h"
 #include "cuda/random/random.h"
 #include "numerics/distributions.h"
+#include "numerics/integers.h"
 
 namespace lamina::cuda {
 namespace {
@@ -58,6 +60,17 @@ struct Random {
         if (at < n) out[at] = draw({word[w]});
       }
     }
+  }
+};
+
+struct Integers {
+  static constexpr const char* kName = "random integers";
+  std::uint64_t seed, stream, low, range;
+  std::int64_t* out;
+  LAMINA_KERNEL void operator()(std::int64_t i) const {
+    const auto element = static_cast<std::uint64_t>(i);
+    const std::uint64_t word = numerics::random_word64(seed, stream, element);
+    out[i] = static_cast<std::int64_t>(low + numerics::integer_below(word, range, seed, stream, element));
   }
 };
 
@@ -123,6 +136,16 @@ void dropout_as(const DropoutArguments& d, const std::uint64_t* step) {
 void random(const RandomArguments& r, const std::uint64_t* step) {
   if (r.n <= 0) return;
   r.dtype == DType::float32 ? random_as<float>(r, step) : random_as<double>(r, step);
+}
+
+void integers(std::int64_t n, std::int64_t low, std::int64_t high, RandomKey key, std::int64_t* to) {
+  if (low >= high) {
+    throw ValueError(
+        text("[random_integers] low must be less than high. Received: low=", low, ", high=", high));
+  }
+  if (n <= 0) return;
+  const auto first = static_cast<std::uint64_t>(low);
+  for_each_item(n, Integers{key.seed, key.stream, first, static_cast<std::uint64_t>(high) - first, to});
 }
 
 void dropout(const DropoutArguments& d, const std::uint64_t* step) {

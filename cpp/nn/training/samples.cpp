@@ -183,7 +183,7 @@ BatchPlaces::BatchPlaces(std::int64_t row_count, std::int64_t inputs, std::int64
   bytes = weighted ? after(weights, positions, item) : weights;
 }
 
-void Batch::lie_at(void* inputs, const BatchPlaces& places) {
+void Batch::set_location(void* inputs, const BatchPlaces& places) {
   const char* const base = static_cast<const char*>(inputs);
   x_ = base;
   y_ = base + places.y;

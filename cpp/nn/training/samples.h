@@ -70,7 +70,7 @@ class Batch {
   void describe(CapturedRuns& runs) const;
   void leave() { uploaded_ = {}; }
   /// x(), y() and weights() are there until the next gather().
-  void lie_at(void* inputs, const BatchPlaces& places);
+  void set_location(void* inputs, const BatchPlaces& places);
   /// Records that uploaded samples are gathered to where the batch lies.
   void gather_uploaded(const BatchPlaces& places);
   /// As gather(), through the captured step's memory, to where the batch lay when it was captured.

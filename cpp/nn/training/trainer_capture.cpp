@@ -50,7 +50,7 @@ void Trainer::record(CapturedSteps::Entry& entry) {
     };
     try {
       Monitor silent;
-      batch_.lie_at(inputs, places);
+      batch_.set_location(inputs, places);
       if (!entry.key.from_host) batch_.gather_uploaded(places);
       step(entry.key.rows, true, silent);
     } catch (...) {

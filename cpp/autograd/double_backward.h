@@ -1,5 +1,5 @@
 // Second derivatives of fused functions. A rule that calls a kernel cannot be differentiated; where a tape
-// records the way back, it hands over to the same function put together from differentiable pieces.
+// records the backward pass, the rule uses a decomposition of its function into differentiable ones.
 #pragma once
 
 #include <vector>
@@ -9,25 +9,26 @@
 
 namespace lamina::autograd {
 
-/// Gives `inputs` (in the order of the node's) the gradients of pieces(inputs), which must compute what
-/// the node's function does, output for output: from one call of a differentiable composition.
-template <class Pieces>
-void give_by_pieces(Backward& pass, const std::vector<Tensor>& inputs, Pieces&& pieces) {
+/// Gives `inputs` (in the order of the node's) the gradients of decomposition(inputs), which must compute
+/// what the node's function does, output for output: from one call of a differentiable composition.
+template <class Decomposition>
+void backward_by_decomposition(Backward& pass, const std::vector<Tensor>& inputs,
+                               Decomposition&& decomposition) {
   Tape tape(false, false);
   tape.start();
   std::vector<Tensor> wanted;
   std::vector<std::uint32_t> places;
   for (std::uint32_t i = 0; i < inputs.size(); ++i) {
-    if (!pass.wants(i)) continue;
+    if (!pass.needs_grad(i)) continue;
     tape.watch(inputs[i]);
     wanted.push_back(inputs[i]);
     places.push_back(i);
   }
-  const std::vector<Tensor> outputs = pieces(inputs);
+  const std::vector<Tensor> outputs = decomposition(inputs);
   std::vector<Tensor> seeds;
   for (std::uint32_t i = 0; i < outputs.size(); ++i) seeds.push_back(pass.dy(i));
   const std::vector<Tensor> gradients = tape.gradient(outputs, seeds, wanted, Unconnected::zero);
-  for (std::size_t i = 0; i < places.size(); ++i) pass.give(places[i], gradients[i]);
+  for (std::size_t i = 0; i < places.size(); ++i) pass.accumulate_grad(places[i], gradients[i]);
 }
 
 }  // namespace lamina::autograd

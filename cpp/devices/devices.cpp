@@ -1,3 +1,4 @@
+// Where all implementations of Device are known: the only file that names both.
 #include "core/error.h"
 #include "cpu/cpu_device.h"
 #include "cuda/cuda.h"
