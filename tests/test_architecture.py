@@ -18,7 +18,7 @@ TOP = Path(__file__).parents[1]
 
 # What each room of cpp/ may include. cuda/ takes the formulas of cpu/<family>/*.isa.h and of cpu/
 # what works on users' arrays; devices/ is the one place that knows all implementations of Device.
-NN = "nn/layers nn/parameters nn/graph nn/optimizers nn/training"
+NN = "nn/parameters nn/layers nn/graph nn/optimizers nn/training"
 CPP_ROOMS: dict[str, str] = {
     "core": "",
     "io": "core",
@@ -27,11 +27,11 @@ CPP_ROOMS: dict[str, str] = {
     "cpu": "core numerics device",
     "cuda": "core numerics device cpu",
     "devices": "core device cpu cuda",
-    "nn/layers": "core numerics device",
-    "nn/parameters": "core numerics device nn/layers",
-    "nn/graph": "core numerics device nn/layers nn/parameters",
-    "nn/optimizers": "core numerics device nn/layers nn/parameters nn/graph",
-    "nn/training": "core numerics device nn/layers nn/parameters nn/graph nn/optimizers",
+    "nn/parameters": "core numerics device",
+    "nn/layers": "core numerics device nn/parameters",
+    "nn/graph": "core numerics device nn/parameters nn/layers",
+    "nn/optimizers": "core numerics device nn/parameters nn/layers nn/graph",
+    "nn/training": "core numerics device nn/parameters nn/layers nn/graph nn/optimizers",
     "ops": "core numerics device",
     "autograd": f"core numerics device ops {NN}",
     "bindings": f"core io numerics device cpu cuda ops autograd {NN}",
@@ -162,6 +162,8 @@ def test_cpp_includes_go_down() -> None:
 
 def test_cpp_files_form_no_circle() -> None:
     def unit(name: str) -> str:  # a header and its source are one
+        if name == "bindings/module.cpp":  # module.h declares what other files define
+            return name
         return re.sub(r"(\.isa)?\.(h|cpp|cu)$", "", name)
 
     arrows = [(unit(a), unit(b)) for a, b in cpp_arrows() if not known((a, b), KNOWN_CPP)]

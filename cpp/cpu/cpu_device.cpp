@@ -195,7 +195,7 @@ class CpuDevice final : public Device {
     const FloatEnvironment environment;
     array_argsort(arguments);
   }
-  void gather_rows(const GatherRowsArguments& arguments) override { array_gather(arguments); }
+  void gather(const GatherArguments& arguments) override { array_gather(arguments); }
   void scatter(const ScatterArguments& arguments) override {
     const FloatEnvironment environment;
     array_scatter(arguments);

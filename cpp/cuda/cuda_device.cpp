@@ -131,7 +131,7 @@ class CudaDevice final : public Device {
   void reduce(const ReduceArguments&) override { refuse("reduce"); }
   void cumulative(const CumulativeArguments&) override { refuse("cumulative"); }
   void argsort(const ArgsortArguments&) override { refuse("argsort"); }
-  void gather_rows(const GatherRowsArguments&) override { refuse("gather"); }
+  void gather(const GatherArguments&) override { refuse("gather"); }
   void scatter(const ScatterArguments&) override { refuse("scatter"); }
   bool has(UnaryKind, ElementType) const override { return false; }
   bool has(BinaryKind, ElementType) const override { return false; }

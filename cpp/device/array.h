@@ -97,7 +97,7 @@ struct ArgsortArguments {
 };
 
 /// out block i = the `block` elements of x from offsets[i]; offsets in elements, inside of x.
-struct GatherRowsArguments {
+struct GatherArguments {
   ElementType type = ElementType::float32;
   std::int64_t count = 0, block = 1;
   const void* x = nullptr;

@@ -116,7 +116,7 @@ class Device {
   virtual void reduce(const ReduceArguments&) = 0;
   virtual void cumulative(const CumulativeArguments&) = 0;
   virtual void argsort(const ArgsortArguments&) = 0;
-  virtual void gather_rows(const GatherRowsArguments&) = 0;
+  virtual void gather(const GatherArguments&) = 0;
   virtual void scatter(const ScatterArguments&) = 0;
   /// Whether the function is defined for elements of the type.
   virtual bool has(UnaryKind, ElementType) const = 0;

@@ -83,14 +83,14 @@ Blocks blocks_of(const ArrayShape& x, const Positions& positions) {
 Tensor gather_blocks(const Tensor& x, const Blocks& blocks) {
   const Tensor dense = contiguous(x);
   Tensor out = empty(x.type(), blocks.shape);
-  GatherRowsArguments a;
+  GatherArguments a;
   a.type = x.type();
   a.count = blocks.offsets.size();
   a.block = blocks.size;
   a.x = dense.raw();
   a.offsets = blocks.offsets.data<std::int64_t>();
   a.out = out.raw();
-  current_device().gather_rows(a);
+  current_device().gather(a);
   return out;
 }
 

@@ -23,7 +23,7 @@ void array_write(const WriteArguments&);
 void array_reduce(const ReduceArguments&);
 void array_cumulative(const CumulativeArguments&);
 void array_argsort(const ArgsortArguments&);
-void array_gather(const GatherRowsArguments&);
+void array_gather(const GatherArguments&);
 void array_scatter(const ScatterArguments&);
 
 }  // namespace lamina::cpu

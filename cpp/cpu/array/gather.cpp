@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kTaskElements = 16384;
 
 template <class Word>
-void take_words(const GatherRowsArguments& a) {
+void take_words(const GatherArguments& a) {
   const Word* const x = static_cast<const Word*>(a.x);
   Word* const out = static_cast<Word*>(a.out);
   const std::int64_t per_task = std::max<std::int64_t>(1, kTaskElements / std::max<std::int64_t>(1, a.block));
@@ -66,7 +66,7 @@ void put_as(const ScatterArguments& a) {
 
 }  // namespace
 
-void array_gather(const GatherRowsArguments& a) {
+void array_gather(const GatherArguments& a) {
   if (a.block == 0) return;
   switch (size_of(a.type)) {
     case 1:
