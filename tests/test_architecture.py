@@ -43,10 +43,10 @@ PYTHON_FLOORS: tuple[str, ...] = (
     "_core",
     "_checks _names _typing _lazy _dtypes _tensor_functions",
     "config _device _arrays registry distributed",
-    "random graph _reduce",
+    "random _reduce",
     "tensor _eager",
+    "variable graph",
     "autograd initializers constraints",
-    "variable",
     "saving ops",
     "callbacks activations regularizers losses optimizers",
     "metrics data",
@@ -62,10 +62,7 @@ PYTHON_FLOORS: tuple[str, ...] = (
 
 KNOWN_CPP: tuple[tuple[str, str], ...] = (
     ("nn/graph/*", "nn/training/monitor.h"),
-    ("nn/parameters/*", "nn/graph/network.h"),
-    ("nn/parameters/*", "nn/training/trainer.h"),
     ("nn/optimizers/optimizer*", "nn/optimizers/lbfgs.h"),
-    ("nn/training/captured_steps.cpp", "nn/training/trainer.h"),
 )
 
 KNOWN_PYTHON: tuple[tuple[str, str], ...] = (
@@ -74,7 +71,6 @@ KNOWN_PYTHON: tuple[tuple[str, str], ...] = (
     ("graph.*", "ops*"),
     ("ops.*", "ops"),
     ("ops.*", "activations*"),
-    ("ops.*", "tensor"),
     ("activations.*", "ops*"),
     ("callbacks.*", "models.*"),
     ("saving.*", "models*"),
