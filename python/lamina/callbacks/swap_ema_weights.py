@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import lamina._core as _core
+from typing import Any
+
 from lamina import _checks
 from lamina.callbacks.callback import Callback, Logs
 
@@ -33,22 +34,21 @@ class SwapEMAWeights(Callback):
         super().__init__()
         self.swap_on_epoch = _checks.boolean("SwapEMAWeights", "swap_on_epoch", swap_on_epoch)
 
-    def _network(self) -> _core.Network:
+    def _store(self) -> Any:
         optimizer = self.model.optimizer
         inner = getattr(optimizer, "inner_optimizer", optimizer)
-        if inner is None or not inner.use_ema or inner._network is None:
+        if inner is None or not inner.use_ema or inner._store is None:
             raise ValueError(
                 "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer. "
                 f"Received: optimizer={inner!r}"
             )
-        network: _core.Network = inner._network
-        return network
+        return inner._store
 
     def _put(self, averages: bool) -> None:
         """Puts the averages or the weights in place, wherever they are now."""
-        network = self._network()
-        if network.swapped != averages:
-            network.swap_average()
+        store = self._store()
+        if store.swapped != averages:
+            store.swap_average()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Training starts from the weights, also after a run that was interrupted."""

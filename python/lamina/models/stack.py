@@ -388,7 +388,7 @@ class Stack(Nestable, Trainer):
                 for place, variable in self._placed:
                     network.set_trainable(place, variable.trainable)
             if self._compiled is not None:
-                self._compiled.optimizer.note_trained()
+                self._compiled.optimizer.mark_trainable()
 
     # On the tape.
 

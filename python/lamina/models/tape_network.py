@@ -16,6 +16,7 @@ from lamina.autograd.gradient_tape import GradientTape
 from lamina.data.shuffle import permutations
 from lamina.layers import call_context
 from lamina.metrics.counted import number_or_array
+from lamina.optimizers.apply import apply_to_store
 from lamina.optimizers.optimizer import Optimizer
 from lamina.training.compile_config import CompileConfig
 from lamina.variable import Variable
@@ -281,7 +282,7 @@ class TapeNetwork:
                 None if scale == 1.0 else _eager.typed_tensor(np.full((), scale), str(loss.dtype))
             )
             gradients = tape.gradient(loss, variables, seed)
-            value += apply_to_home(self.home, self._by_place(), variables, gradients, True)
+            value += apply_to_store(self.home, self._by_place(), gradients, variables, True)
             constrain_own(variables)
         else:
             value += self.home.penalty_value()
@@ -522,21 +523,6 @@ class _Kept:
             self.metric._set_numbers(numbers)
 
 
-def apply_to_home(
-    home: _core.Network,
-    places: dict[int, int],
-    variables: list[Variable],
-    gradients: list[Any],
-    penalties: bool,
-) -> float:
-    """One step of a network's own optimizer; the value of the penalties."""
-    chosen = [
-        (places[id(v)], g) for v, g in zip(variables, gradients, strict=True) if g is not None
-    ]
-    chosen.sort(key=lambda pair: pair[0])
-    return home.apply_gradients([p for p, _ in chosen], [g for _, g in chosen], penalties)
-
-
 def constrain_own(variables: list[Variable]) -> None:
     """Applies the constraints of the user's own."""
     for variable in variables:
@@ -587,4 +573,4 @@ def unpacked(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weights
 
 
-__all__ = ["TapeNetwork", "Values", "apply_to_home", "constrain_own", "number_or_array", "unpacked"]
+__all__ = ["TapeNetwork", "Values", "constrain_own", "number_or_array", "unpacked"]

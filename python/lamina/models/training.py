@@ -254,7 +254,7 @@ class Trainer(Inference):
             if hooks.poll is None:
                 hooks.poll = poll_of(callback_list, compiled.logs)
             planned = isinstance(network, _core.Network)
-            if runs_user_code or not planned or compiled.optimizer.asks_python:
+            if runs_user_code or not planned or compiled.optimizer.has_python_schedule:
                 callback_list.flush()
             try:
                 means = data.run(network, fitting.step, hooks)

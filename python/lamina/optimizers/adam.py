@@ -30,7 +30,7 @@ class Adam(Optimizer):
         ValueError: If a number is out of range.
     """
 
-    _slot_ranks = {"velocity_hat": 3}  # noqa: RUF012
+    _slot_order = {"velocity_hat": 3}  # noqa: RUF012
 
     def __init__(
         self,

@@ -112,7 +112,7 @@ class LBFGS(Optimizer):
     @property
     def converged(self) -> bool:
         """Whether the last iteration found nothing left to do."""
-        return self._network is not None and self._network.converged
+        return self._bound is not None and bool(self._bound.store.converged)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

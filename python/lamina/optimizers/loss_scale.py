@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lamina._core as _core
 from lamina import _checks
@@ -10,6 +10,9 @@ from lamina._typing import Config
 from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer, Placed
 from lamina.registry import serialize_keras_object
 from lamina.variable import Variable
+
+if TYPE_CHECKING:
+    from lamina.optimizers.state import OptimizerState
 
 
 @OPTIMIZERS.register("lossscaleoptimizer")
@@ -95,22 +98,21 @@ class LossScaleOptimizer(Optimizer):
     def iterations(self, value: int) -> None:
         self.inner_optimizer.iterations = value
 
-    def bind(self, network: _core.Network, weights: list[tuple[int, Variable]]) -> None:
-        """Takes `network` as the home of its state and of the inner optimizer's."""
-        self._slot_ranks = self.inner_optimizer._slot_ranks
-        super().bind(network, weights)
-        self.inner_optimizer.bind(network, weights)
+    def _take(self, state: OptimizerState, standalone: bool = False) -> OptimizerState:
+        self._slot_order = self.inner_optimizer._slot_order
+        self.inner_optimizer._take(state, standalone)
+        return super()._take(state, standalone)
 
     def release(self) -> None:
-        """Leaves its network."""
+        """Leaves its store."""
         self.inner_optimizer.release()
         super().release()
         self._learning_rate = 0.0
 
     @property
-    def asks_python(self) -> bool:
+    def has_python_schedule(self) -> bool:
         """As the inner optimizer."""
-        return self.inner_optimizer.asks_python
+        return self.inner_optimizer.has_python_schedule
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """See `Optimizer.finalize_variable_values`."""

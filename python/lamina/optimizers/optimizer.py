@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,8 +12,9 @@ import lamina._core as _core
 from lamina import _checks
 from lamina._lazy import LazyModule
 from lamina._names import checked_name
-from lamina._typing import Array, Config
-from lamina.optimizers.schedules.schedule import SCHEDULES, LearningRateSchedule
+from lamina._typing import Config
+from lamina.optimizers import learning_rate as _rates
+from lamina.optimizers.exclusion import DecayExclusion
 from lamina.registry import (
     Registry,
     custom_object_scope,
@@ -23,34 +23,33 @@ from lamina.registry import (
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
-    from lamina.optimizers import applying
+    from lamina.optimizers import apply as _apply
+    from lamina.optimizers import state as _states
 else:
-    applying = LazyModule("lamina.optimizers.applying")
+    _apply = LazyModule("lamina.optimizers.apply")
+    _states = LazyModule("lamina.optimizers.state")
 
 OPTIMIZERS = Registry("optimizer", "optimizers")
 
 Self = TypeVar("Self", bound="Optimizer")
 
-#: The weights of a model with their places in its network.
+#: The weights of a model with their indices in its store.
 Placed = Sequence[tuple[int, Variable]]
-
-#: In which order `variables` lists the slots: all of one rank before those of the next.
-_RANKS = {"average": 0, "gradient_accumulator": 1}
 
 
 class Optimizer:
-    """The base of all optimizers, also of optimizers of your own.
+    """The base of all optimizers, also of custom ones.
 
-    One of your own defines `update_step(self, gradient, variable, learning_rate)`, and where it
+    A custom optimizer defines `update_step(self, gradient, variable, learning_rate)`, and where it
     keeps state `build(self, variables)`, which makes it with `add_variable_from_reference`. A
     model that is trained with it runs on the tape.
 
     Args:
         learning_rate: A finite number of at least 0; a schedule of
-            `lamina.optimizers.schedules`, which is asked with the number of steps taken; or a
-            function without arguments that is asked before each step. Schedules of lamina's
-            own run in the core. A schedule or function of your own is called once for each
-            step, and gives the same bits.
+            `lamina.optimizers.schedules`, a function of the number of steps taken; or a
+            function without arguments that is called before each step. Built-in schedules run
+            in the core. A custom schedule or function is called once for each step, and gives
+            the same bits.
         weight_decay: If given, each weight first becomes `w - w * weight_decay * rate`
             (decoupled, and for every optimizer); see `exclude_from_weight_decay`.
         clipnorm: The gradient of each weight is scaled down to at most this norm.
@@ -76,8 +75,8 @@ class Optimizer:
 
     #: Whether it trains on all samples at once instead of batches.
     full_batch = False
-    #: Ranks of the rule's own slots where they are not listed weight by weight.
-    _slot_ranks: dict[str, int] = {}  # noqa: RUF012
+    #: Where `variables` lists the rule's own slots, if not weight by weight.
+    _slot_order: dict[str, int] = {}  # noqa: RUF012
 
     def __init__(
         self,
@@ -133,25 +132,19 @@ class Optimizer:
         )
         #: The model that compiled it, if any.
         self.owner: weakref.ref[Any] | None = None
-        self._network: _core.Network | None = None
-        self._weights: list[tuple[int, Variable, str]] = []  # with the names in the model
-        self._trained: set[int] = set()  # places of those that were ever trained
-        self._ranked: dict[str, tuple[int, Variable]] | None = None
-        self._excluded: list[Variable] = []
-        self._excluded_paths: frozenset[str] = frozenset()  # from a file
-        self._excluded_names: re.Pattern[str] | None = None
-        self._learning_rate = self._checked_rate(learning_rate)
-        self._home: applying.Home | None = None
-        self._places: dict[int, int] | None = None
-        #: Of an optimizer of the user's own: its variables, those that it trains, and its steps.
-        self._own_variables: list[Variable] = []
-        self._own_trained: list[Any] = []
-        self._own_iterations = 0
+        self._bound: _states.OptimizerState | None = None
+        self._is_standalone = False
+        self._exclusion = DecayExclusion()
+        self._learning_rate = _rates.checked_rate(where, learning_rate)
+        #: Of a custom optimizer: its variables, those that it trains, and its steps.
+        self._custom_variables: list[Variable] = []
+        self._custom_trained: list[Any] = []
+        self._custom_iterations = 0
         if not self.is_native():
             self._refuse_options()
 
     def is_native(self) -> bool:
-        """Whether the core computes it, rather than an `update_step` of the user's own."""
+        """Whether the core computes it, rather than a custom `update_step`."""
         return type(self).update_step is Optimizer.update_step
 
     def _refuse_options(self) -> None:
@@ -179,8 +172,7 @@ class Optimizer:
             return
         if self.built:
             return
-        self._home = applying.Home(self, chosen)
-        self.bind(self._home.network, self._home.placed)
+        self._take(_states.OptimizerState.of_variables(self, chosen), standalone=True)
 
     def apply_gradients(self, grads_and_vars: Any) -> int:
         """One step.
@@ -228,34 +220,33 @@ class Optimizer:
                 )
             trainable_variables = self._built_for()
         all_variables = list(trainable_variables)
-        gradients, variables = applying.pairs_of(self, grads, all_variables)
+        gradients, variables = _apply.pairs_of(self, grads, all_variables)
         if not self.built:
             self._build_for(all_variables)
-        if self.is_native():
-            applying.apply_native(self, gradients, variables)
-            if self._quick_steps is None:
-                self._quick_steps = applying.quick_steps(self)
-        else:
-            applying.apply_own(self, gradients, variables)
+        if not self.is_native():
+            _apply.apply_custom(self, gradients, variables)
+            return
+        state = self._bound
+        assert state is not None
+        if not state.is_current():
+            state = self._take(state.moved(self), standalone=True)
+        _apply.apply_native(self, state, gradients, variables)
+        if self._quick_steps is None and type(self).apply is Optimizer.apply:
+            self._quick_steps = _apply.quick_steps(state)
 
     def _build_for(self, variables: list[Any]) -> None:
-        """Calls `build`, once, which may be the user's own."""
+        """Calls `build`, once, which may be a custom one."""
         if self.built:
             return
         self.build(variables)
-        if not self.is_native() and not self._own_trained:
-            self._own_trained = list(variables)
+        if not self.is_native() and not self._custom_trained:
+            self._custom_trained = list(variables)
 
     def _built_for(self) -> list[Any]:
         """The variables that it trains, in their order."""
-        if self._own_trained or self._home is not None:
-            return self._own_trained or [v for _, v, _ in self._weights]
-        return [v for _, v, _ in self._weights if v.trainable]
-
-    def _places_by_id(self) -> dict[int, int]:
-        if self._places is None:
-            self._places = {id(variable): place for place, variable, _ in self._weights}
-        return self._places
+        if self._custom_trained or self._bound is None:
+            return self._custom_trained
+        return [v for _, v, _ in self._bound.weights if self._is_standalone or v.trainable]
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the factor by which `apply` divides the gradients."""
@@ -266,7 +257,7 @@ class Optimizer:
     _quick_steps: Any = None
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Changes one variable by its gradient: what an optimizer of your own defines.
+        """Changes one variable by its gradient: what a custom optimizer defines.
 
         Args:
             gradient: A tensor.
@@ -281,11 +272,11 @@ class Optimizer:
     def add_variable_from_reference(
         self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
-        """A variable of the optimizer's own state, with a variable's shape; for `build`."""
+        """A variable of a custom optimizer's state, with a variable's shape; for `build`."""
         label = name or "variable"
         path = f"{self.name}/{reference_variable.path}/{label}"
-        variable = applying.zeros_like(reference_variable, label, path, initializer)
-        self._own_variables.append(variable)
+        variable = _apply.zeros_like(reference_variable, label, path, initializer)
+        self._custom_variables.append(variable)
         return variable
 
     def add_variable(
@@ -295,7 +286,7 @@ class Optimizer:
         dtype: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """A variable of the optimizer's own state; for `build`."""
+        """A variable of a custom optimizer's state; for `build`."""
         from lamina import initializers
         from lamina.config import standardize_dtype
 
@@ -308,7 +299,7 @@ class Optimizer:
             f"{self.name}/{label}",
             False,
         )
-        self._own_variables.append(variable)
+        self._custom_variables.append(variable)
         return variable
 
     def _get_variable_index(self, variable: Any) -> int:
@@ -332,19 +323,6 @@ class Optimizer:
 
     # The learning rate.
 
-    def _checked_rate(self, value: Any) -> float | LearningRateSchedule | Callable[[], Any]:
-        if isinstance(value, dict):
-            value = SCHEDULES.create(value)
-        if isinstance(value, LearningRateSchedule):
-            return value
-        if callable(value) and not isinstance(value, type):
-            return value  # type: ignore[no-any-return]
-        return self._number(value)
-
-    def _number(self, value: Any) -> float:
-        where = type(self).__name__
-        return _checks.number(where, "learning_rate", value, low=0.0, open_high=True)
-
     @property
     def learning_rate(self) -> Any:
         """The learning rate of the coming step.
@@ -352,16 +330,13 @@ class Optimizer:
         A number may be replaced at any time by another, a schedule or a function; a schedule
         only by a schedule or a function.
         """
-        if self._network is not None:
-            return self._network.learning_rate
-        rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            return self._number(rate(self._iterations))
-        return self._number(rate()) if callable(rate) else rate
+        if self._bound is not None:
+            return self._bound.store.learning_rate
+        return _rates.rate_at(type(self).__name__, self._learning_rate, self._iterations)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        rate = self._checked_rate(value)
+        rate = _rates.checked_rate(type(self).__name__, value)
         if callable(self._learning_rate) and not callable(rate):
             raise TypeError(
                 f"{type(self).__name__}: this optimizer's learning rate follows a schedule or "
@@ -369,33 +344,20 @@ class Optimizer:
                 f"later. Received: learning_rate={value!r}"
             )
         self._learning_rate = rate
-        if self._network is not None:
-            self._network.follow(self._with_rate(self._rule()))
+        if self._bound is not None:
+            self._bound.store.follow(self._with_rate(self._rule()))
 
     @property
-    def asks_python(self) -> bool:
-        """Whether steps call a function of the user's for the learning rate."""
-        rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            return rate.specification() is None
-        return callable(rate)
+    def has_python_schedule(self) -> bool:
+        """Whether steps call a function of Python for the learning rate."""
+        return _rates.has_python_schedule(self._learning_rate)
 
     def _start_rate(self) -> float:
         """The number for the core: what it is, or 0 where a schedule decides."""
         return 0.0 if callable(self._learning_rate) else float(self._learning_rate)
 
     def _with_rate(self, rule: _core.Optimizer) -> _core.Optimizer:
-        rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            specification = rate.specification()
-            if specification is not None:
-                rule.schedule = specification
-            else:
-                rule.set_rate_function(_asking(type(self).__name__, rate))
-        elif callable(rate):
-            function = rate
-            rule.set_rate_function(_asking(type(self).__name__, lambda step: function()))
-        return rule
+        return _rates.with_rate(type(self).__name__, rule, self._learning_rate)
 
     # What the core needs.
 
@@ -413,7 +375,7 @@ class Optimizer:
         """What the core needs to compute it.
 
         Args:
-            weights: The model's variables with their places in the network.
+            weights: The model's variables with their indices in the store.
         """
         rule = self._with_rate(self._rule())
         rule.weight_decay = self.weight_decay
@@ -443,26 +405,26 @@ class Optimizer:
     def iterations(self, value: int) -> None:
         number = _checks.integer(type(self).__name__, "iterations", value, low=0, high=2**40)
         if not self.is_native():
-            self._own_iterations = number
+            self._custom_iterations = number
             return
-        if self._network is None:
+        if self._bound is None:
             raise RuntimeError(
                 "`iterations` can be set once a model has been compiled and built with the "
                 f"optimizer. Received: iterations={number}"
             )
-        self._network.iterations = number * (self.gradient_accumulation_steps or 1)
+        self._bound.store.iterations = number * (self.gradient_accumulation_steps or 1)
 
     @property
     def _iterations(self) -> int:
         """How many steps it has taken, also those that only added up gradients."""
-        if self._network is None:
-            return self._own_iterations
-        return self._network.iterations
+        if self._bound is None:
+            return self._custom_iterations
+        return int(self._bound.store.iterations)
 
     @property
     def built(self) -> bool:
         """Whether it has its state: a compiled model uses it, or `build` was called."""
-        return self._network is not None or bool(self._own_trained)
+        return self._bound is not None or bool(self._custom_trained)
 
     @built.setter
     def built(self, value: bool) -> None:
@@ -474,8 +436,8 @@ class Optimizer:
 
         In Keras' order, without the counter of iterations and the learning rate.
         """
-        made = sorted(self._made().values(), key=lambda entry: entry[0])
-        return [*(variable for _, variable in made), *self._own_variables]
+        slots = sorted(self._slot_variables().values(), key=lambda entry: entry[0])
+        return [*(variable for _, variable in slots), *self._custom_variables]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets its state.
@@ -508,87 +470,55 @@ class Optimizer:
         """Whether there is nothing left to do; only `LBFGS` ever knows."""
         return False
 
-    def bind(self, network: _core.Network, weights: list[tuple[int, Variable]]) -> None:
-        """Takes `network`, just compiled with this optimizer, as the home of its state.
+    def bind(self, store: Any, weights: list[tuple[int, Variable]]) -> None:
+        """Takes a store, just compiled with this optimizer, as the place of its state.
 
         Args:
-            network: The network.
-            weights: The model's variables with their places in the network; frozen ones, too.
+            store: The store, or the network that has one.
+            weights: The model's variables with their indices there; frozen ones, too.
         """
-        self._network = network
-        self._weights = [(place, weight, weight.path) for place, weight in weights]
-        self._places = self._quick_steps = None
-        self._trained = set()
-        self.note_trained()
+        self._take(_states.OptimizerState(store, weights))
 
-    def note_trained(self) -> None:
+    def _take(
+        self, state: _states.OptimizerState, standalone: bool = False
+    ) -> _states.OptimizerState:
+        self._bound, self._is_standalone, self._quick_steps = state, standalone, None
+        return state
+
+    @property
+    def _store(self) -> Any:
+        """The store, or the network, that its state is in; None before there is any."""
+        return None if self._bound is None else self._bound.store
+
+    def mark_trainable(self) -> None:
         """Layers were frozen or thawed: `variables` has what belongs to weights ever trained."""
-        self._trained |= {place for place, weight, _ in self._weights if weight.trainable}
-        self._ranked = None
+        if self._bound is not None:
+            self._bound.mark_trainable()
 
-    def note_saved(self, keys: Iterable[str]) -> None:
+    def mark_loaded(self, keys: Iterable[str]) -> None:
         """Weights whose state a file has were trained before it was written."""
-        there = set(keys)
-        slots = self._network.slot_names() if self._network is not None else []
-        for place, _, path in self._weights:
-            if any(f"{slot}/{path}" in there for slot in slots):
-                self._trained.add(place)
-        self._ranked = None
+        if self._bound is not None:
+            self._bound.mark_loaded(keys)
 
-    def _made(self) -> dict[str, tuple[int, Variable]]:
-        """Its variables by their names in files, with their ranks.
-
-        Made when they are asked for: a model's first step should not wait for them.
-        """
-        network = self._network
-        if network is None:
-            return {}
-        if self._ranked is not None:
-            return self._ranked
-        ranked: dict[str, tuple[int, Variable]] = {}
-        for place, weight, path_of_weight in self._weights:
-            if place not in self._trained:
-                continue
-            for slot, slot_name in enumerate(network.slot_names()):
-                shape = network.slot_shape(slot, place)
-                if shape is None:
-                    continue
-                path = f"{self.name}/{path_of_weight}/{slot_name}"
-                variable = Variable.deferred(
-                    _nothing, shape, weight.dtype, slot_name, path, trainable=False
-                )
-                variable.bind_source(_SlotValue(network, slot, place))
-                rank = _RANKS.get(slot_name, self._slot_ranks.get(slot_name, 2))
-                ranked[f"{slot_name}/{path_of_weight}"] = rank, variable
-        for i, number_name in enumerate(network.optimizer_numbers()):
-            path = f"{self.name}/{number_name}"
-            variable = Variable.deferred(
-                _nothing, (), "float64", number_name, path, trainable=False
-            )
-            variable.bind_source(_NumberValue(network, i))
-            ranked[number_name] = 9, variable
-        self._ranked = ranked
-        return ranked
+    def _slot_variables(self) -> dict[str, tuple[int, Variable]]:
+        """The variables of its state in a store by their names in files, with their order."""
+        return {} if self._bound is None else self._bound.variables(self.name, self._slot_order)
 
     @property
     def _state(self) -> dict[str, Variable]:
         """Its variables by their names in files."""
-        state = {key: variable for key, (_, variable) in self._made().items()}
+        state = {key: variable for key, (_, variable) in self._slot_variables().items()}
         prefix = f"{self.name}/"
-        for variable in self._own_variables:
+        for variable in self._custom_variables:
             state[variable.path.removeprefix(prefix)] = variable
         return state
 
     def release(self) -> None:
-        """Leaves its network: another optimizer is in charge. The state stays behind."""
-        if self._network is not None and not callable(self._learning_rate):
-            self._learning_rate = self._network.learning_rate
-        self.owner = None
-        self._network = None
-        self._home = None
-        self._weights = []
-        self._ranked = None
-        self._places = self._quick_steps = None
+        """Leaves its store: another optimizer is in charge. The state stays behind."""
+        if self._bound is not None and not callable(self._learning_rate):
+            self._learning_rate = self._bound.store.learning_rate
+        self.owner = self._bound = self._quick_steps = None
+        self._is_standalone = False
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """The weights become their moving averages, if `use_ema`; `fit` ends with this.
@@ -596,8 +526,8 @@ class Optimizer:
         Args:
             var_list: Accepted for compatibility: all weights that it trains are meant.
         """
-        if self._network is not None and self.use_ema:
-            self._network.adopt_average()
+        if self._bound is not None and self.use_ema:
+            self._bound.store.adopt_average()
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Keeps some weights from being decayed. Call it before `compile`.
@@ -621,17 +551,10 @@ class Optimizer:
                 "`exclude_from_weight_decay()` can only be configured before the optimizer is "
                 f"built. Received: optimizer '{self.name}', which a model uses"
             )
-        self._excluded = list(var_list or ())
-        self._excluded_paths = frozenset()
-        names = [var_names] if isinstance(var_names, str) else list(var_names or ())
-        self._excluded_names = re.compile("|".join(names)) if names else None
+        self._exclusion.set(var_list, var_names)
 
     def _is_excluded(self, weight: Variable) -> bool:
-        if any(weight is other for other in self._excluded):
-            return True
-        if weight.path in self._excluded_paths:
-            return True
-        return self._excluded_names is not None and bool(self._excluded_names.search(weight.name))
+        return self._exclusion.excludes(weight)
 
     # Configuration.
 
@@ -670,47 +593,3 @@ class Optimizer:
 
 def _amount(where: str, name: str, value: Any) -> float | None:
     return None if value is None else _checks.number(where, name, value, low=0.0, open_high=True)
-
-
-def _asking(where: str, function: Callable[[int], Any]) -> Callable[[int], float]:
-    """A function of the step for the core, with what it returns checked."""
-
-    def ask(step: int) -> float:
-        return _checks.number(where, "learning_rate", function(step), low=0.0, open_high=True)
-
-    return ask
-
-
-def _nothing(shape: tuple[int, ...], dtype: str) -> Array:
-    return np.zeros(shape, dtype)
-
-
-class _SlotValue(NamedTuple):
-    """The memory of one parameter's state of one kind."""
-
-    network: _core.Network
-    slot: int
-    parameter: int
-
-    def read(self) -> Array:
-        """A copy of the value."""
-        return self.network.get_slot(self.slot, self.parameter)
-
-    def write(self, value: Array) -> None:
-        """Sets the value."""
-        self.network.set_slot(self.slot, self.parameter, value)
-
-
-class _NumberValue(NamedTuple):
-    """State that is one number."""
-
-    network: _core.Network
-    number: int
-
-    def read(self) -> Array:
-        """The value."""
-        return np.array(self.network.get_optimizer_number(self.number), "float64")
-
-    def write(self, value: Array) -> None:
-        """Sets the value."""
-        self.network.set_optimizer_number(self.number, float(value))

@@ -33,7 +33,7 @@ class RMSprop(Optimizer):
         ValueError: If a number is out of range.
     """
 
-    _slot_ranks = {"velocity": 2, "momentum": 3, "average_gradient": 4}  # noqa: RUF012
+    _slot_order = {"velocity": 2, "momentum": 3, "average_gradient": 4}  # noqa: RUF012
 
     def __init__(
         self,

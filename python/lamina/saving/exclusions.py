@@ -29,6 +29,6 @@ def restore_exclusions(model: Sequential, paths: Any) -> None:
     optimizer = model.optimizer
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if inner is not None:
-        inner._excluded_paths = frozenset(paths)
+        inner._exclusion.restore(paths)
         if paths and model._network is not None:
             model._forget_network()  # planned while compiling, before this was known

@@ -335,7 +335,7 @@ def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Arra
     network = model._plan()
     optimizer = model.optimizer
     assert optimizer is not None
-    optimizer.note_saved(key.removeprefix("optimizer/") for key in slots)
+    optimizer.mark_loaded(key.removeprefix("optimizer/") for key in slots)
     expected = {f"optimizer/{key}": variable for key, variable in optimizer._state.items()}
     values = _matched(slots, expected)
     for variable, value in zip(expected.values(), values, strict=True):
