@@ -33,7 +33,7 @@ def compiled(sizes: tuple[int, ...], fused: bool) -> lamina.Sequential:
         [lamina.Input(sizes[:1]), *hidden, lamina.layers.Dense(sizes[-1], "softmax")]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
-    model._plan().fuses_updates = fused
+    model._trainer.ready().network.fuses_updates = fused
     return model
 
 

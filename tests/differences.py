@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 def _step(model: Any, x: Array, y: Array, rate: float, weights: Array | None) -> float:
     model.optimizer.learning_rate = rate
-    model._network.steps_seen = 7
+    model._trainer.ready().network.steps_seen = 7
     return float(model.train_on_batch(x, y, sample_weight=weights))
 
 

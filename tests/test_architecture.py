@@ -71,17 +71,11 @@ KNOWN_PYTHON: tuple[tuple[str, str], ...] = (
     ("graph.*", "ops*"),
     ("ops.*", "ops"),
     ("ops.*", "activations*"),
-    ("activations.*", "ops*"),
-    ("callbacks.*", "models.*"),
     ("saving.*", "models*"),
     ("saving.*", "layers*"),
-    ("export*", "models.*"),
-    ("training.*", "models*"),
     ("export.c_*", "export.c_source"),
     ("layers.*", "layers.layer"),
-    ("losses.*", "losses.loss"),
     ("optimizers.*", "optimizers.optimizer"),
-    ("models.*", "models.sequential"),
 )
 
 

@@ -35,7 +35,7 @@ def _state(model: Any) -> Any:
         return (model.get_config(), model.get_compile_config())
     parts = [w.tobytes() for w in model.get_weights()]
     parts += [v.numpy().tobytes() for v in model.optimizer.variables]
-    network = model._plan()
+    network = model._trainer.ready().network
     return (
         parts,
         model.get_config(),
@@ -448,7 +448,7 @@ def test_a_model_in_use_is_not_trained_twice() -> None:
 
     def work() -> None:
         with pytest.raises(InterruptedError):
-            model._plan().train(x, y, None, 16, False, poll)
+            model._trainer.ready().network.train(x, y, None, 16, False, poll)
 
     thread = threading.Thread(target=work)
     thread.start()

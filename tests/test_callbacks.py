@@ -175,7 +175,9 @@ def test_learning_rates_and_stops_within_an_epoch() -> None:
     assert model.optimizer.iterations == 3 and history.epoch == [0]
     assert set(history.history) == {"accuracy", "loss"}
     by_hand = _model()
-    order = lamina._core.permutation(40, by_hand._seed, lamina._core.stream_id("shuffle", 0, 0))
+    order = lamina._core.permutation(
+        40, by_hand._trainer.counters.seed, lamina._core.stream_id("shuffle", 0, 0)
+    )
     for batch in range(3):
         by_hand.optimizer.learning_rate = 0.1 * (batch + 1)
         rows = order[8 * batch : 8 * batch + 8]
@@ -513,7 +515,7 @@ def test_lost_losses_of_all_sources(source: str, shuffle: bool) -> None:
         )  # fmt: skip
     batch = int(str(error.value).split("batch ")[1][0])
     assert model.optimizer.iterations == batch
-    assert not model._plan().watch
+    assert not model._trainer.ready().network.watch
     if not shuffle:
         assert batch == 2
 
@@ -584,7 +586,8 @@ def test_importing_lamina_loads_no_half_library() -> None:
 def test_an_epoch_is_one_call_unless_somebody_looks(tmp_path: Path) -> None:
     model = _model()
     model.fit(X, Y, verbose=0)
-    network = model._network
+    engine = model._trainer.ready()
+    network: Any = engine.network
     calls: list[str] = []
 
     class Spy:
@@ -596,7 +599,7 @@ def test_an_epoch_is_one_call_unless_somebody_looks(tmp_path: Path) -> None:
         def __setattr__(self, name: str, value: Any) -> None:
             setattr(network, name, value)
 
-    model._network = Spy()
+    engine.network = Spy()  # type: ignore[assignment]
     model.fit(
         X, Y, batch_size=8, epochs=2, verbose=0,
         callbacks=[

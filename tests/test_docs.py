@@ -60,7 +60,7 @@ def test_docstring(example: doctest.DocTest, capsys: pytest.CaptureFixture[str])
 
 def test_there_are_examples() -> None:
     names = {example.name for example in EXAMPLES}
-    assert "lamina" in names and "lamina.models.sequential.Sequential.save" in names
+    assert "lamina" in names and "lamina.models.model.Model.save" in names
     assert len(names) >= 25
 
 

@@ -413,7 +413,7 @@ def test_a_raising_poll_leaves_a_usable_model() -> None:
     def poll(batches: int, values: list[float]) -> None:
         raise _StopError
 
-    network = model._plan()
+    network = model._trainer.ready().network
     before = model.optimizer.iterations
     with pytest.raises(_StopError):
         network.train(x, y, None, 16, False, poll)

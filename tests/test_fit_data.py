@@ -253,7 +253,7 @@ def test_steps_per_epoch(
     assert all(
         np.array_equal(a, b) for a, b in zip(whole.get_weights(), model.get_weights(), strict=True)
     )
-    assert whole._plan().epochs_seen == model._plan().epochs_seen
+    assert whole._trainer.ready().network.epochs_seen == model._trainer.ready().network.epochs_seen
 
 
 def test_running_out_of_data() -> None:

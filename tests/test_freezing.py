@@ -39,7 +39,9 @@ def test_frozen_weights_stay(optimizer: str) -> None:
     model.compile(optimizer, "mse")
     everything = {v.path for v in model.weights}
     assert _changed(model) == everything
-    assert model._network.trained_ranges() == [(0, model._network.trained_ranges()[0][1])]
+    assert model._trainer.ready().network.trained_ranges() == [
+        (0, model._trainer.ready().network.trained_ranges()[0][1])
+    ]
     model.layers[0].trainable = False
     assert [v.path for v in model.trainable_weights] == sorted(
         {v.path for v in model.trainable_weights}, key=[v.path for v in model.weights].index
@@ -53,7 +55,7 @@ def test_frozen_weights_stay(optimizer: str) -> None:
     }
     model.trainable = False
     assert model.trainable_weights == [] and _changed(model) == set()
-    assert model._network.trained_ranges() == []
+    assert model._trainer.ready().network.trained_ranges() == []
     model.trainable = True
     assert _changed(model) == everything
 
@@ -106,7 +108,7 @@ def test_calls_in_training_mode_draw_anew_and_training_does_not_notice() -> None
     model.compile("sgd", "mse")
     twin = lamina.models.clone_model(model)
     twin.set_weights(model.get_weights())
-    twin._seed = model._seed
+    twin._trainer.counters.seed = model._trainer.counters.seed
     twin.compile("sgd", "mse")
     first, second = model(X, training=True), model(X, training=True)
     assert not np.array_equal(first, second) and not np.array_equal(first, model(X))

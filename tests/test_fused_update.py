@@ -50,7 +50,7 @@ def trained(
     model.compile(optimizer, "sparse_categorical_crossentropy")
     x = data.normal(size=(rows, sizes[0])).astype(dtype)
     y = data.integers(0, sizes[-1], rows)
-    model._plan().fuses_updates = fused
+    model._trainer.ready().network.fuses_updates = fused
     for _ in range(3):
         model.train_on_batch(x, y)
     state = [v.numpy() for v in model.optimizer.variables]
@@ -68,11 +68,11 @@ def test_every_rule_has_the_same_bits(name: str) -> None:
     fused, model = trained((784, 301, 10), 33, OPTIMIZERS[name](), True)
     apart, other = trained((784, 301, 10), 33, OPTIMIZERS[name](), False)
     assert_same(fused, apart)
-    assert other._plan().get_gradient(0) is not None
+    assert other._trainer.ready().network.get_gradient(0) is not None
     needs_all = ("nadam", "lamb", "clipped by norm", "accumulating")
     fuses = model.device == "cpu" and name not in needs_all
-    assert (model._plan().get_gradient(0) is None) == fuses
-    assert model._plan().get_gradient(1) is not None
+    assert (model._trainer.ready().network.get_gradient(0) is None) == fuses
+    assert model._trainer.ready().network.get_gradient(1) is not None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -88,7 +88,7 @@ def test_every_shape_has_the_same_bits(sizes: tuple[int, ...], rows: int, dtype:
 
 def test_what_is_not_stored() -> None:
     model = trained((300, 260, 17, 4000, 261), 9, lamina.optimizers.Adam(), True)[1]
-    places = [model._plan().get_gradient(i) is None for i in range(8)]
+    places = [model._trainer.ready().network.get_gradient(i) is None for i in range(8)]
     # 300 x 260, 260 x 17, 17 x 4000, 4000 x 261, and their biases
     fuses = model.device == "cpu"
     assert places == [fuses, False, False, False, fuses, False, fuses, False]
@@ -115,7 +115,7 @@ def test_what_fuses_may_change_between_steps() -> None:
             (lamina.optimizers.Adam(weight_decay=0.1), 10),
         ):
             model.compile(optimizer, "sparse_categorical_crossentropy")
-            model._plan().fuses_updates = fused
+            model._trainer.ready().network.fuses_updates = fused
             model.train_on_batch(x[:rows], y[:rows])
             model.layers[0].trainable = not model.layers[0].trainable
         return model.get_weights()
@@ -136,7 +136,7 @@ def test_a_penalty_or_a_frozen_layer_below() -> None:
         )
         model.layers[0].trainable = not first.get("name", "").startswith("frozen")
         model.compile("adam", "mse")
-        model._plan().fuses_updates = fused
+        model._trainer.ready().network.fuses_updates = fused
         data = np.random.default_rng(1)
         x, y = data.normal(size=(40, 300)), data.normal(size=(40, 3))
         model.fit(x, y, batch_size=16, epochs=2, verbose=0)

@@ -29,11 +29,7 @@ FILES = "how a part is written into a file is the file's own business"
 #: Names that Keras has and lamina does not, and why.
 ABSENT = {
     **dict.fromkeys(
-        (
-            *("Sequential.input", "Sequential.output", "Sequential.compute_mask"),
-            *("Sequential.compute_output_spec", "Sequential.symbolic_call"),
-            *("layers.Masking", "utils.model_to_dot"),
-        ),
+        (*("Sequential.compute_mask", "layers.Masking", "utils.model_to_dot"),),
         GRAPHS,
     ),
     **dict.fromkeys(

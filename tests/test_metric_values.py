@@ -421,7 +421,7 @@ def test_a_model_with_metrics_goes_with_its_last_reference() -> None:
     model.compile("sgd", "mse", metrics=["mae", metric])
     model.evaluate(np.ones((4, 2)), np.ones(4))
     last = metric.result()
-    gone = weakref.ref(model._compiled)
+    gone = weakref.ref(model._trainer.config)
     gc.disable()
     try:
         del model

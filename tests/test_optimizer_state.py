@@ -241,12 +241,12 @@ def test_an_epoch_that_ends_early_leaves_no_weights_swapped() -> None:
     other = make_model(optimizers.SGD(0.1, use_ema=True))
     other.fit(X, Y, epochs=1, verbose=0)
     assert bits(model) == bits(other)
-    assert model._network is not None and not model._network.swapped
+    assert not model._trainer.ready().network.swapped
 
     evaluated = model.evaluate(X, Y, verbose=0, callbacks=[SwapEMAWeights()])
     assert evaluated == other.evaluate(X, Y, verbose=0) and bits(model) == bits(other)
     model.predict(X, callbacks=[SwapEMAWeights()])
-    assert bits(model) == bits(other) and not model._network.swapped
+    assert bits(model) == bits(other) and not model._trainer.ready().network.swapped
 
 
 def test_before_the_first_step_the_average_is_the_weights() -> None:
@@ -264,7 +264,7 @@ def test_swapping_needs_averages() -> None:
     with pytest.raises(ValueError, match="use_ema=True"):
         model.fit(X, Y, verbose=0, callbacks=[SwapEMAWeights()])
     with pytest.raises(RuntimeError, match="use_ema"):
-        model._network.swap_average()  # type: ignore[union-attr]
+        model._trainer.ready().network.swap_average()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

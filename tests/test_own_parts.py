@@ -104,7 +104,7 @@ def test_a_layer_of_ones_own_learns_what_dense_learns() -> None:
     for model in (mine, theirs):
         model.compile("adam", "mse", metrics=["mae"])
         histories.append(model.fit(X, Y, epochs=3, shuffle=False, verbose=0).history)
-    assert mine._driver().startswith("tape (layers of your own: my_dense")
+    assert mine._driver().startswith("tape (custom layers: my_dense")
     assert theirs._driver() == "plan"
     for name in histories[0]:
         np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=1e-5)

@@ -53,9 +53,9 @@ def test_a_step_is_the_same_either_way(form: str) -> None:
     x = FORMS[form]
     quick, ordinary = network(metrics=["accuracy"]), network(metrics=["accuracy"])
     for _ in range(2):
-        means = quick._plan().try_train_on_batch(x, Y)
+        means = quick._trainer.ready().network.try_train_on_batch(x, Y)
         assert means is not None
-        assert means == ordinary._plan().train_on_batch(x, Y, None, True)
+        assert means == ordinary._trainer.ready().network.train_on_batch(x, Y, None, True)
     for a, b in zip(quick.get_weights(), ordinary.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -64,8 +64,12 @@ def test_a_step_is_the_same_either_way(form: str) -> None:
 @pytest.mark.parametrize("rows", [1, 6])
 def test_a_prediction_is_the_same_either_way(form: str, rows: int) -> None:
     model, x = network(), FORMS[form][:rows]
-    expected = model._plan().predict(x, rows, None)
-    for got in (model._plan().try_predict(x), model(x), model.predict(x, verbose=0)):
+    expected = model._trainer.ready().network.predict(x, rows, None)
+    for got in (
+        model._trainer.ready().network.try_predict(x),
+        model(x),
+        model.predict(x, verbose=0),
+    ):
         assert got is not None
         assert got.dtype == expected.dtype
         assert got.flags.owndata
@@ -101,7 +105,7 @@ def test_a_prediction_is_the_same_either_way(form: str, rows: int) -> None:
 def test_what_does_not_fit_goes_the_long_way(x: Any, y: Any, labels: bool) -> None:
     model = network(labels)
     before = model.get_weights()
-    assert model._plan().try_train_on_batch(x, y) is None
+    assert model._trainer.ready().network.try_train_on_batch(x, y) is None
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
     assert model.optimizer is not None
@@ -110,7 +114,7 @@ def test_what_does_not_fit_goes_the_long_way(x: Any, y: Any, labels: bool) -> No
 
 @pytest.mark.parametrize("x", [X.tolist(), X.view(Subclass), X[:0], X[0], X[:, :3], X[0, 0], None])
 def test_inputs_that_do_not_fit_go_the_long_way(x: Any) -> None:
-    assert network()._plan().try_predict(x) is None
+    assert network()._trainer.ready().network.try_predict(x) is None
 
 
 def test_results_of_every_kind() -> None:
@@ -134,7 +138,7 @@ def test_a_model_without_a_loss_says_so() -> None:
 
 
 def test_wrong_calls_of_the_core() -> None:
-    core = network()._plan()
+    core = network()._trainer.ready().network
     for call in (lambda: core.try_predict(), lambda: core.try_train_on_batch(X)):  # type: ignore[call-arg]
         with pytest.raises(TypeError):
             call()

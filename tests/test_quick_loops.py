@@ -40,7 +40,7 @@ def step(model: Any, optimizer: Any, loss_fn: Any = LOSS, x: Any = X, y: Any = Y
 
 def long_step(model: Any, optimizer: Any, loss_fn: Any = LOSS, x: Any = X, y: Any = Y) -> Any:
     """The same without any of the short ways."""
-    model._quick_call = None
+    model._fast_call = None
     with lamina.GradientTape() as tape:
         loss = loss_fn.on_tape(y, model(x, training=True), None)[0]
     variables = model.trainable_variables
@@ -77,7 +77,7 @@ def test_same_bits_as_the_long_way(make: Any, dtype: str, dropout: float) -> Non
         mine, theirs = step(short, first, x=x), long_step(long, second, x=x)
         assert np.asarray(mine[0]).tobytes() == np.asarray(theirs[0]).tobytes()
         assert mine[1] == theirs[1]
-    assert short._quick_call is not None
+    assert short._fast_call is not None
     assert first._quick_steps is not None
     assert LOSS._quick
     assert_same_weights(short, long)
@@ -221,7 +221,7 @@ def test_inputs_that_do_not_fit_as_they_are() -> None:
     model = model_of()
     with lamina.GradientTape():
         expected = np.asarray(model(X))
-        assert model._quick_call is not None
+        assert model._fast_call is not None
         for inputs in (
             X.astype("f8"),
             X.tolist(),
@@ -344,7 +344,7 @@ def test_calls_inside_of_layers_take_the_long_way() -> None:
 
     with lamina.GradientTape():
         inner(X, training=True)
-        assert inner._quick_call is not None
+        assert inner._fast_call is not None
         outer = Twice()
         evaluated = np.asarray(outer(X))
         assert np.array_equal(evaluated, 2 * np.asarray(inner(X)))

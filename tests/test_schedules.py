@@ -252,7 +252,7 @@ def test_an_error_in_a_schedule_of_ones_own_leaves_whole_steps() -> None:
         wanted.train_on_batch(X[4 * i : 4 * i + 4], Y[4 * i : 4 * i + 4])
     for a, b in zip(model.get_weights(), wanted.get_weights(), strict=True):
         assert np.array_equal(a, b)
-    assert model._network is not None and model._network.iterations == 3
+    assert model._trainer.ready().iterations == 3
 
 
 def test_a_schedule_of_ones_own_may_look_at_its_model() -> None:

@@ -91,12 +91,12 @@ def test_adding_and_popping_keeps_the_other_weights() -> None:
     x, y = np.ones((8, 4)), np.zeros((8, 2))
     model.fit(x, y, verbose=0)
     weights = model.get_weights()
-    steps = model._plan().steps_seen
+    steps = model._trainer.ready().network.steps_seen
     top = model.pop()
     assert _equal(model.get_weights(), weights[:2]) and _equal(top.get_weights(), weights[2:])
     model.add(layers.Dense(5, name="new"))
     assert _equal(model.get_weights()[:2], weights[:2]) and model.output_shape == (None, 5)
-    assert model._plan().steps_seen == steps
+    assert model._trainer.ready().network.steps_seen == steps
     model.fit(x, np.zeros((8, 5)), verbose=0)
     assert not _equal(model.get_weights()[:2], weights[:2])
     other = lamina.Sequential([lamina.Input((3,)), top])

@@ -45,7 +45,7 @@ from lamina.initializers import Initializer
 from lamina.layers import Input, InputLayer, Layer
 from lamina.losses import Loss
 from lamina.metrics import Metric
-from lamina.models import Sequential
+from lamina.models import Model, Sequential
 from lamina.optimizers import Optimizer
 from lamina.saving import FileFormatError
 from lamina.tensor import Tensor
@@ -71,6 +71,7 @@ __all__ = [
     "Layer",
     "Loss",
     "Metric",
+    "Model",
     "Optimizer",
     "Sequential",
     "Tensor",

@@ -94,7 +94,7 @@ class BackupAndRestore(Callback):
         """Takes the training up, if there is a backup."""
         self._initial = [
             _State(callback.get_state(), f"callbacks/{place}")
-            for place, callback in enumerate(self.model._fit_state.callbacks.callbacks)
+            for place, callback in enumerate(self.model._trainer.fit_state.callbacks.callbacks)
         ]
         paths = [path for path in (self._path, self._previous) if path.exists()]
         for path in paths:
@@ -110,7 +110,7 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Saves, if it is time."""
         if self._frequency.due(batch):
-            self._save(self.model._fit_state.epoch, batch + 1)
+            self._save(self.model._trainer.fit_state.epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Saves, if that is wanted after epochs."""
@@ -129,7 +129,7 @@ class BackupAndRestore(Callback):
         from lamina.saving.model_file import capture
 
         model = self.model
-        fitting = model._fit_state
+        fitting = model._trainer.fit_state
         tensors, metadata = capture(model)
         callbacks = []
         for place, callback in enumerate(fitting.callbacks.callbacks):
@@ -146,7 +146,7 @@ class BackupAndRestore(Callback):
             "offset": fitting.epochs.offset,
             "seeds": fitting.epochs.seeds,
             "validation": getattr(fitting.validation, "position", None),
-            "sums": model._plan().metric_state() if step else None,
+            "sums": model._trainer.ready().metrics.state() if step else None,
             "stop_training": bool(model.stop_training),
             "callbacks": callbacks,
             "generators": pack(_generators(), tensors, "generators"),
@@ -165,7 +165,7 @@ class BackupAndRestore(Callback):
         from lamina.saving.resume import restore_into
 
         model = self.model
-        fitting = model._fit_state
+        fitting = model._trainer.fit_state
         if metadata.get("backup_version") != _FORMAT:
             raise ValueError(
                 f"BackupAndRestore: {path} is no backup of this version of lamina. "

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
+from typing import Any
 
 Logs = dict[str, float]
 
@@ -37,7 +34,7 @@ class Callback:
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
-        self._model: Sequential | None = None
+        self._model: Any | None = None
 
     @property
     def model(self) -> Any:

@@ -73,6 +73,11 @@ class CallbackList(Callback):
         self.callbacks.sort(key=lambda each: each.runs_last)
         self._progress = self._first(ProgbarLogger)
 
+    @property
+    def watches_loss(self) -> bool:
+        """Whether any callback is told of a loss that is not finite."""
+        return any(getattr(callback, "watches_loss", False) for callback in self.callbacks)
+
     def wants_batches(self, kind: str) -> bool:
         """Whether any callback has a hook of its own for batches."""
         return any(callback.wants_batches(kind) for callback in self.callbacks)

@@ -170,7 +170,7 @@ class IteratorAdapter(DataAdapter):
 
 
 def get_data_adapter(x: Any, batch_size: int, name: str = "x") -> DataAdapter | None:
-    """The adapter for `x`, or None if it is meant as an array.
+    """The adapter for `x`, or None if it is meant as one array or several.
 
     Raises:
         TypeError: For what gives no batches.
@@ -178,16 +178,11 @@ def get_data_adapter(x: Any, batch_size: int, name: str = "x") -> DataAdapter | 
     if (
         type(x) is np.ndarray
         or x is None
-        or isinstance(x, (list, np.ndarray, tuple, int, float, str))
+        or isinstance(x, (list, np.ndarray, tuple, int, float, str, Mapping))
     ):
         return None
     if isinstance(x, Dataset):
         return DatasetAdapter(x, batch_size)
-    if isinstance(x, Mapping):
-        raise TypeError(
-            f"`{name}` must be one array: dictionaries of named inputs need a model with several "
-            f"inputs. Received: a dictionary with keys {sorted(map(str, x))}"
-        )
     if isinstance(x, Iterator):
         return IteratorAdapter(x)
     if hasattr(x, "as_numpy_iterator"):
@@ -217,11 +212,10 @@ def unpack(batch: Any, need_targets: bool = True) -> tuple[Any, Any, Any]:
         TypeError: For dictionaries.
         ValueError: For another number of parts.
     """
-    if isinstance(batch, Mapping):
+    if isinstance(batch, Mapping) and need_targets:
         raise TypeError(
-            "A batch must be (x, y) or (x, y, sample_weight); dictionaries of named inputs need "
-            "a model with several inputs. Received: a dictionary with keys "
-            f"{sorted(map(str, batch))}"
+            "A batch must be (x, y) or (x, y, sample_weight), where x and y may be dictionaries. "
+            f"Received: a dictionary with keys {sorted(map(str, batch))}"
         )
     parts = batch if isinstance(batch, (tuple, list)) else (batch,)
     if not 1 <= len(parts) <= 3 or (need_targets and len(parts) == 1):

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lamina._arrays import real_array
 from lamina._typing import Array, Shape
 
 
-class Samples(NamedTuple):
-    """Inputs, targets and maybe weights: views of the user's arrays, never copies."""
+class Structure(NamedTuple):
+    """How a batch is nested where a step gets it: each part is a nest with any values in it."""
 
-    x: Array
-    y: Any
-    weights: Array | None
+    x: Any
+    y: Any = None
+    weights: Any = None
+
+
+class Samples(NamedTuple):
+    """Inputs, targets and maybe weights: views of the user's arrays, never copies.
+
+    Attributes:
+        x: The inputs, in the order of the model's.
+        y: Targets for each output, None where it has none; None where there are none at all.
+        weights: Weights for each output, None where it has none; None where there are none at all.
+        structure: How they are nested for custom steps; None for single arrays.
+    """
+
+    x: list[Array]
+    y: list[Any] | None
+    weights: list[Array | None] | None
+    structure: Structure | None = None
 
     @property
     def rows(self) -> int:
         """How many samples there are."""
-        return int(self.x.shape[0])
+        return int(self.x[0].shape[0])
+
+    def _each(self, take: Callable[[Any], Any]) -> Samples:
+        def of(arrays: Any) -> Any:
+            return arrays and [None if array is None else take(array) for array in arrays]
+
+        return Samples(of(self.x), of(self.y), of(self.weights), self.structure)
 
     def select(self, rows: Array) -> Samples:
         """Copies of some samples, in the order of `rows`."""
-        weights = None if self.weights is None else self.weights[rows]
-        y = None if self.y is None else self.y[rows]
-        return Samples(self.x[rows], y, weights)
+        return self._each(lambda array: array[rows])
 
     def part(self, first: int, last: int) -> Samples:
         """The samples from `first` up to and without `last`."""
-        weights = None if self.weights is None else self.weights[first:last]
-        y = None if self.y is None else self.y[first:last]
-        return Samples(self.x[first:last], y, weights)
+        return self._each(lambda array: array[first:last])
 
 
 def input_array(x: Any, name: str = "x") -> Array:

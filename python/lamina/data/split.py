@@ -38,9 +38,21 @@ def split_samples(samples: Samples, share: float, seed: int | None) -> tuple[Sam
     return samples.select(np.sort(order[:split])), samples.select(np.sort(order[split:]))
 
 
-def warn_of_missing_classes(loss: Any, trained: Samples, held_out: Samples) -> None:
-    """Warns if a class is on one side of a split only."""
-    first, second = classes_in(loss, trained.y), classes_in(loss, held_out.y)
+def warn_of_missing_classes(losses: list[Any], trained: Samples, held_out: Samples) -> None:
+    """Warns if a class is on one side of a split only.
+
+    Args:
+        losses: The loss of each output, or None.
+        trained: The samples to train on.
+        held_out: The others.
+    """
+    for place, loss in enumerate(losses):
+        if trained.y is not None and held_out.y is not None and trained.y[place] is not None:
+            _warn_of_missing(loss, trained.y[place], held_out.y[place])
+
+
+def _warn_of_missing(loss: Any, trained: Array, held_out: Array) -> None:
+    first, second = classes_in(loss, trained), classes_in(loss, held_out)
     if first is None or second is None:
         return
     for name, absent in (("validation", first - second), ("training", second - first)):
@@ -51,7 +63,7 @@ def warn_of_missing_classes(loss: Any, trained: Samples, held_out: Samples) -> N
                 f"fit: no sample of class {shown} is in the {name} part of `validation_split`, "
                 "which takes the last rows. Shuffle the data before, or pass "
                 "`validation_shuffle=True`.",
-                stacklevel=3,
+                stacklevel=5,
             )
 
 

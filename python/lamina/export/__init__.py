@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lamina._core as _core
 from lamina._checks import unknown_name
 
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
-
 _OF_KERAS = ("tf_saved_model", "openvino", "litert", "torch")
 
 
-def export_model(model: Sequential, path: str, format: str) -> None:
+def export_model(model: Any, path: str, format: str) -> None:
     """Writes a model; see `Sequential.export`."""
     content = encode_model(model, format)
     _core.replace_file(path, content)
 
 
-def encode_model(model: Sequential, format: Any) -> bytes:
+def encode_model(model: Any, format: Any) -> bytes:
     """The content of the file.
 
     Raises:

@@ -8,7 +8,7 @@ IEEE's. Functions such as tanh and exp are libm's and differ in the last places.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from lamina._typing import Array
 from lamina.export.c_activations import helpers
 from lamina.export.c_functions import DEPTH_CHUNK, texts
 from lamina.export.c_layers import write_stack
-
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
 
 _HEADER = """\
 /* {title}
@@ -137,7 +134,7 @@ def _literal(number: float) -> str:
     return number.hex()
 
 
-def encode(model: Sequential) -> bytes:
+def encode(model: Any) -> bytes:
     """The content of a C file that computes what `model.predict` does, one sample at a time.
 
     Raises:

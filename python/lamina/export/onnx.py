@@ -12,7 +12,6 @@ from lamina.export.onnx_graph import Graph
 
 if TYPE_CHECKING:
     from lamina.layers.layer import Layer
-    from lamina.models.sequential import Sequential
 
 _Write = Callable[[Graph, Any, str], str]
 #: Layers that do nothing in inference.
@@ -29,7 +28,7 @@ _NOTHING = frozenset(
 )
 
 
-def encode(model: Sequential) -> bytes:
+def encode(model: Any) -> bytes:
     """The content of an ONNX file that computes what `model.predict` does.
 
     The input and the output are called as the model's input and last layer; both have any

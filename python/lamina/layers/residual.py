@@ -58,7 +58,7 @@ class Residual(Layer):
                 f"Received: {[layer.name for layer in inner]}"
             )
         for layer in inner:
-            if getattr(layer, "_front", None):
+            if getattr(layer, "_preprocessing", None):
                 raise ValueError(
                     "Residual: a model that begins with a layer that prepares data must come "
                     f"before all layers of a network. Received: model '{layer.name}'"

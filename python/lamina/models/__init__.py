@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from lamina._lazy import LazyModule
 from lamina.models.cloning import clone_model, model_from_json
+from lamina.models.model import Model
 from lamina.models.sequential import Sequential
 
 if TYPE_CHECKING:
     from lamina.saving.model_file import load_model, save_model
 
-__all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 _LATE = {"load_model", "save_model"}
 

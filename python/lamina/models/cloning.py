@@ -17,7 +17,7 @@ def clone_model(
     call_function: None = None,
     recursive: bool = False,
     **unsupported: Any,
-) -> Sequential:
+) -> Any:
     """A model with the same layers and weights of its own, freshly drawn.
 
     Args:
@@ -59,7 +59,7 @@ def clone_model(
     return copy
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Sequential:
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """The model of what `Sequential.to_json` returned, with freshly drawn weights.
 
     Raises:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from lamina import _checks
+import numpy as np
+
+import lamina._core as _core
+from lamina import _checks, _eager
+from lamina._arrays import NATIVE, real_array
 from lamina._checks import unknown_name
-from lamina._lazy import LazyModule
-from lamina._typing import Array, BatchShape, Config
-from lamina.export import export_model
+from lamina._typing import Array, BatchShape, Config, Shape
+from lamina.config import floatx
+from lamina.data.samples import fit_inputs, input_array, only_input
+from lamina.execution.trainable import PreparedInputs
+from lamina.graph.keras_tensor import KerasTensor
+from lamina.layers import call_context
+from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import LAYERS, Layer
+from lamina.layers.preprocessing.data_layer import DataLayer, data_array
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
-from lamina.layers.weights import set_weights
-from lamina.models import summary
-from lamina.models.stack import Stack
+from lamina.models import custom_model
+from lamina.models.model import Model
 from lamina.registry import custom_object_scope, shorten
 from lamina.variable import Variable
-
-if TYPE_CHECKING:
-    from lamina.saving import model_file
-else:
-    model_file = LazyModule("lamina.saving.model_file")
 
 _CONFIG_KEYS = {"name", "trainable", "dtype", "layers", "build_input_shape"}
 
 
 @LAYERS.register()
-class Sequential(Stack):
+class Sequential(Model):
     """A stack of layers, one after the other.
 
     Without an `Input` in front, the model is built when it first sees data. Layers may be
@@ -38,6 +41,8 @@ class Sequential(Stack):
     Layers, and models as layers, may be in several models: their weights are one value then, and
     training one of the models changes all (transfer learning: `Sequential([*base.layers[:-1],
     Dense(3)])`). Each model has its own optimizer state. Freezing a layer freezes it in all.
+
+    A subclass may define `call`, which then runs wherever the model is called, on a tape.
 
     Args:
         layers: The layers, maybe with an `Input` in front.
@@ -55,7 +60,349 @@ class Sequential(Stack):
         >>> model.compile("sgd", "mse")
         >>> model.predict(np.zeros((1, 3)), verbose=0)
         array([[0., 0.]], dtype=float32)
+        >>> len(model), model[0].units
+        (1, 2)
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._native = cls.call is Sequential.call
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._layers: list[Any] = []
+        self._input: InputLayer | None = None
+        #: The layers of its own that preprocess data, and with them those of a model in front.
+        self._own_preprocessing: list[DataLayer] = []
+        self._preprocessing: list[DataLayer] = []
+        self._listed: tuple[Any, list[Variable]] | None = None
+        self._shapes: PreparedInputs | None = None
+        self._network_sample: Shape | None = None
+        if layers is not None:
+            if isinstance(layers, Layer) or not isinstance(layers, Iterable):
+                raise TypeError(f"`layers` must be a list of layers. Received: {layers!r}")
+            for layer in layers:
+                self.add(layer)
+        if not self._trainable:
+            self._freeze(True)
+
+    # Its layers.
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers without the input."""
+        return [*self._own_preprocessing, *self._layers]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.layers[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    def _children(self) -> list[Any]:
+        if self._native:
+            return list(self._layers)
+        held = [part for part in super()._children() if not isinstance(part, InputLayer)]
+        inside = {id(layer) for layer in self.layers}
+        return [*self._layers, *(part for part in held if id(part) not in inside)]
+
+    def _leaves(self) -> list[Layer]:
+        """The layers in the plan, in its order; a custom `call` is none that the core computes."""
+        inside = [leaf for layer in self._children() for leaf in layer._leaves()]
+        return inside if self._native else [self, *inside]
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Puts a layer on top.
+
+        Args:
+            layer: A layer of `lamina.layers`, or a model. Other models may have it too: its weights
+                are then one, and training one of the models changes all.
+            rebuild: Accepted for compatibility.
+
+        Raises:
+            TypeError: If it is not a layer.
+            ValueError: If its name is taken, it is in the model already, or it cannot take
+                what the layer before it gives. The model is unchanged then.
+        """
+        self._require_free()
+        if isinstance(layer, KerasTensor):  # what `Input` returns
+            layer = layer._keras_history.operation
+        if layer is self or (isinstance(layer, Sequential) and not layer.layers):
+            raise ValueError(
+                "A model in a model needs layers, and cannot be in itself. "
+                f"Received: model '{layer.name}'"
+            )
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                "Only instances of `lamina.layers.Layer` can be added to a Sequential model. "
+                f"Received: {layer!r} (of type {type(layer).__name__})"
+            )
+        if isinstance(layer, InputLayer):
+            self._add_input(layer)
+            return
+        if isinstance(layer, Sequential) and layer._preprocessing and self._layers:
+            raise ValueError(
+                f"Model '{layer.name}' begins with '{layer._preprocessing[0].name}', which "
+                "prepares data (it takes strings or whole numbers and has no gradient), so it must "
+                f"come before all layers of a network. Received: model '{layer.name}' after "
+                f"'{self._layers[-1].name}'"
+            )
+        if not layer._native and type(layer).call in (Layer.call, Model.call):
+            layer._append_to(_core.Network((1,)))  # raises: it cannot be computed
+        if any(layer is other for other in self.layers) or self._plans_already(layer):
+            raise ValueError(
+                "A layer can be in a model only once; other models may have it too. "
+                f"Received: layer '{layer.name}'"
+            )
+        if any(layer.name == other.name for other in self.layers):
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
+                "argument to pass a unique name."
+            )
+        if isinstance(layer, DataLayer):
+            self._add_preprocessing(layer)
+            return
+        if self._layers and self._layers[0].dtype != layer.dtype:
+            raise ValueError(
+                f"All layers of a model compute in one dtype; this model's is "
+                f"{self._layers[0].dtype}. Received: layer '{layer.name}' of {layer.dtype}"
+            )
+        first_input = None
+        if not self.layers:
+            first_input = layer._first_input
+            if first_input is None and layer._parents():  # another model has built it
+                first_input = layer._input_shape
+        with self._trainer.lock:
+            if self._input is not None:
+                layer._build(self._output_sample())
+            elif first_input is not None:
+                layer._build(tuple(first_input))
+                self._input = InputLayer(shape=first_input)
+            layer._tracker.add_parent(self)
+            self._layers.append(layer)
+            if isinstance(layer, Sequential):
+                self._preprocessing.extend(layer._preprocessing)
+            self._structure_changed()
+            layer._set_prefix("")
+
+    def _plans_already(self, layer: Any) -> bool:
+        """Whether a part of it is in the plan; custom layers may use what others do."""
+
+        def parts(of: Any) -> list[Layer]:
+            return of._leaves() if isinstance(of, Model) or of._native else []
+
+        there = {id(leaf) for other in self._layers for leaf in parts(other)}
+        return any(id(leaf) in there for leaf in parts(layer))
+
+    def _add_preprocessing(self, layer: DataLayer) -> None:
+        if self._layers:
+            raise ValueError(
+                f"{type(layer).__name__} prepares data: it must come before all other layers. "
+                f"Received: layer '{layer.name}' after '{self._layers[-1].name}'"
+            )
+        if self._input is not None:
+            layer._build(self._preprocessed_sample())
+        layer._tracker.add_parent(self)
+        self._own_preprocessing.append(layer)
+        self._preprocessing.append(layer)
+        self._structure_changed()
+
+    def _add_input(self, layer: InputLayer) -> None:
+        if self._input is not None:
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape "
+                f"{self._input.batch_shape}. You cannot add a different Input layer to it."
+            )
+        if self.layers:
+            raise ValueError(
+                f"An Input must be the first layer of a model. Received: '{layer.name}' after "
+                f"'{self.layers[-1].name}'"
+            )
+        self._input = layer
+        self._structure_changed()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Removes the last layer and returns it, with its weights.
+
+        Raises:
+            IndexError: If there is none.
+        """
+        self._require_free()
+        if not self._layers and self._own_preprocessing:
+            front = self._own_preprocessing.pop()
+            self._preprocessing.pop()
+            front._tracker.remove_parent(self)
+            self._structure_changed()
+            return front
+        if not self._layers:
+            raise IndexError(f"Model '{self.name}' has no layers to pop.")
+        with self._trainer.lock:
+            layer: Layer = self._layers.pop()
+            if not self._layers:
+                self._preprocessing = list(self._own_preprocessing)
+            self._structure_changed()
+            for leaf in layer._leaves():
+                for variable in leaf.weights:
+                    variable.unbind(self)
+            layer._tracker.remove_parent(self)
+            layer._set_prefix("")
+        return layer
+
+    def _require_free(self) -> None:
+        around = [parent for parent in self._parents() if getattr(parent, "_native", True)]
+        if around:
+            raise RuntimeError(
+                f"Model '{self.name}' is part of '{around[-1].name}', which was built with the "
+                "layers that it has: make a new model of them. Received: a change of its layers"
+            )
+
+    def _structure_changed(self) -> None:
+        """Its layers or its shapes are others now."""
+        self._trainer.release_engine()
+        self._listed = None
+        self._traced = None
+        sample = self._input._samples if self._input is not None else None
+        self._input_shape = sample
+        self._output = None
+        if sample is not None:
+            self._output = (
+                self._layers[-1]._output if self._layers else self._after_own_preprocessing(sample)
+            )
+        self._shapes = self._network_sample = None
+        if sample is not None:
+            self._network_sample = self._preprocessed_sample()
+            if self._layers:
+                self._shapes = PreparedInputs([], [sample], [self._output_sample()])
+        self._first_input = sample
+        if sample is None and self._layers and not self._own_preprocessing:
+            self._first_input = self._layers[0]._first_input
+
+    def _freeze(self, frozen: bool) -> None:
+        self._trainable = not frozen
+        for variable in self._variables.values():
+            variable.trainable = not (frozen or variable.is_state)
+        for layer in self._children():
+            layer._freeze(frozen)
+
+    # Building.
+
+    def build(self, input_shape: Any = None) -> None:
+        """Fixes the shape of the input, and with it of all weights.
+
+        Args:
+            input_shape: The shape with the batch in front: `(None, 4)`.
+
+        Raises:
+            ValueError: If there are no layers, or the model was built for another shape.
+        """
+        if not self._layers:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. "
+                "Call `model.add(layer)`."
+            )
+        if input_shape is None:
+            if self._input is None:
+                raise ValueError(
+                    f"Sequential model '{self.name}' needs an input shape to be built. "
+                    "Received: input_shape=None"
+                )
+            return
+        full = _checks.extents("build", "input_shape", input_shape, batch=True)
+        sample = tuple(extent for extent in full[1:] if extent is not None)
+        if self._input is not None and self._input._samples != sample:
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape "
+                f"{self._input.batch_shape}. You cannot build it with input_shape {full}"
+            )
+        self._build_for([sample])
+
+    def _build_for(self, samples: list[Shape]) -> None:
+        with self._trainer.lock:
+            if self._input is not None:
+                return
+            (sample,) = samples
+            built = []
+            try:
+                shape = sample
+                for front in self._own_preprocessing:
+                    front._build(shape)
+                    shape = front._shape_after(shape)
+                for layer in self._layers:
+                    if not layer.built:
+                        built.append(layer)
+                    layer._build(shape)
+                    shape = layer._shape_after(shape)
+                self._input = InputLayer(shape=sample)
+            except BaseException:
+                for layer in built:
+                    layer._unbuild()
+                raise
+            self._structure_changed()
+
+    def _build(self, shape: Shape) -> None:
+        self._shape_after(shape)
+        self._build_for([shape])
+
+    def _build_custom(self, shapes: Any, build: Any = None) -> None:
+        if build is None:
+            self.build(shapes)
+            return
+        self._building = True
+        try:
+            build()
+        finally:
+            self._building = False
+
+    def _unbuild(self) -> None:
+        self._input = None
+        for layer in self._layers:
+            layer._unbuild()
+        self._structure_changed()
+
+    def _shape_after(self, shape: Shape) -> Shape:
+        if self._input is not None and self._input._samples != shape:
+            raise ValueError(
+                f"Model '{self.name}' takes samples of shape {self._input._samples}. "
+                f"Received: samples of shape {shape}"
+            )
+        for layer in self.layers:
+            shape = layer._shape_after(shape)
+        return shape
+
+    def _after_own_preprocessing(self, sample: Shape) -> Shape:
+        """The shape that the first of the other layers takes; that may be a model that prepares."""
+        for layer in self._own_preprocessing:
+            sample = layer._shape_after(sample)
+        return sample
+
+    def _preprocessed_sample(self) -> Shape:
+        """The shape of a sample once all layers in front have prepared it, those inside too."""
+        sample = self._sample()
+        for layer in self._preprocessing:
+            sample = layer._shape_after(sample)
+        return sample
+
+    def _sample(self) -> Shape:
+        if self._input is None:
+            raise ValueError(f"Model '{self.name}' has not been built yet.")
+        return self._input._samples
+
+    def _output_sample(self) -> Shape:
+        if self._output is None:
+            raise ValueError(f"Model '{self.name}' has not been built yet.")
+        return self._output
 
     def compute_output_shape(self, input_shape: Any) -> BatchShape:
         """The output's shape for an input's, both with the batch in front."""
@@ -64,53 +411,30 @@ class Sequential(Stack):
         return tuple(input_shape)
 
     @property
-    def weights(self) -> list[Variable]:
-        """All variables, layer by layer; ValueError before building."""
-        # Names do not change while there is a plan, unless a layer's does or others share it.
-        parts = [(layer.name, layer._tracker.parent_refs) for layer in self._layers]
-        names = [name for name, parents in parts if len(parents) == 1]
-        listed = self._listed
-        if listed is not None and listed[0] == names and len(names) == len(parts):
-            return list(listed[1])
-        self._require_built("weights")
-        self._name_weights()
-        found: dict[int, Variable] = {}
-        for leaf in self._leaves():
-            for variable in leaf.weights:
-                found[id(variable)] = variable
-        own = len(names) == len(parts) and not self._parents()
-        simple = all(
-            type(layer)._leaves is Layer._leaves and layer._native for layer in self._layers
-        )
-        if own and simple and self._network is not None:
-            self._listed = names, list(found.values())
-        return list(found.values())
+    def built(self) -> bool:
+        """Whether the shapes of all weights are known."""
+        return self._input is not None and bool(self._layers)
 
-    variables = weights
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Accepted for compatibility: it is built when its input shape is known."""
 
     @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return [variable for variable in self.weights if variable.trainable]
-
-    trainable_variables = trainable_weights
+    def dtype(self) -> str:
+        """The floating-point type that the model computes in."""
+        return self._layers[0].dtype if self._layers else floatx()
 
     @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that no optimizer changes: frozen ones, and state such as moving averages."""
-        return [variable for variable in self.weights if not variable.trainable]
-
-    non_trainable_variables = non_trainable_weights
+    def batch_size(self) -> int | None:
+        """The batch size that `Input` was given, if any."""
+        return self._input.batch_size if self._input is not None else None
 
     @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; setting it freezes or thaws all layers."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._freeze(not _checks.boolean("Sequential", "trainable", value))
-        self._trainable_changed()
+    def inputs(self) -> list[InputLayer]:
+        """The input."""
+        if self._input is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined inputs yet.")
+        return [self._input]
 
     @property
     def outputs(self) -> list[Any]:
@@ -120,34 +444,54 @@ class Sequential(Stack):
         return [self._layers[-1]]
 
     @property
-    def path(self) -> str:
-        """Its name, with those of the models that it is in."""
-        return f"{self._prefix}{self.name}"
+    def output_names(self) -> list[str] | None:
+        """The name of the only output: that of the last layer."""
+        return [self._layers[-1].name] if self._layers else None
 
     @property
-    def compute_dtype(self) -> str:
-        """The type that it computes in."""
-        return self.dtype
+    def input_spec(self) -> Any:
+        """What the inputs must be like, an `InputSpec`; None before the model is built."""
+        if not self.built:
+            return None
+        from lamina.layers.input_spec import InputSpec
+
+        return InputSpec(shape=self.input_shape)
 
     @property
-    def variable_dtype(self) -> str:
-        """The type of its weights."""
-        return self.dtype
+    def input_shape(self) -> BatchShape:
+        """The shape of the input with the batch in front; AttributeError before building."""
+        if self._input is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined input shape yet.")
+        return self._input.batch_shape
 
     @property
-    def input_dtype(self) -> str:
-        """The type that inputs are converted to."""
-        return self.dtype
+    def output_shape(self) -> BatchShape:
+        """The shape of the output with the batch in front; AttributeError before building."""
+        if not self.built:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined output shape yet.")
+        return (self.batch_size, *self._output_sample())
 
     @property
-    def supports_masking(self) -> bool:
-        """Whether masks go through it: no."""
-        return False
+    def weights(self) -> list[Variable]:
+        """All variables, layer by layer; ValueError before building."""
+        # Names do not change while there is an engine, unless a layer's does or others share it.
+        parts = [(layer.name, layer._tracker.parent_refs) for layer in self._layers]
+        names = [name for name, parents in parts if len(parents) == 1]
+        listed = self._listed
+        if listed is not None and listed[0] == names and len(names) == len(parts):
+            return list(listed[1])
+        if self._layers and self._input is None:
+            self._require_built("weights")
+        found = super().weights
+        own = len(names) == len(parts) and not self._parents()
+        simple = all(
+            type(layer)._leaves is Layer._leaves and layer._native for layer in self._layers
+        )
+        if own and simple and self._native and self._trainer.engine is not None:
+            self._listed = names, found
+        return list(found)
 
-    @property
-    def jit_compile(self) -> bool:
-        """True: the kernels were compiled when lamina was built."""
-        return True
+    # Configuration.
 
     def get_build_config(self) -> Config | None:
         """The input's shape, with the batch in front; None before building."""
@@ -157,88 +501,6 @@ class Sequential(Stack):
         """Builds for what `get_build_config` returned."""
         if not self.built and config:
             self.build(config.get("input_shape"))
-
-    def _require_built(self, what: str) -> None:
-        if self._layers and self._input is None:
-            raise ValueError(
-                f"Weights for model '{self.name}' have not yet been created, so it has no "
-                f"`{what}`. Weights are created when the model is first called on inputs or "
-                "`build()` is called with an `input_shape`."
-            )
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights, layer by layer, kernel before bias."""
-        return [variable.numpy() for variable in self.weights]
-
-    def set_weights(self, weights: Any) -> None:
-        """Sets all weights.
-
-        Args:
-            weights: One array for each of `weights`.
-
-        Raises:
-            TypeError: If it is not a list of arrays of real numbers.
-            ValueError: If number or shapes differ; nothing has changed then.
-        """
-        set_weights(self.weights, weights, f"Model '{self.name}'")
-
-    def count_params(self) -> int:
-        """The number of all elements of the weights; ValueError before building."""
-        self._require_built("count_params")
-        return sum(variable.size for variable in self.weights)
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name or its place.
-
-        Raises:
-            ValueError: If there is none, or neither or both are given.
-        """
-        if (name is None) == (index is None):
-            raise ValueError(
-                "get_layer: provide either a layer name or a layer index. "
-                f"Received: index={index}, name={name}"
-            )
-        if index is not None:
-            count = len(self.layers)
-            place = _checks.integer("get_layer", "index", index, low=-(2**31))
-            if not -count <= place < count:
-                raise ValueError(
-                    f"get_layer: model '{self.name}' has {count} layers. Received: index={index}"
-                )
-            return self.layers[place]
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise unknown_name(f"layer of '{self.name}'", name, [layer.name for layer in self.layers])
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-    ) -> None:
-        """Prints a table of the layers.
-
-        Args:
-            line_length: The width of the table.
-            positions: Where the columns end, as shares of the width.
-            print_fn: What to call with the text instead of `print`.
-            expand_nested: Whether to list the layers of models and blocks inside too.
-            show_trainable: Whether to say which layers are trained.
-            layer_range: Names of the first and the last layer to list, or patterns of them.
-
-        Raises:
-            ValueError: If columns are too narrow, or `layer_range` names no layers.
-        """
-        text = summary.render(
-            self, line_length, positions, expand_nested, show_trainable, layer_range
-        )
-        (print_fn or print)(text)
-
-    # Configuration and files.
 
     def get_config(self) -> Config:
         """Layers and input shape, as plain data."""
@@ -251,7 +513,7 @@ class Sequential(Stack):
         return config
 
     @classmethod
-    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """The model that `get_config` described, with freshly drawn weights.
 
         Raises:
@@ -276,105 +538,188 @@ class Sequential(Stack):
             model.build(shape)
         return model
 
-    def to_json(self, **options: Any) -> str:
-        """The configuration as JSON; `options` go to `json.dumps`."""
-        import json
+    # Calling.
 
-        return json.dumps(
-            {"module": "lamina", "class_name": "Sequential", "config": self.get_config()},
-            **options,
-        )
-
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Writes the whole model into one file, in one step.
-
-        Layers, weights, what `compile` was given, the optimizer's state and all counters that
-        random numbers depend on: `lamina.saving.load_model` gives a model that goes on
-        training with the same bits.
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The output of one layer after the other.
 
         Args:
-            filepath: The file: a safetensors file, or with a name that ends in ".keras" an
-                archive that Keras 3 loads too (needs the extra `keras`).
-            overwrite: Whether a file that is there may be replaced.
-            zipped: None or True: folders are not supported.
-
-        Raises:
-            FileExistsError: If it is there and may not be replaced.
-            ImportError: If h5py is needed and not installed.
-            OSError: If it cannot be written; a file that was there is as it was.
-            ValueError: If a ".keras" file cannot hold the model, because Keras lacks a class.
-
-        Example:
-            >>> model.save("model.safetensors")
-            >>> model.save("model.keras")
+            inputs: A tensor.
+            training: Whether it is called as in training; None: as a layer around it is.
         """
-        model_file.save_model(self, filepath, overwrite, zipped)
+        train = call_context.training_of(training)
+        x = inputs
+        with call_context.inside(train):
+            for layer in self._layers:
+                if isinstance(layer, Sequential) and layer._preprocessing:
+                    with call_context.prepared_for(layer):  # x went through those already
+                        x = layer(x, training=train)
+                elif layer._native or isinstance(layer, Model):
+                    x = layer(x, training=train)
+                else:
+                    x = layer(x)
+        return x
 
-    def save_weights(
-        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
-    ) -> None:
-        """Writes the weights alone; arguments as for `save`.
+    def _call_on_values(
+        self, inputs: Any, args: tuple[Any, ...], training: bool | None, options: dict[str, Any]
+    ) -> Any:
+        if args and self._native:
+            (training,) = args
+        inputs = only_input(inputs, self._input.name if self._input is not None else None)
+        plain = isinstance(inputs, np.ndarray) and not _core.is_recording()
+        if not plain and _eager.is_eager(inputs):
+            return self._call_on_tensors(inputs, args, training, options)
+        if not self._native:
+            output = self._call_on_tensors(inputs, args, training, options)
+            return custom_model.arrays_of(output)
+        fast = self._fast_predict
+        if fast is not None and not training and not isinstance(inputs, np.ndarray):
+            result = fast(real_array(inputs, "x"))
+            if result is not None:
+                return result
+        return self._trainer.predict_arrays(inputs, bool(training))
 
-        A name that ends in ".weights.h5" gives a file that Keras 3 loads too, with the
-        optimizer's state beside the weights, as Keras has it; others give safetensors.
+    def _call_on_tensors(
+        self, inputs: Any, args: tuple[Any, ...], training: bool | None, options: dict[str, Any]
+    ) -> Any:
+        train = call_context.training_of(training)
+        if self._preprocessing and not call_context.is_prepared(self):
+            rows = np.asarray(inputs) if _eager.is_tensor(inputs) else inputs
+            inputs = self._prepare_inputs(rows, "x").arrays[0]
+        (x,) = self._input_tensors([inputs])
+        if not x.shape:
+            raise ValueError("`x` must have one row for each sample. Received: x.shape=()")
+        if not self._preprocessing:
+            self._build_for([tuple(x.shape[1:])])
+        if not self._native:
+            with call_context.prepared_for(self):
+                return custom_model.call_model(self, x, args, train, options)
+        if not call_context.outermost():  # a part of a layer or model that is being called
+            return self.call(x, train)
+        self._clear_losses()
+        engine = self._trainer.ready()
+        output = engine.call([x], train)
+        self._call_losses = engine.call_losses
+        if not self._preprocessing:
+            self._fast_call = engine.fast_call
+        return output
 
-        Args:
-            filepath: The file.
-            overwrite: Whether a file that is there may be replaced.
-            max_shard_size: If given, how many GiB each of several files may hold; the name must
-                end in ".weights.json" then, which lists the `.weights.h5` files beside it.
-        """
-        model_file.save_weights(self, filepath, overwrite, max_shard_size)
+    # What engines and trainers need: see `lamina.execution.trainable.Trainable`.
 
-    def load_weights(
-        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
-    ) -> None:
-        """Sets all weights from a file of lamina or Keras: weights alone, or a whole model.
+    def _has_shapes(self) -> bool:
+        return self.built
 
-        Args:
-            filepath: The file: safetensors, ".weights.h5", ".keras", or legacy ".h5".
-            skip_mismatch: Leave layers as they are whose weights do not fit, with a warning that
-                lists them, in place of an error.
-            by_name: Find layers by their names, not by their order: legacy ".h5" files only.
+    def _takes_inputs_as_they_are(self) -> bool:
+        return not self._preprocessing and self._native
 
-        Raises:
-            FileFormatError: If the file is damaged, or does not hold exactly these weights: the
-                message lists the differences. The model is unchanged then.
-        """
-        model_file.load_weights(self, filepath, skip_mismatch, by_name)
+    def _can_plan(self) -> bool:
+        return self._native and all(leaf._is_planned() for leaf in self._leaves())
 
-    def export(
-        self, filepath: Any, format: str = "onnx", verbose: Any = None, input_signature: Any = None
-    ) -> None:
-        """Writes the model in a format of others, for inference.
+    def _plan_into(self, network: _core.Network) -> None:
+        for layer in self._layers:
+            layer._plan_into(network)
 
-        Args:
-            filepath: The file.
-            format: "onnx": what ONNX Runtime and many others run. The input is called as the
-                model's input layer, the output "output"; any number of samples.
-                "c": one C99 file with the weights and a function for one sample. Dense networks
-                with relu and its like give lamina's own bits there; tanh, exp and others are the
-                C library's and differ in the last places.
-            verbose: Accepted for compatibility; nothing is printed.
-            input_signature: Not supported: None only; the shapes are the model's.
+    def _output_count(self) -> int | None:
+        return 1
 
-        Raises:
-            NotImplementedError: For layers that the format cannot have yet, and for formats that
-                only Keras has.
-            OSError: If the file cannot be written; one that was there is as it was.
-            ValueError: If the model is not built, or the format is unknown.
+    def _input_shapes(self) -> list[Shape]:
+        return [self._preprocessed_sample()]
 
-        Example:
-            >>> model.export("model.onnx", format="onnx")
-            >>> model.export("model.c", format="c")
-        """
-        _checks.require_default("export", input_signature=input_signature)
-        export_model(self, model_file.path_of(filepath), format)
+    def _output_shapes(self) -> list[Shape]:
+        return [self._output_sample()]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        from lamina.saving.own_objects import own_objects
+    def _prepare_inputs(
+        self, x: Any, name: str, known: PreparedInputs | None = None
+    ) -> PreparedInputs:
+        if type(x) is not np.ndarray:
+            x = only_input(x, self._input.name if self._input is not None else None, name)
+        if self._preprocessing:
+            return self._preprocess(x, name, known)
+        plain = type(x) is np.ndarray and x.dtype in NATIVE and x.ndim > 0 and x.shape[0] > 0
+        array = x if plain else input_array(x, name)
+        if known is None:
+            known = self._shapes
+            if known is None:
+                known = self._shapes_for(array)
+        sample = known.samples[0]
+        if array.shape[1:] != sample:
+            array = fit_inputs(array, sample, name)
+        return PreparedInputs([array], known.samples, known.outputs)
 
-        return model_file.restore, (*model_file.capture(self), own_objects(self))
+    def _shapes_for(self, array: Array) -> PreparedInputs:
+        """The shapes of a sample and of its prediction, were the model built for an array."""
+        if not self._layers:
+            raise ValueError(
+                f"Sequential model '{self.name}' has no layers. Call `model.add(layer)`."
+            )
+        if self._shapes is not None:
+            return self._shapes
+        sample = tuple(array.shape[1:])
+        output = self._after_own_preprocessing(sample)
+        for layer in self._layers:
+            output = layer._shape_after(output)
+        return PreparedInputs([], [sample], [output])
+
+    def _preprocess(self, x: Any, name: str, known: PreparedInputs | None) -> PreparedInputs:
+        """Inputs that the layers in front have prepared."""
+        array = data_array(x, name)
+        if array.ndim == 0 or array.shape[0] == 0:
+            raise ValueError(
+                f"`{name}` must hold at least one sample. Received: {name}.shape={array.shape}"
+            )
+        if known is None:
+            known = self._shapes_for(array)
+            self._build_for(known.samples)
+        array = fit_inputs(array, known.samples[0], name)
+        for layer in self._preprocessing:
+            array = layer(array)
+        return PreparedInputs([data_array(array, "x")], known.samples, known.outputs)
+
+    def _input_tensors(self, arrays: list[Any]) -> list[Any]:
+        """Inputs as tensors of the model's type and of the shape that it was built for."""
+        (array,) = arrays
+        x = _eager.typed_tensor(array, self.dtype)
+        sample = self._network_sample
+        if sample is None or tuple(x.shape[1:]) == sample:
+            return [x]
+        fitted = fit_inputs(np.empty(x.shape, np.bool_), sample)  # raises if it does not fit
+        return [x.reshape(fitted.shape)]
+
+    def _pack_inputs(self, arrays: list[Any]) -> Any:
+        return arrays[0]
+
+    def _flatten_targets(self, y: Any, argument: str) -> list[Any]:
+        return [y]
+
+    def _flatten_weights(self, weights: Any, argument: str = "sample_weight") -> list[Any]:
+        return [weights]
+
+    def _forward(self, inputs: list[Any], training: bool) -> Any:
+        if self._native:
+            return self.call(inputs[0], training)
+        return custom_model.run_call(self, inputs[0], (), training, {})
+
+    def _each_output(self, arrays: list[Array]) -> list[tuple[Any, Array]]:
+        """Layers with their outputs for inputs that the layers in front have prepared."""
+        found = []
+        with _eager.unrecorded(), call_context.inside(False):
+            (x,) = self._input_tensors(arrays)
+            for layer in self._layers:
+                with call_context.prepared_for(layer):
+                    x = layer(x)
+                found.append((layer, np.asarray(x)))
+        return found
+
+    def _set_prefix(self, prefix: str) -> None:
+        self._prefix = prefix
+        inside = f"{prefix}{self.name}/" if prefix or self._parents() else ""
+        for variable in self._variables.values():
+            variable.path = f"{inside}{variable.name}"
+        for layer in self._children():
+            layer._set_prefix(inside)
 
     def __repr__(self) -> str:
-        return f"<Sequential name={self.name}, built={self.built}>"
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+Sequential._native = True

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lamina.variable import Variable
-
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
 
 _POSITIONS = (0.45, 0.80, 1.0)
 _POSITIONS_TRAINABLE = (0.38, 0.70, 0.88, 1.0)
 
 
 def render(
-    model: Sequential,
+    model: Any,
     line_length: int | None,
     positions: Sequence[float] | None,
     expand_nested: bool = False,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lamina._core import FileFormatError
 from lamina.registry import shorten
 
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
 
-
-def without_weight_decay(model: Sequential) -> list[str]:
+def without_weight_decay(model: Any) -> list[str]:
     """The paths of a model's weights that its optimizer does not decay."""
     optimizer = model.optimizer
     if optimizer is None or not model.built:
@@ -19,7 +16,7 @@ def without_weight_decay(model: Sequential) -> list[str]:
     return [weight.path for weight in model.weights if optimizer._is_excluded(weight)]
 
 
-def restore_exclusions(model: Sequential, paths: Any) -> None:
+def restore_exclusions(model: Any, paths: Any) -> None:
     """Tells the optimizer of a compiled model what `without_weight_decay` gave."""
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise FileFormatError(
@@ -30,5 +27,5 @@ def restore_exclusions(model: Sequential, paths: Any) -> None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if inner is not None:
         inner._exclusion.restore(paths)
-        if paths and model._network is not None:
-            model._forget_network()  # planned while compiling, before this was known
+        if paths:
+            model._trainer.release_engine()  # planned while compiling, before this was known

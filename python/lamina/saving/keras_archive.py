@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lamina._core as _core
 from lamina._core import FileFormatError
@@ -20,9 +20,6 @@ from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.hdf5 import Hdf5File, import_h5py
 from lamina.saving.keras_config import parse_json, to_keras
 from lamina.saving.keras_model import build, compile_built
-
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
 
 SIGNATURE = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -36,7 +33,7 @@ _ALWAYS_ALLOWED = 64 << 20
 _LAYOUT = "3.10.0"
 
 
-def save(model: Sequential, state: Mapping[str, Any]) -> bytes:
+def save(model: Any, state: Mapping[str, Any]) -> bytes:
     """The content of a `.keras` file.
 
     Args:
@@ -99,12 +96,12 @@ def _lookups(model: Any, path: str = "layers") -> list[tuple[str, Lookup]]:
     for place, layer in weights_h5.named(model.layers, path):
         if isinstance(layer, Lookup):
             found.append((f"{_ASSETS}{place}{_VOCABULARY}", layer))
-        elif getattr(layer, "_front", None):
+        elif getattr(layer, "_preprocessing", None):
             found += _lookups(layer, f"{place}/layers")
     return found
 
 
-def _assets(model: Sequential) -> list[tuple[str, bytes]]:
+def _assets(model: Any) -> list[tuple[str, bytes]]:
     """The members that hold what layers learned beside weights."""
     found = []
     for path, layer in _lookups(model):
@@ -125,7 +122,7 @@ def _assets(model: Sequential) -> list[tuple[str, bytes]]:
     return found
 
 
-def _load_assets(model: Sequential, members: Mapping[str, bytes]) -> None:
+def _load_assets(model: Any, members: Mapping[str, bytes]) -> None:
     """Gives the layers the vocabularies that they learned."""
     for path, layer in _lookups(model):
         content = members.get(path)
@@ -175,8 +172,8 @@ def load(
     path: str,
     custom_objects: Mapping[str, Any] | None,
     compile: bool,
-    restore_state: Callable[[Sequential, dict[str, Any]], None],
-) -> Sequential:
+    restore_state: Callable[[Any, dict[str, Any]], None],
+) -> Any:
     """The model of a file.
 
     Args:
@@ -216,7 +213,7 @@ def load(
     return model
 
 
-def load_weights(model: Sequential, path: str, skip_mismatch: bool) -> None:
+def load_weights(model: Any, path: str, skip_mismatch: bool) -> None:
     """Sets all weights of a model from those of a `.keras` file, or none."""
     with Hdf5File(io.BytesIO(read(path)[_WEIGHTS])) as file:
         weights_h5.load(model, file, skip_mismatch)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lamina._core import FileFormatError
 from lamina.registry import shorten
 from lamina.saving.keras_config import fit_arguments, from_keras
 
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
-
 #: What `compile` got that is about how Keras runs, and not about what it computes.
 _RUNNING = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 
 
-def build(config: dict[str, Any]) -> Sequential:
+def build(config: dict[str, Any]) -> Any:
     """The model of a configuration, with freshly drawn weights.
 
     Args:
@@ -43,7 +40,7 @@ def build(config: dict[str, Any]) -> Sequential:
     return Sequential.from_config(described)
 
 
-def compile_built(model: Sequential, config: Any) -> None:
+def compile_built(model: Any, config: Any) -> None:
     """Compiles a model with what Keras' `compile` got.
 
     Settings of how Keras runs (`jit_compile`, `steps_per_execution`, `run_eagerly`) are left out:

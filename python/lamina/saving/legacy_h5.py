@@ -16,7 +16,6 @@ from lamina.saving.keras_config import parse_json
 from lamina.saving.keras_model import build, compile_built
 
 if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
     from lamina.variable import Variable
 
 
@@ -25,7 +24,7 @@ def is_model(file: Hdf5File) -> bool:
     return file.text("/", "model_config") is not None
 
 
-def load(file: Hdf5File, compile: bool) -> Sequential:
+def load(file: Hdf5File, compile: bool) -> Any:
     """The model of a file.
 
     Raises:
@@ -55,7 +54,7 @@ def load(file: Hdf5File, compile: bool) -> Sequential:
 
 
 def load_weights(
-    model: Sequential, file: Hdf5File, skip_mismatch: bool = False, by_name: bool = False
+    model: Any, file: Hdf5File, skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
     """Sets all weights of a built model from a file of a model or of weights, or none.
 
@@ -100,7 +99,7 @@ def _layers(file: Hdf5File) -> dict[str, list[Tensor]]:
     return result
 
 
-def _optimizer(model: Sequential, file: Hdf5File) -> dict[str, Tensor]:
+def _optimizer(model: Any, file: Hdf5File) -> dict[str, Tensor]:
     """The optimizer's variables by their numbers in Keras 3."""
     names = file.names("optimizer_weights", "weight_names")
     if not names:

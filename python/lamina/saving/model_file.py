@@ -35,7 +35,6 @@ from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.keras_config import parse_json
 
 if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
     from lamina.variable import Variable
 
 #: Raised when older versions of lamina cannot read the file any more.
@@ -44,7 +43,7 @@ _MODEL, _WEIGHTS = "lamina.model", "lamina.weights"
 
 
 def save_model(
-    model: Sequential, filepath: Any, overwrite: bool = True, zipped: bool | None = None
+    model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None
 ) -> None:
     """Writes a whole model; see `Sequential.save`."""
     if zipped not in (None, True):
@@ -67,7 +66,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Sequential:
+) -> Any:
     """The model of a file that `Sequential.save` or Keras wrote.
 
     The content tells the format: safetensors, a `.keras` archive, or HDF5 with a whole model
@@ -104,7 +103,7 @@ def load_model(
 
 
 def save_weights(
-    model: Sequential, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
+    model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
 ) -> None:
     """Writes the weights of a model; see `Sequential.save_weights`."""
     path = path_of(filepath)
@@ -146,7 +145,7 @@ def save_weights(
 
 
 def load_weights(
-    model: Sequential, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+    model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
     """Sets all weights of a model from a file; see `Sequential.load_weights`."""
     skip = _checks.boolean("load_weights", "skip_mismatch", skip_mismatch)
@@ -189,9 +188,9 @@ def _refuse_by_name(by_name: bool) -> None:
         )
 
 
-def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
+def capture(model: Any) -> tuple[dict[str, Array], dict[str, str]]:
     """Everything that a model is, as tensors and metadata."""
-    network = model._network
+    engine = model._trainer.engine
     model._name_weights()
     variables = model.weights if model.built else []
     tensors = {_key(variable): variable.numpy() for variable in variables}
@@ -204,7 +203,7 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
     if compile_config is not None:
         metadata["compile"] = json.dumps(compile_config)
         optimizer = model.optimizer
-        if optimizer is not None and optimizer.built and network is not None:
+        if optimizer is not None and optimizer.built and engine is not None:
             state["iterations"] = optimizer._iterations
             for key, variable in optimizer._state.items():
                 tensors[f"optimizer/{key}"] = variable.numpy()
@@ -220,14 +219,14 @@ def capture(model: Sequential) -> tuple[dict[str, Array], dict[str, str]]:
     return tensors, metadata
 
 
-def _state(model: Sequential) -> dict[str, Any]:
+def _state(model: Any) -> dict[str, Any]:
     """Seeds and counters: what random numbers depend on."""
-    network = model._network
+    counters = model._trainer.counters
     model._name_weights()
     return {
-        "seed": model._seed,
-        "epochs_seen": network.epochs_seen if network is not None else model._epochs_seen,
-        "steps_seen": network.steps_seen if network is not None else model._steps_seen,
+        "seed": counters.seed,
+        "epochs_seen": counters.epochs,
+        "steps_seen": counters.steps,
         "layer_seeds": {
             f"{layer._prefix}{layer.name}": layer.seed
             for layer in model._leaves()
@@ -241,7 +240,7 @@ def restore(
     metadata: dict[str, str],
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
-) -> Sequential:
+) -> Any:
     """The model that `capture` described."""
     from lamina.models.sequential import Sequential
 
@@ -281,14 +280,15 @@ def restore(
         return model
 
 
-def _restore_state(model: Sequential, state: dict[str, Any]) -> None:
+def _restore_state(model: Any, state: dict[str, Any]) -> None:
     model._name_weights()
-    model._seed = _checks.integer("state", "seed", state.get("seed"), low=0, high=2**64 - 1)
+    counters = model._trainer.counters
+    counters.seed = _checks.integer("state", "seed", state.get("seed"), low=0, high=2**64 - 1)
     most = 2**62
-    model._epochs_seen = _checks.integer(
+    counters.epochs = _checks.integer(
         "state", "epochs_seen", state.get("epochs_seen"), low=0, high=most
     )
-    model._steps_seen = _checks.integer(
+    counters.steps = _checks.integer(
         "state", "steps_seen", state.get("steps_seen"), low=0, high=most
     )
     seeds = state.get("layer_seeds")
@@ -310,12 +310,12 @@ def _lookups(model: Any, prefix: str = "learned/") -> list[tuple[str, Lookup]]:
     for layer in model.layers:
         if isinstance(layer, Lookup):
             found.append((f"{prefix}{layer.name}", layer))
-        elif getattr(layer, "_front", None):
+        elif getattr(layer, "_preprocessing", None):
             found += _lookups(layer, f"{prefix}{layer.name}/")
     return found
 
 
-def _restore_learned(model: Sequential, learned: dict[str, Array]) -> None:
+def _restore_learned(model: Any, learned: dict[str, Array]) -> None:
     """Gives the layers in front the vocabularies of a file."""
     waiting = {key: layer for key, layer in _lookups(model) if layer._needs_asset}
     if set(waiting) != set(learned):
@@ -330,9 +330,9 @@ def _restore_learned(model: Sequential, learned: dict[str, Array]) -> None:
         layer._load_state_asset(json.loads(text.tobytes()))
 
 
-def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Array]) -> None:
+def _restore_optimizer(model: Any, iterations: Any, slots: dict[str, Array]) -> None:
     steps = _checks.integer("state", "iterations", iterations, low=0, high=2**62)
-    network = model._plan()
+    engine = model._trainer.ready()
     optimizer = model.optimizer
     assert optimizer is not None
     optimizer.mark_loaded(key.removeprefix("optimizer/") for key in slots)
@@ -340,7 +340,7 @@ def _restore_optimizer(model: Sequential, iterations: Any, slots: dict[str, Arra
     values = _matched(slots, expected)
     for variable, value in zip(expected.values(), values, strict=True):
         variable.assign(value)
-    network.iterations = steps
+    engine.iterations = steps
 
 
 def _key(variable: Variable) -> str:

@@ -19,7 +19,6 @@ from lamina.saving.differences import differences
 from lamina.saving.hdf5 import Tensor
 
 if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
     from lamina.variable import Variable
 
 #: What an optimizer that scales the loss has beside the inner one's state.
@@ -27,7 +26,7 @@ _SCALE = ("step_counter", "dynamic_scale")
 _MOST = 2**31 - 1
 
 
-def groups(model: Sequential, whole: bool) -> list[tuple[str, str, list[Array]]]:
+def groups(model: Any, whole: bool) -> list[tuple[str, str, list[Array]]]:
     """The groups of a file that hold the optimizer: path, name and values of each.
 
     Args:
@@ -46,7 +45,8 @@ def groups(model: Sequential, whole: bool) -> list[tuple[str, str, list[Array]]]
         )
     started = whole or optimizer.iterations > 0
     # The network counts batches, and `iterations` steps: several batches may make one step.
-    steps = model._network.iterations if model._network is not None else 0
+    engine = model._trainer.engine
+    steps = engine.iterations if engine is not None else 0
     own: list[Any] = [np.int32(min(steps, _MOST))]
     if has_rate_variable(model):
         own.append(np.float32(optimizer.learning_rate))
@@ -66,13 +66,13 @@ def groups(model: Sequential, whole: bool) -> list[tuple[str, str, list[Array]]]
     ]
 
 
-def slots_of(model: Sequential) -> list[Variable]:
+def slots_of(model: Any) -> list[Variable]:
     """The optimizer's variables that Keras has too: those of the weights that are trained."""
     optimizer = model.optimizer
     assert optimizer is not None
     if not model.built or model.loss is None:
         return []
-    model._plan()
+    model._trainer.ready()
     left_out = tuple(
         f"{optimizer.name}/{weight.path}/" for weight in model.weights if not weight.trainable
     )
@@ -81,14 +81,14 @@ def slots_of(model: Sequential) -> list[Variable]:
     return [slot for slot in optimizer.variables if not slot.path.startswith(left_out)]
 
 
-def has_rate_variable(model: Sequential) -> bool:
+def has_rate_variable(model: Any) -> bool:
     """Whether the learning rate is a variable, and not computed by a schedule."""
     optimizer: Any = model.optimizer
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return not isinstance(optimizer.get_config().get("learning_rate"), dict)
 
 
-def _placeholders_before(model: Sequential, slot: Variable) -> int:
+def _placeholders_before(model: Any, slot: Variable) -> int:
     """How many variables without meaning Keras has before a slot.
 
     Its Adafactor keeps two integers in the place of the row and column averages that weights of
@@ -98,7 +98,7 @@ def _placeholders_before(model: Sequential, slot: Variable) -> int:
     return 2 if adafactor and slot.name == "velocity" and len(slot.shape) < 2 else 0
 
 
-def load(model: Sequential, there: dict[str, Tensor]) -> None:
+def load(model: Any, there: dict[str, Tensor]) -> None:
     """Sets the optimizer's state from its variables in a file, all of it or nothing.
 
     Args:
@@ -118,7 +118,7 @@ def load(model: Sequential, there: dict[str, Tensor]) -> None:
     prepare(model, there)()
 
 
-def prepare(model: Sequential, there: dict[str, Tensor]) -> Callable[[], None]:
+def prepare(model: Any, there: dict[str, Tensor]) -> Callable[[], None]:
     """Reads and checks the optimizer's state; what it returns sets it.
 
     Raises:
@@ -175,7 +175,7 @@ def prepare(model: Sequential, there: dict[str, Tensor]) -> Callable[[], None]:
             # Else the configuration's number is the same, before Keras rounded it.
             optimizer.learning_rate = new_rate
         if model.built and model.loss is not None:
-            network = model._plan()
+            network = model._trainer.ready()
             for slot, value in zip(slots, values, strict=False):
                 slot.assign(value)
             for name, number in numbers.items():
@@ -185,16 +185,14 @@ def prepare(model: Sequential, there: dict[str, Tensor]) -> Callable[[], None]:
     return apply
 
 
-def prepare_for_weights(
-    model: Sequential, tensors: Callable[[], dict[str, Tensor]]
-) -> Callable[[], None]:
+def prepare_for_weights(model: Any, tensors: Callable[[], dict[str, Tensor]]) -> Callable[[], None]:
     """As `prepare` for `load_weights`: only for an optimizer that has begun, as in Keras.
 
     One before its first step stays as it is: pre-trained weights do not bring the steps and the
     learning rate that made them. A state of another optimizer is left out with a warning.
     """
     optimizer = model.optimizer
-    if optimizer is None or model._network is None or optimizer._iterations == 0:
+    if optimizer is None or model._trainer.engine is None or optimizer._iterations == 0:
         return lambda: None
     there = tensors()
     if not there:
@@ -217,7 +215,7 @@ def _without_scale(
     return scale, inner
 
 
-def _without_placeholders(model: Sequential, there: dict[str, Tensor]) -> dict[str, Tensor]:
+def _without_placeholders(model: Any, there: dict[str, Tensor]) -> dict[str, Tensor]:
     """The variables of a file with new numbers, less those that `_placeholders_before` counts."""
     if type(model.optimizer).__name__ != "Adafactor":
         return there

@@ -10,8 +10,7 @@ from lamina.registry import Registry, serialize_function
 def own_objects(model: Any) -> dict[str, Any]:
     """A model's classes and functions of the user's own, by their names in files."""
     found: dict[str, Any] = {}
-    if type(model).__name__ != "Sequential":
-        _note(type(model), found)
+    _note(type(model), found)
     for layer in model._leaves():
         _note(type(layer), found)
         for value in vars(layer).values():
@@ -19,9 +18,9 @@ def own_objects(model: Any) -> dict[str, Any]:
         for variable in layer._variables.values():
             _note_part(variable.regularizer, found)
             _note_part(variable.constraint, found)
-    compiled = model._compiled
+    compiled = model._trainer.config
     if compiled is not None:
-        for part in (compiled.loss, compiled.optimizer, *compiled.metrics):
+        for part in (compiled.optimizer, *compiled.parts()):
             _note_part(part, found)
         _note_part(getattr(compiled.optimizer, "_learning_rate", None), found)
     return found

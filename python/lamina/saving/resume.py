@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lamina._core import FileFormatError
 from lamina._typing import Array
 from lamina.saving import model_file
 
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
 
-
-def restore_into(model: Sequential, tensors: dict[str, Array], metadata: dict[str, str]) -> None:
+def restore_into(model: Any, tensors: dict[str, Array], metadata: dict[str, str]) -> None:
     """Gives `model` the weights, optimizer state, seeds and counters that `capture` kept.
 
     Raises:
@@ -36,11 +33,11 @@ def restore_into(model: Sequential, tensors: dict[str, Array], metadata: dict[st
             f"The file's optimizer is {settings['class_name']}, the model's is "
             f"{type(optimizer).__name__}"
         )
-    model._forget_network()
+    model._trainer.release_engine()
     model_file._restore_state(model, state)
     for variable, value in zip(model.weights, values, strict=True):
         variable.assign(value)
-    model._plan()
+    model._trainer.ready()
     model_file._restore_optimizer(model, state.get("iterations", 0), slots)
     inner = settings["config"].get("inner_optimizer", settings)  # of one that scales the loss
     rate = inner["config"].get("learning_rate")
@@ -48,7 +45,7 @@ def restore_into(model: Sequential, tensors: dict[str, Array], metadata: dict[st
         optimizer.learning_rate = rate
 
 
-def _renamed(model: Sequential, config: dict[str, Any]) -> dict[str, str]:
+def _renamed(model: Any, config: dict[str, Any]) -> dict[str, str]:
     """The names in the file to those of the model's layers at the same places."""
     layers = [
         layer["config"]["name"]

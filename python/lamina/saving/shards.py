@@ -11,7 +11,7 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from lamina.registry import shorten
 from lamina.saving import weights_h5
 from lamina.saving.hdf5 import Hdf5File, Tensor, import_h5py
 from lamina.saving.keras_config import parse_json
-
-if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
 
 _GIB = 1024**3
 #: A file beside the JSON, as Keras calls it; nothing that could lead elsewhere.
@@ -41,7 +38,7 @@ def is_index(start: bytes) -> bool:
     return start.startswith(b"{") and b"\0" not in start
 
 
-def save(model: Sequential, path: str, max_shard_size: Any) -> None:
+def save(model: Any, path: str, max_shard_size: Any) -> None:
     """Writes weights, and the optimizer's state if compiled, into files of a limited size.
 
     The JSON is written last. Each file is replaced in one step; files of different savings are

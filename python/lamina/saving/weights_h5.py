@@ -23,7 +23,6 @@ from lamina.saving.differences import differences
 from lamina.saving.hdf5 import Hdf5File, Tensor, import_h5py
 
 if TYPE_CHECKING:
-    from lamina.models.sequential import Sequential
     from lamina.variable import Variable
 
 #: Attributes that hold a layer inside of another one, as Keras calls them.
@@ -82,7 +81,7 @@ def named(layers: Iterable[Any], path: str) -> list[tuple[str, Any]]:
     return result
 
 
-def groups(model: Sequential, whole: bool = False) -> Iterator[tuple[str, str, list[Array]]]:
+def groups(model: Any, whole: bool = False) -> Iterator[tuple[str, str, list[Array]]]:
     """The groups of a file: path, name of the layer or optimizer, and values of each.
 
     Args:
@@ -99,7 +98,7 @@ def groups(model: Sequential, whole: bool = False) -> Iterator[tuple[str, str, l
     yield from optimizer_h5.groups(model, whole)
 
 
-def save(model: Sequential, whole: bool = False) -> bytes:
+def save(model: Any, whole: bool = False) -> bytes:
     """The content of a `.weights.h5` file: weights, and the optimizer's state if compiled.
 
     Args:
@@ -118,7 +117,7 @@ def save(model: Sequential, whole: bool = False) -> bytes:
     return content.getvalue()
 
 
-def load(model: Sequential, file: Hdf5File, skip_mismatch: bool = False) -> None:
+def load(model: Any, file: Hdf5File, skip_mismatch: bool = False) -> None:
     """Sets all weights of a built model from a file, or none.
 
     Args:

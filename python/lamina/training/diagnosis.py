@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-import lamina._core as _core
 from lamina._typing import Array
 from lamina.data.samples import Samples
+from lamina.execution.engine import Engine
+from lamina.execution.trainable import Trainable
 
 
-def report_nonfinite(model: Any, samples: Samples) -> str:
+def report_nonfinite(model: Trainable, engine: Engine, samples: Samples) -> str:
     """A sentence about the first thing that is not finite on the way to a batch's loss.
 
     Looks at the inputs, the weights (and, of the step before, the gradients that changed them),
@@ -19,18 +18,19 @@ def report_nonfinite(model: Any, samples: Samples) -> str:
 
     Args:
         model: The model, as it was before the step.
+        engine: What runs it.
         samples: The batch.
     """
-    bad = bad_row(samples.x)
-    if bad is not None:
-        return f"Row {bad} of the batch has inputs that are not finite."
-    network = model._plan()
-    placed = [(place, variable) for place, variable in model._placed]
-    lost = [(place, v) for place, v in placed if not np.isfinite(v.numpy()).all()]
+    for array in samples.x:
+        bad = bad_row(array)
+        if bad is not None:
+            return f"Row {bad} of the batch has inputs that are not finite."
+    lost = [(place, v) for place, v in engine.placed if not np.isfinite(v.numpy()).all()]
     if lost:
         # The gradient flows from the last layer to the first.
-        for place, variable in reversed(placed):
-            gradient = network.get_gradient(place)  # None: its traces are in the weight itself
+        for place, variable in reversed(engine.placed):
+            # None: its traces are in the weight itself
+            gradient = engine.network.get_gradient(place)
             if not np.isfinite(variable.numpy() if gradient is None else gradient).all():
                 return (
                     f"In the step before, the gradient of '{variable.path}' was not finite, the "
@@ -38,18 +38,19 @@ def report_nonfinite(model: Any, samples: Samples) -> str:
                     "gradients."
                 )
         return f"Weight '{lost[0][1].path}' is not finite: try a lower learning rate."
-    for count, layer in enumerate(model._layers, 1):
-        answers = outputs_after(model, count, samples.x)
-        if not np.isfinite(answers).all():
+    for layer, output in model._each_output(samples.x):
+        if not np.isfinite(output).all():
             return (
                 f"Layer '{layer.name}' is the first whose output is not finite "
-                f"(row {bad_row(answers)} of the batch)."
+                f"(row {bad_row(output)} of the batch)."
             )
-    bad = bad_row(samples.y)
-    if bad is not None:
-        return f"Row {bad} of the batch has targets that are not finite."
-    if samples.weights is not None and not np.isfinite(samples.weights).all():
-        return f"Row {bad_row(samples.weights)} of the batch has a weight that is not finite."
+    for target in samples.y or []:
+        bad = None if target is None else bad_row(target)
+        if bad is not None:
+            return f"Row {bad} of the batch has targets that are not finite."
+    for weights in samples.weights or []:
+        if weights is not None and not np.isfinite(weights).all():
+            return f"Row {bad_row(weights)} of the batch has a weight that is not finite."
     return "All layers' outputs are finite: the loss itself overflows."
 
 
@@ -59,15 +60,3 @@ def bad_row(values: Array) -> int | None:
         return None
     rows = np.isfinite(values).reshape(len(values), -1).all(axis=1)
     return None if bool(rows.all()) else int(np.argmin(rows))
-
-
-def outputs_after(model: Any, count: int, x: Array) -> Array:
-    """What the first `count` layers make of `x`."""
-    network = _core.Network(model._after_front(), model.dtype, "cpu", 0)
-    for layer in model._layers[:count]:
-        layer._append_to(network)
-    # The first layers' parameters are the model's first ones.
-    whole = model._plan()
-    for place in range(len(network.parameters())):
-        network.set_parameter(place, whole.get_parameter(place))
-    return network.predict(x, len(x), None)

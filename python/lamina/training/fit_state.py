@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lamina.models.batches import ArrayBatches, StreamBatches
+from lamina.training.evaluation import ArrayBatches, StreamBatches
 from lamina.training.sources import ArrayEpochs, StreamEpochs
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The two ways through an epoch: arrays, as few calls as possible, and streams of batches."""
+"""What epochs are made of: arrays, with as few calls as possible, and streams of batches."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import lamina._core as _core
 from lamina._typing import Array
 from lamina.data.adapters import DataAdapter
 from lamina.data.samples import Samples
 from lamina.data.shuffle import permutations
+from lamina.execution.engine import Engine
 from lamina.training.hooks import BatchHooks, LostLossError, Means
 
 _BLOCK_ELEMENTS = 2**22
 
 
 class ArrayEpochs:
-    """Epochs over arrays: one call into the core each, unless somebody looks in between.
+    """Epochs over arrays: one call into the core each, unless hooks are called in between.
 
     Args:
         samples: The samples.
@@ -35,40 +35,33 @@ class ArrayEpochs:
         self.offset = 0
         self._order: Array | None = None
         # Rows in random order are copied for a call: so many batches at a time.
-        elements = size * max(1, samples.x[:1].size)
+        elements = size * max(1, sum(array[:1].size for array in samples.x))
         self._block = max(1, _BLOCK_ELEMENTS // elements)
 
     @property
     def passes(self) -> int:
-        """The network counts passes over arrays."""
+        """The engine counts passes over arrays."""
         return 0
 
     @property
     def seeds(self) -> list[int]:
-        """The network has the only seed."""
+        """The engine has the only seed."""
         return []
 
     def resume(self, passes: int, offset: int, seeds: list[int]) -> None:
         """Goes on inside a pass."""
         self.offset = offset
 
-    def run(self, network: _core.Network, first: int, hooks: BatchHooks) -> Means:
+    def run(self, engine: Engine, first: int, hooks: BatchHooks) -> Means:
         """One epoch from batch `first` on; returns the means of loss and metrics."""
         assert self.steps is not None
         rest = self.steps - first
         if hooks.every == 0 and self.offset == 0 and rest == self._batches:
             try:
-                return network.train(
-                    self.samples.x,
-                    self.samples.y,
-                    self.samples.weights,
-                    self._size,
-                    self._shuffle,
-                    hooks.poll,
-                )
+                return engine.train_epoch(self.samples, self._size, self._shuffle, hooks.poll)
             except FloatingPointError:
-                raise self._lost(network, 0) from None
-        means = network.metric_values()
+                raise self._lost(engine, 0) from None
+        means = engine.metrics.numbers()
         step = first
         while step < self.steps:
             if self._limited and self.offset == 0 and step > 0:
@@ -76,11 +69,11 @@ class ArrayEpochs:
                 break
             block = min(hooks.every or self._block, self.steps - step, self._batches - self.offset)
             hooks.begin(step)
-            means = self._train(network, step, block, hooks)
+            means = self._train(engine, step, block, hooks)
             self.offset += block
             step += block
             if self.offset == self._batches:
-                network.epochs_seen += 1
+                engine.counters.epochs += 1
                 self.offset, self._order = 0, None
             stopped = hooks.end(step - 1, means)
             hooks.show(step, means)
@@ -88,41 +81,43 @@ class ArrayEpochs:
                 break
         return means
 
-    def _train(self, network: _core.Network, step: int, block: int, hooks: BatchHooks) -> Means:
-        part = self._part(network, self.offset, block)
+    def _train(self, engine: Engine, step: int, block: int, hooks: BatchHooks) -> Means:
+        part = self._part(engine, self.offset, block)
         try:
             if block == 1:
-                return network.train_on_batch(part.x, part.y, part.weights)
-            seen = network.epochs_seen
+                return engine.train_batch(part)
+            seen = engine.counters.epochs
             # A pass of the core's over these rows alone: their order is settled already.
             poll = None if hooks.poll is None else lambda done, m: hooks.show(step + done, m)
-            means = network.train(part.x, part.y, part.weights, self._size, False, poll)
-            network.epochs_seen = seen
+            means = engine.train_epoch(part, self._size, False, poll)
+            engine.counters.epochs = seen
             return means
         except FloatingPointError:
-            raise self._lost(network, step) from None
+            raise self._lost(engine, step) from None
 
-    def _lost(self, network: _core.Network, step: int) -> LostLossError:
-        done = network.batches_done
+    def _lost(self, engine: Engine, step: int) -> LostLossError:
+        done = engine.batches_done
         self._order = None
-        return LostLossError(step + done, self._part(network, self.offset + done, 1))
+        return LostLossError(step + done, self._part(engine, self.offset + done, 1))
 
-    def _part(self, network: _core.Network, first: int, count: int) -> Samples:
+    def _part(self, engine: Engine, first: int, count: int) -> Samples:
         """Batches of the present pass."""
         rows = slice(first * self._size, (first + count) * self._size)
         if not self._shuffle:
             return self.samples.part(rows.start, rows.stop)
         if self._order is None:
-            self._order = permutations(network.seed, network.epochs_seen)(self.samples.rows)
+            self._order = permutations(engine.counters.seed, engine.counters.epochs)(
+                self.samples.rows
+            )
         return self.samples.select(self._order[rows])
 
     def close(self) -> None:
         """There is nothing to close."""
 
-    def finish(self, network: _core.Network) -> None:
+    def finish(self, engine: Engine) -> None:
         """Training is over: a pass that was begun counts, so that the next has another order."""
         if self.offset:
-            network.epochs_seen += 1
+            engine.counters.epochs += 1
             self.offset, self._order = 0, None
 
 
@@ -209,9 +204,9 @@ class StreamEpochs:
         batch = next(self._open(), None)
         return None if batch is None else self._prepare(batch)
 
-    def run(self, network: _core.Network, first: int, hooks: BatchHooks) -> Means:
+    def run(self, engine: Engine, first: int, hooks: BatchHooks) -> Means:
         """One epoch from batch `first` on; returns the means of loss and metrics."""
-        means = network.metric_values()
+        means = engine.metrics.numbers()
         step = first
         group = max(hooks.every, 1)
         watched = hooks.every > 0
@@ -221,7 +216,7 @@ class StreamEpochs:
         while not stopped and (self.steps is None or step < self.steps):
             samples = self._next()
             if samples is None:
-                self._pass_over(network)
+                self._pass_over(engine)
                 if step > 0 and self.steps is not None:
                     out_of_data()
                 break
@@ -230,13 +225,13 @@ class StreamEpochs:
                 hooks.begin(step)
                 begun = True
             try:
-                means = network.train_on_batch(samples.x, samples.y, samples.weights)
+                means = engine.train_batch(samples)
             except FloatingPointError:
                 raise LostLossError(step, samples) from None
             step += 1
             self.offset += 1
             if self._adapter.batches is not None and self.offset >= self._adapter.batches:
-                self._pass_over(network)
+                self._pass_over(engine)
             if watched and ((step - first) % group == 0 or step == self.steps):
                 stopped, begun = hooks.end(step - 1, means), False
             hooks.show(step, means)
@@ -251,12 +246,12 @@ class StreamEpochs:
         """Whether a pass that is over leaves the epoch incomplete."""
         return self._adapter.batches is not None and self.steps is not None and step < self.steps
 
-    def _pass_over(self, network: _core.Network) -> None:
+    def _pass_over(self, engine: Engine) -> None:
         if self._iterator is None:
             return
         self.close()
         self.offset = 0
-        network.epochs_seen += 1
+        engine.counters.epochs += 1
         self._adapter.end()
 
     def close(self) -> None:
@@ -267,10 +262,10 @@ class StreamEpochs:
             close()
         self._iterator = None
 
-    def finish(self, network: _core.Network) -> None:
+    def finish(self, engine: Engine) -> None:
         """Training is over."""
         if self.offset:
-            self._pass_over(network)
+            self._pass_over(engine)
 
 
 def out_of_data() -> None:

@@ -121,7 +121,7 @@ def find_learning_rate(
     count = _checks.integer(where, "steps", steps, low=2, high=10**6)
     beta = _checks.number(where, "smoothing", smoothing, low=0.0, high=1.0, open_high=True)
     factor = _checks.number(where, "stop_factor", stop_factor, low=1.0, open_low=True)
-    model._require_compiled(where)
+    model._trainer.compiled_config(where)
 
     shares = np.arange(count) / (count - 1)
     powers = _core.elementary("pow", np.full(count, high / low), shares)

@@ -1,4 +1,4 @@
-"""Evaluation and prediction over arrays and streams of batches."""
+"""Evaluation over arrays and streams of batches."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
-import lamina._core as _core
-from lamina._typing import Array
-from lamina.data.adapters import DataAdapter
+from lamina import _checks, config
+from lamina.callbacks.callback_list import CallbackList
+from lamina.callbacks.progress import resolve_verbose
+from lamina.data.adapters import DataAdapter, get_data_adapter
 from lamina.data.samples import Samples
-from lamina.training.hooks import BatchHooks, Means
+from lamina.execution.engine import Engine
+from lamina.training.arguments import (
+    abandon,
+    as_callback_list,
+    batch_size_of,
+    ignore_batch_size,
+    poll_of,
+    refuse_with_adapter,
+)
+from lamina.training.context import TrainingContext
+from lamina.training.hooks import NO_HOOKS, BatchHooks, Means
+from lamina.training.preparation import batches_of, prepare
 
 
 class ArrayBatches:
-    """Samples in arrays, evaluated in one call unless somebody looks in between.
+    """Samples in arrays, evaluated in one call unless hooks are called in between.
 
     Args:
         samples: The samples.
@@ -29,18 +39,18 @@ class ArrayBatches:
         self._size = size
         self.steps: int | None = -(-self._samples.rows // size)
 
-    def evaluate(self, network: _core.Network, hooks: BatchHooks) -> Means:
+    def evaluate(self, engine: Engine, hooks: BatchHooks) -> Means:
         """The means of loss and metrics, whose sums go on from where they are."""
         whole = self._samples
         if hooks.every == 0:
-            return network.evaluate(whole.x, whole.y, whole.weights, self._size, hooks.poll)
-        means = network.metric_values()
+            return engine.evaluate(whole, self._size, hooks.poll)
+        means = engine.metrics.numbers()
         assert self.steps is not None
         for step in range(0, self.steps, hooks.every):
             count = min(hooks.every, self.steps - step)
             part = whole.part(step * self._size, (step + count) * self._size)
             hooks.begin(step)
-            means = network.evaluate(part.x, part.y, part.weights, self._size, None)
+            means = engine.evaluate(part, self._size, None)
             hooks.end(step + count - 1, means)
             hooks.show(step + count, means)
         return means
@@ -106,12 +116,12 @@ class StreamBatches:
                 close()
         self._adapter.end()
 
-    def evaluate(self, network: _core.Network, hooks: BatchHooks) -> Means:
+    def evaluate(self, engine: Engine, hooks: BatchHooks) -> Means:
         """The means of loss and metrics, whose sums go on from where they are."""
-        return evaluate_all(network, iter(self), hooks)
+        return evaluate_all(engine, iter(self), hooks)
 
 
-def evaluate_all(network: _core.Network, batches: Iterator[Samples], hooks: BatchHooks) -> Means:
+def evaluate_all(engine: Engine, batches: Iterator[Samples], hooks: BatchHooks) -> Means:
     """Evaluates batch after batch.
 
     Raises:
@@ -121,7 +131,7 @@ def evaluate_all(network: _core.Network, batches: Iterator[Samples], hooks: Batc
     for step, samples in enumerate(batches):
         if hooks.every:
             hooks.begin(step)
-        means = network.test_on_batch(samples.x, samples.y, samples.weights)
+        means = engine.test_batch(samples)
         if hooks.every:
             hooks.end(step, means)
         hooks.show(step + 1, means)
@@ -130,25 +140,69 @@ def evaluate_all(network: _core.Network, batches: Iterator[Samples], hooks: Batc
     return means
 
 
-def predict_all(
-    network: _core.Network,
-    batches: Iterator[Array],
-    begin: Callable[[int], None],
-    end: Callable[[int, Array], None],
-) -> Array:
-    """The answers for batch after batch, joined.
+def evaluate(
+    trainer: TrainingContext,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    verbose: Any,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+    return_dict: bool,
+) -> Any:
+    """Loss and metrics on samples; see `Model.evaluate`."""
+    trainer.compiled_config("evaluate")
+    size = batch_size_of("evaluate", batch_size)
+    if steps is not None:
+        steps = _checks.integer("evaluate", "steps", steps, low=1)
+    steps = config.limited_steps(steps)
+    adapter = get_data_adapter(x, size)
+    data: ArrayBatches | StreamBatches
+    if adapter is None:
+        samples, inputs = prepare(trainer, x, y, sample_weight)
+        data = ArrayBatches(samples, size, steps)
+        engine = trainer.ready_for(inputs.samples)
+    else:
+        refuse_with_adapter(x, "x", y=y, sample_weight=sample_weight)
+        ignore_batch_size(x, batch_size, "batch_size")
+        data = StreamBatches(adapter, batches_of(trainer), steps)
+        if trainer.model._has_shapes():
+            engine = trainer.ready()
+        else:
+            engine = trainer.ready_for([array.shape[1:] for array in data.peek().x])
+    metrics = engine.metrics
+    if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:
+        metrics.reset()
+        return metrics.result(data.evaluate(engine, NO_HOOKS), return_dict)
+    callback_list = as_callback_list(callbacks, trainer.model, verbose, data.steps, quiet=True)
+    callback_list.on_test_begin({})
+    metrics.reset()
+    try:
+        means = data.evaluate(engine, hooks_of(trainer, callback_list, show=True))
+    except BaseException:
+        abandon(callback_list)
+        raise
+    callback_list.on_test_end(metrics.logs(means))
+    return metrics.result(means, return_dict)
 
-    Raises:
-        ValueError: If there is none.
-    """
-    answers = []
-    for step, x in enumerate(batches):
-        begin(step)
-        answers.append(network.predict(x, x.shape[0], None))
-        end(step, answers[-1])
-    if not answers:
-        raise ValueError("The data to predict from gave no batch at all.")
-    return np.concatenate(answers)
+
+def hooks_of(trainer: TrainingContext, callback_list: CallbackList, show: bool) -> BatchHooks:
+    """The hooks for batches of an evaluation; without `show` it is a validation."""
+    compiled = trainer.compiled_config()
+    every = compiled.steps_per_execution if callback_list.wants_batches("test") else 0
+
+    def logs(means: Means) -> dict[str, Any]:
+        return trainer.ready().metrics.logs(means)
+
+    def begin(step: int) -> None:
+        callback_list.on_test_batch_begin(step, {})
+
+    def end(step: int, means: Means) -> bool:
+        callback_list.on_test_batch_end(step, logs(means))
+        return False
+
+    return BatchHooks(every, begin, end, poll_of(callback_list, logs) if show else None)
 
 
 def _fewer(batches: int | None, steps: int | None) -> int | None:

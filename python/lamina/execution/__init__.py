@@ -1,0 +1,1 @@
+"""How a model's batches become outputs, gradients and updates."""
