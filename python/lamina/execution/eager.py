@@ -23,6 +23,7 @@ from lamina.execution.planned import lower, trained_of
 from lamina.execution.trainable import Trainable
 from lamina.graph import tree
 from lamina.layers import call_context
+from lamina.optimizers.apply import apply_to_store
 from lamina.optimizers.optimizer import Optimizer
 from lamina.variable import Variable
 
@@ -46,6 +47,7 @@ class EagerEngine:
     def __init__(self, model: Trainable, counters: Counters, whole: bool) -> None:
         self._model = weakref.ref(model)
         self.network, self.placed = lower(model, counters.seed, "cpu", "strict", whole)
+        self._indices = {id(variable): index for index, variable in self.placed}
         self.counters, self.whole = counters, whole
         self._leaves = model._leaves()
         handles = [variable.handle() for _, variable in self.placed] if whole else []
@@ -217,8 +219,7 @@ class EagerEngine:
 
     def _plain_step(self, x: list[Any], y: list[Any] | None, weights: list[Any] | None) -> None:
         """A step without custom methods: the order of the planned one."""
-        trained = [entry for entry in self.placed if entry[1].trainable]
-        variables = [variable for _, variable in trained]
+        variables = [variable for _, variable in self.placed if variable.trainable]
         with GradientTape() as tape:
             y_pred = self._flat(self.call(x, True))
             loss, total, parts, rows = self._losses(y, y_pred, weights)
@@ -243,7 +244,7 @@ class EagerEngine:
                 None if scale == 1.0 else _eager.typed_tensor(np.full((), scale), str(loss.dtype))
             )
             gradients = tape.gradient(loss, variables, seed)
-            value += self._apply(trained, gradients)
+            value += apply_to_store(self.network, self._indices, gradients, variables, True)
             custom_steps.constrain(variables)
         else:
             value += self.network.penalty_value()
@@ -255,15 +256,6 @@ class EagerEngine:
 
     def _flat(self, outputs: Any) -> list[Any]:
         return tree.flatten(outputs) if isinstance(outputs, (list, tuple, dict)) else [outputs]
-
-    def _apply(self, trained: list[tuple[int, Variable]], gradients: list[Any]) -> float:
-        """One step of an optimizer of the core; the value of the penalties."""
-        places, known = [], []
-        for (place, _), gradient in zip(trained, gradients, strict=True):
-            if gradient is not None:
-                places.append(place)
-                known.append(gradient)
-        return self.network.apply_gradients(places, known, True)
 
     def _with_penalties(self, variables: list[Variable], gradients: list[Any]) -> list[Any]:
         """Gradients with those of the core's penalties, for custom optimizers."""
