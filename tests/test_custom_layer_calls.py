@@ -60,7 +60,7 @@ def calls_of_a_step(layer: Any) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize(("make", "most", "of_layers"), [(Scale, 190, 60), (Block, 205, 65)])
+@pytest.mark.parametrize(("make", "most", "of_layers"), [(Scale, 125, 60), (Block, 145, 65)])
 def test_a_step_enters_few_functions(make: Any, most: int, of_layers: int) -> None:
     counts = calls_of_a_step(make())
     assert sum(counts.values()) <= most, counts

@@ -21,9 +21,17 @@ from lamina._checks import unknown_name
 
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
-_check_finite = False
-_max_epochs: int | None = None
-_max_steps_per_epoch: int | None = None
+
+
+class _Limits:
+    """What holds for every training; read where a call would cost as much as the work."""
+
+    check_finite = False
+    max_epochs: int | None = None
+    max_steps_per_epoch: int | None = None
+
+
+limits = _Limits()
 
 
 def isa() -> str:
@@ -170,7 +178,7 @@ def set_dtype_policy(policy: Any) -> None:
 
 def max_epochs() -> int | None:
     """The most epochs that any `fit` trains, or None."""
-    return _max_epochs
+    return limits.max_epochs
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
@@ -179,13 +187,12 @@ def set_max_epochs(max_epochs: int | None) -> None:
     Args:
         max_epochs: A number of at least 1; None for no limit.
     """
-    global _max_epochs
-    _max_epochs = _limit("set_max_epochs", "max_epochs", max_epochs)
+    limits.max_epochs = _limit("set_max_epochs", "max_epochs", max_epochs)
 
 
 def max_steps_per_epoch() -> int | None:
     """The most batches that any epoch, evaluation or prediction takes, or None."""
-    return _max_steps_per_epoch
+    return limits.max_steps_per_epoch
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
@@ -194,17 +201,17 @@ def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
     Args:
         max_steps_per_epoch: A number of at least 1; None for no limit.
     """
-    global _max_steps_per_epoch
-    _max_steps_per_epoch = _limit(
+    limits.max_steps_per_epoch = _limit(
         "set_max_steps_per_epoch", "max_steps_per_epoch", max_steps_per_epoch
     )
 
 
 def limited_steps(steps: int | None) -> int | None:
     """A number of batches within the limit."""
-    if _max_steps_per_epoch is None:
+    most = limits.max_steps_per_epoch
+    if most is None:
         return steps
-    return _max_steps_per_epoch if steps is None else min(steps, _max_steps_per_epoch)
+    return most if steps is None else min(steps, most)
 
 
 def _limit(where: str, name: str, value: int | None) -> int | None:
@@ -213,7 +220,7 @@ def _limit(where: str, name: str, value: int | None) -> int | None:
 
 def check_finite() -> bool:
     """Whether `fit` and `train_on_batch` raise an error when a loss is not finite."""
-    return _check_finite
+    return limits.check_finite
 
 
 def set_check_finite(value: bool) -> None:
@@ -226,8 +233,7 @@ def set_check_finite(value: bool) -> None:
     Args:
         value: True or False, which is the default.
     """
-    global _check_finite
-    _check_finite = _checks.boolean("set_check_finite", "value", value)
+    limits.check_finite = _checks.boolean("set_check_finite", "value", value)
 
 
 def standardize_dtype(dtype: Any) -> str:

@@ -115,10 +115,11 @@ class Callback:
         Args:
             kind: "train", "test" or "predict".
         """
-        return any(
-            name in vars(self) or getattr(type(self), name) is not getattr(Callback, name)
+        cls, own = type(self), vars(self)
+        return True in [
+            name in own or getattr(cls, name) is not getattr(Callback, name)
             for name in BATCH_HOOKS[kind]
-        )
+        ]
 
     def may_print(self, hook: str) -> bool:
         """Whether a hook may print: it is the user's own, or that of a talkative callback."""

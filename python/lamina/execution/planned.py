@@ -117,11 +117,27 @@ class PlannedEngine:
         self, samples: Samples, size: int, shuffle: bool, poll: Poll | None
     ) -> list[float]:
         """One pass over samples; loss and metrics so far."""
-        return self.network.train(*_single(samples), size, shuffle, poll)
+        y: Any = None if samples.y is None else samples.y[0]
+        weights = samples.weights
+        return self.network.train(
+            samples.x[0],
+            y,
+            None if weights is None else weights[0],
+            size,
+            shuffle,
+            poll,
+        )
 
     def train_batch(self, samples: Samples, fresh: bool = False) -> list[float]:
         """One step; loss and metrics so far, or with `fresh` of this batch."""
-        return self.network.train_on_batch(*_single(samples), fresh)
+        y: Any = None if samples.y is None else samples.y[0]
+        weights = samples.weights
+        return self.network.train_on_batch(
+            samples.x[0],
+            y,
+            None if weights is None else weights[0],
+            fresh,
+        )
 
     def evaluate(self, samples: Samples, size: int, poll: Poll | None) -> list[float]:
         """Loss and metrics with these samples more."""

@@ -9,7 +9,6 @@ from typing import Any
 from lamina import _checks
 from lamina.callbacks.callback import Logs
 from lamina.callbacks.callback_list import CallbackList
-from lamina.callbacks.progress import resolve_verbose
 from lamina.data.dataset import Dataset
 from lamina.training.hooks import Means, Poll
 
@@ -20,22 +19,6 @@ BATCH_SIZE = 32
 def batch_size_of(where: str, value: Any, name: str = "batch_size") -> int:
     """A checked batch size; None means Keras' 32."""
     return BATCH_SIZE if value is None else _checks.integer(where, name, value, low=1)
-
-
-def as_callback_list(
-    callbacks: Any, model: Any, verbose: Any, steps: int | None, quiet: bool, **params: Any
-) -> CallbackList:
-    """The callbacks of a call, with what shows progress unless it is to be silent."""
-    mode = resolve_verbose(verbose, quiet)
-    parameters = {"verbose": mode, **params, "steps": steps}
-    if isinstance(callbacks, CallbackList):
-        if not quiet:
-            callbacks.set_model(model)
-            callbacks.set_params(parameters)
-        elif callbacks.model is None:
-            callbacks.set_model(model)
-        return callbacks
-    return CallbackList(callbacks, not quiet, mode != 0, model, **parameters)
 
 
 def poll_of(callback_list: CallbackList, logs: Callable[[Means], Logs]) -> Poll | None:

@@ -117,6 +117,8 @@ class CompileConfig:
     def update(self) -> None:
         """A loss was found, or is not known any more."""
         outputs = self.outputs or []
+        for output in outputs:
+            output.update()
         self.has_objective = (
             self.custom_steps
             or self.loss_is_optional

@@ -14,7 +14,6 @@ from lamina.data.samples import Samples
 from lamina.execution.engine import Engine
 from lamina.training.arguments import (
     abandon,
-    as_callback_list,
     batch_size_of,
     ignore_batch_size,
     poll_of,
@@ -175,7 +174,7 @@ def evaluate(
     if callbacks is None and resolve_verbose(verbose, quiet=True) == 0:
         metrics.reset()
         return metrics.result(data.evaluate(engine, NO_HOOKS), return_dict)
-    callback_list = as_callback_list(callbacks, trainer.model, verbose, data.steps, quiet=True)
+    callback_list = CallbackList.of(callbacks, trainer.model, verbose, data.steps, quiet=True)
     callback_list.on_test_begin({})
     metrics.reset()
     try:

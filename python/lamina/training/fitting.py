@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from lamina.execution.trainable import PreparedInputs
 from lamina.training.arguments import (
     BATCH_SIZE,
     abandon,
-    as_callback_list,
     batch_size_of,
     ignore_batch_size,
     refuse_with_adapter,
@@ -35,21 +35,6 @@ if TYPE_CHECKING:
 
 Evaluation = ArrayBatches | StreamBatches
 Split = Callable[[], tuple[Samples, ArrayBatches]]
-
-
-class _Training:
-    """What a training is made of, as the arguments say."""
-
-    def __init__(
-        self,
-        data: ArrayEpochs | StreamEpochs,
-        shapes: list[Any],
-        validation: Evaluation | None = None,
-        resplit: Split | None = None,
-        known: PreparedInputs | None = None,
-    ) -> None:
-        self.data, self.shapes = data, shapes
-        self.validation, self.resplit, self.known = validation, resplit, known
 
 
 def fit(
@@ -75,61 +60,78 @@ def fit(
     """Trains for some epochs; see `Model.fit`."""
     compiled = trainer.compiled_config("fit")
     size = BATCH_SIZE if batch_size is None else batch_size_of("fit", batch_size)
-    last, first = _count("epochs", epochs), _count("initial_epoch", initial_epoch)
-    mixed = shuffle if shuffle is True else _checks.boolean("fit", "shuffle", shuffle)
-    share = _share(validation_split)
-    steps = _steps("steps_per_epoch", steps_per_epoch)
-    most = config.max_epochs()
-    if most is not None:
-        last = min(last, most)
-    split_mixed = _checks.boolean("fit", "validation_shuffle", validation_shuffle)
-    validates = None if validation_freq == 1 else validation_epochs(validation_freq)
-    validation_count = _steps("validation_steps", validation_steps)
+    if not (type(epochs) is int and epochs >= 0 and type(initial_epoch) is int):
+        epochs = _checks.integer("fit", "epochs", epochs, low=0)
+    if initial_epoch != 0 or type(initial_epoch) is not int:
+        initial_epoch = _checks.integer("fit", "initial_epoch", initial_epoch, low=0)
+    if type(shuffle) is not bool:
+        shuffle = _checks.boolean("fit", "shuffle", shuffle)
+    if validation_split != 0.0 or type(validation_split) is not float:
+        validation_split = _share(validation_split)
+    limits = config.limits
+    if steps_per_epoch is not None or limits.max_steps_per_epoch is not None:
+        steps_per_epoch = _steps("steps_per_epoch", steps_per_epoch)
+    if validation_steps is not None or limits.max_steps_per_epoch is not None:
+        validation_steps = _steps("validation_steps", validation_steps)
+    if limits.max_epochs is not None:
+        epochs = min(epochs, limits.max_epochs)
+    if type(validation_shuffle) is not bool:
+        validation_shuffle = _checks.boolean("fit", "validation_shuffle", validation_shuffle)
+    validates = None
+    if validation_freq != 1 or type(validation_freq) is not int:
+        validates = validation_epochs(validation_freq)
     validation_size = size
     if validation_batch_size is not None:
         validation_size = batch_size_of("fit", validation_batch_size, "validation_batch_size")
 
     adapter = None if type(x) is np.ndarray else get_data_adapter(x, size)
+    data: ArrayEpochs | StreamEpochs
+    validation: Evaluation | None = None
+    resplit: Split | None = None
+    known: PreparedInputs | None = None
     if adapter is not None:
         refuse_with_adapter(x, "x", y=y, sample_weight=sample_weight)
         ignore_batch_size(x, batch_size, "batch_size")
-        training = _from_stream(trainer, compiled, x, adapter, class_weight, mixed, steps, share)
+        _refuse_stream(compiled, x, validation_split)
+        data = _stream(trainer, adapter, class_weight, shuffle, steps_per_epoch)
     else:
-        samples, inputs = prepare(trainer, x, y, sample_weight, class_weight)
-        training = _Training(None, inputs.samples, known=inputs)  # type: ignore[arg-type]
-        if share > 0.0 and validation_data is None:
-            seed = trainer.counters.seed if split_mixed else None
-            split = _splitter(trainer, compiled, samples, share, validation_size, validation_count)
-            samples, training.validation = split(seed)
-            if split_mixed:
-                training.resplit = lambda: split(trainer.counters.seed)
+        samples, known = prepare(trainer, x, y, sample_weight, class_weight)
+        if validation_split > 0.0 and validation_data is None:
+            split = _splitter(trainer, samples, validation_split, validation_size, validation_steps)
+            samples, validation = split(trainer.counters.seed if validation_shuffle else None)
+            if validation_shuffle:
+                resplit = partial(_again, trainer, split)
         if compiled.optimizer.full_batch:
-            size, mixed = _whole(compiled, samples, size, batch_size), False
-        training.data = ArrayEpochs(samples, size, mixed, steps)
+            size, shuffle = _whole(compiled, samples, size, batch_size), False
+        data = ArrayEpochs(samples, size, shuffle, steps_per_epoch)
+        if trainer.engine is None:
+            trainer.ready_for(known.samples)
     if validation_data is not None:
-        training.validation = _validation(
-            trainer, validation_data, validation_size, validation_count, training.known
-        )
-    return _run(trainer, training, callbacks, verbose, first, last, validates)
+        validation = _validation(trainer, validation_data, validation_size, validation_steps, known)
+    callback_list = CallbackList.of(
+        callbacks, None, verbose, data.steps, quiet=False, epochs=epochs
+    )
+    state = FitState(data, callback_list, initial_epoch, validation, resplit)
+    return _run(trainer, state, epochs, validates)
 
 
 def _run(
     trainer: TrainingContext,
-    training: _Training,
-    callbacks: Any,
-    verbose: Any,
-    first: int,
+    state: FitState,
     last: int,
     validates: Callable[[int], bool] | None,
 ) -> History:
-    model, data = trainer.model, training.data
-    callback_list = as_callback_list(
-        callbacks, model, verbose, data.steps, quiet=False, epochs=last
-    )
-    history = _history_of(callback_list, model)
-    trainer.ready_for(training.shapes)
-    model.stop_training = False
-    state = FitState(data, callback_list, first, training.validation, training.resplit)
+    model, callback_list, data = trainer.model, state.callbacks, state.epochs
+    history = callback_list.history
+    if history is None:
+        history = History()
+        callback_list.append(history)
+    trainer.history = history
+    callback_list.set_model(model)
+    if trainer.engine is None:
+        trainer.ready()
+    if model.stop_training:
+        model.stop_training = False
     outer, trainer.fit_state = trainer.fit_state, state
     progress = callback_list.progress
     if progress is not None:
@@ -144,30 +146,19 @@ def _run(
             progress.be_patient(False)
         trainer.fit_state = outer
         data.close()
-        if trainer.engine is not None:
+        if trainer.engine is not None and trainer.engine.watch:
             trainer.engine.watch = False
     return history
 
 
-def _history_of(callback_list: CallbackList, model: Any) -> History:
-    history = callback_list.history
-    if history is None:
-        history = History()
-        callback_list.append(history)
-        callback_list.set_model(model)
-    return history
+def _again(
+    trainer: TrainingContext, split: Callable[[int | None], tuple[Samples, ArrayBatches]]
+) -> tuple[Samples, ArrayBatches]:
+    return split(trainer.counters.seed)
 
 
-def _from_stream(
-    trainer: TrainingContext,
-    compiled: CompileConfig,
-    x: Any,
-    adapter: DataAdapter,
-    class_weight: Any,
-    mixed: bool,
-    steps: int | None,
-    share: float,
-) -> _Training:
+def _refuse_stream(compiled: CompileConfig, x: Any, share: float) -> None:
+    """Raises for what needs arrays."""
     if compiled.optimizer.full_batch:
         raise ValueError(
             f"fit: {type(compiled.optimizer).__name__} takes all samples as one batch, so "
@@ -179,24 +170,32 @@ def _from_stream(
             f"`validation_data`. Received: validation_split={share} and x of type "
             f"{type(x).__name__}"
         )
+
+
+def _stream(
+    trainer: TrainingContext,
+    adapter: DataAdapter,
+    class_weight: Any,
+    shuffle: bool,
+    steps: int | None,
+) -> StreamEpochs:
     counters = trainer.counters
 
     def place() -> tuple[int, int]:
         return counters.seed, counters.epochs
 
     prepared = batches_of(trainer, class_weight)
-    data = StreamEpochs(adapter, prepared, place if mixed else None, steps)
-    if trainer.model._has_shapes():
-        return _Training(data, [])
-    peeked = data.peek()
-    if peeked is None:
-        raise ValueError("The data to train on gave no batch at all.")
-    return _Training(data, [array.shape[1:] for array in peeked.x])
+    data = StreamEpochs(adapter, prepared, place if shuffle else None, steps)
+    if not trainer.model._has_shapes():
+        peeked = data.peek()
+        if peeked is None:
+            raise ValueError("The data to train on gave no batch at all.")
+        trainer.ready_for([tuple(array.shape[1:]) for array in peeked.x])
+    return data
 
 
 def _splitter(
     trainer: TrainingContext,
-    compiled: CompileConfig,
     whole: Samples,
     share: float,
     size: int,
@@ -204,7 +203,7 @@ def _splitter(
 ) -> Callable[[int | None], tuple[Samples, ArrayBatches]]:
     def split(seed: int | None) -> tuple[Samples, ArrayBatches]:
         trained, held_out = split_samples(whole, share, seed)
-        losses = [output.loss for output in compiled.outputs or []]
+        losses = [output.loss for output in trainer.compiled_config().outputs or []]
         warn_of_missing_classes(losses, trained, held_out)
         return trained, ArrayBatches(held_out, size, steps)
 
@@ -239,15 +238,7 @@ def _validation(
     return ArrayBatches(samples, size, steps)
 
 
-def _count(name: str, value: Any) -> int:
-    return (
-        value if type(value) is int and value >= 0 else _checks.integer("fit", name, value, low=0)
-    )
-
-
 def _share(value: Any) -> float:
-    if type(value) is float and value == 0.0:
-        return value
     return _checks.number("fit", "validation_split", value, low=0.0, high=1.0, open_high=True)
 
 

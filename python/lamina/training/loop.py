@@ -11,7 +11,7 @@ from lamina.training.arguments import abandon, poll_of
 from lamina.training.context import TrainingContext
 from lamina.training.evaluation import StreamBatches, hooks_of
 from lamina.training.fit_state import FitState
-from lamina.training.hooks import BatchHooks, LostLossError, Means
+from lamina.training.hooks import NO_HOOKS, BatchHooks, LostLossError, Means
 from lamina.training.sources import ArrayEpochs, StreamEpochs, out_of_data
 
 
@@ -26,7 +26,9 @@ def run_epochs(
         last: The epoch to train up to.
         validates: Tells whether to validate after an epoch; the first is 1. None: always.
     """
-    model, compiled = trainer.model, trainer.compiled_config()
+    model, compiled = trainer.model, trainer.config
+    if compiled is None:
+        raise RuntimeError("You must call `compile()` before training.")
     optimizer = compiled.optimizer
     callback_list, data = state.callbacks, state.epochs
     seed = trainer.counters.seed
@@ -50,7 +52,7 @@ def run_epochs(
     validation_runs_user_code = isinstance(validation, StreamBatches)
     while state.epoch < last and not model.stop_training:
         epoch = state.epoch
-        engine = trainer.ready()
+        engine = trainer.engine or trainer.ready()
         if state.step == 0:
             engine.metrics.reset()
             callback_list.on_epoch_begin(epoch, {})
@@ -61,7 +63,8 @@ def run_epochs(
         if state.sums is not None:
             engine.metrics.set_state(state.sums)
             state.sums = None
-        engine.watch = watched or config._check_finite
+        if watched or config.limits.check_finite:
+            engine.watch = True
         if progress is not None:
             if hooks.poll is None:
                 hooks.poll = poll_of(callback_list, engine.metrics.logs)
@@ -93,7 +96,7 @@ def run_epochs(
         state.epoch, state.step = epoch + 1, 0
         if optimizer.full_batch and optimizer.converged:
             break
-    data.finish(trainer.ready())
+    data.finish(trainer.engine or trainer.ready())
     if optimizer.use_ema:
         optimizer.finalize_variable_values()
     callback_list.on_train_end(logs)
@@ -107,7 +110,8 @@ def _hooks(trainer: TrainingContext, state: FitState) -> BatchHooks:
     # Found once: this runs for every batch.
     watchers = [c for c in state.callbacks.callbacks if c.wants_batches("train")]
     if not watchers:
-        return BatchHooks(0, _no_begin, _counting(trainer, state), None)
+        progress = state.callbacks.progress is not None
+        return BatchHooks(0, _no_begin, _goes_on, None) if progress else NO_HOOKS
     begins = [callback.on_train_batch_begin for callback in watchers]
     ends = [callback.on_train_batch_end for callback in watchers]
     model = trainer.model
@@ -130,14 +134,9 @@ def _no_begin(step: int) -> None:
     """Nothing is called before a batch."""
 
 
-def _counting(trainer: TrainingContext, state: FitState) -> Callable[[int, Means], bool]:
-    model = trainer.model
-
-    def end(step: int, means: Means) -> bool:
-        state.step = step + 1
-        return model.stop_training
-
-    return end
+def _goes_on(step: int, means: Means) -> bool:
+    """Nothing ends the epoch after a batch."""
+    return False
 
 
 def _report_lost(trainer: TrainingContext, state: FitState, lost: LostLossError) -> None:

@@ -43,7 +43,9 @@ class OutputConfig:
         self.unweighted, self.weighted = unweighted, weighted
         #: Whether a custom step takes the targets, whatever they are.
         self.custom_steps = False
-        self._rule: tuple[losses.Loss | None, bool, TargetRule] | None = None
+        #: What targets may be.
+        self.targets = TargetRule(False)
+        self.update()
         for metric in (*unweighted, *weighted):
             if not isinstance(metric, str):
                 if metric.is_native():
@@ -67,20 +69,13 @@ class OutputConfig:
         """Whether targets are integer labels."""
         return self.loss is not None and self.loss.takes_labels()
 
-    @property
-    def targets(self) -> TargetRule:
-        """What targets may be."""
-        loss = self.loss
-        known = self._rule
-        if known is not None and known[0] is loss and known[1] == self.custom_steps:
-            return known[2]
-        labels = self.takes_labels
+    def update(self) -> None:
+        """The loss, or who takes the targets, has changed."""
+        loss, labels = self.loss, self.takes_labels
         ignored = getattr(loss, "ignore_class", None) if labels else None
         columns = loss is None or loss.labels_are_columns()
         free = self.custom_steps or loss is None or not loss.is_native()
-        rule = TargetRule(labels, ignored, self.missing, columns, free)
-        self._rule = loss, self.custom_steps, rule
-        return rule
+        self.targets = TargetRule(labels, ignored, self.missing, columns, free)
 
     def resolve_loss(self, targets: Any, output: Shape) -> None:
         """Decides, as Keras does, which crossentropy is meant.

@@ -17,7 +17,6 @@ from lamina.execution.engine import Engine
 from lamina.graph import tree
 from lamina.training.arguments import (
     abandon,
-    as_callback_list,
     batch_size_of,
     ignore_batch_size,
 )
@@ -61,7 +60,7 @@ def predict(
     if quiet:
         return engine.predict(arrays, size, None)
     count = -(-rows // size)
-    callback_list = as_callback_list(callbacks, model, verbose, count, quiet=True)
+    callback_list = CallbackList.of(callbacks, model, verbose, count, quiet=True)
     callback_list.on_predict_begin({})
     try:
         if callback_list.wants_batches("predict"):
@@ -81,7 +80,7 @@ def _predict_stream(
 ) -> Any:
     model = trainer.model
     count = adapter.batches if steps is None else steps
-    callback_list = as_callback_list(callbacks, model, verbose, count, quiet=True)
+    callback_list = CallbackList.of(callbacks, model, verbose, count, quiet=True)
     iterator = adapter.start()
     batches = (model._prepare_inputs(unpack(b, False)[0], "x") for b in islice(iterator, steps))
     first = next(batches, None)

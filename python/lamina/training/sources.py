@@ -28,14 +28,17 @@ class ArrayEpochs:
 
     def __init__(self, samples: Samples, size: int, shuffle: bool, steps: int | None) -> None:
         self.samples, self._size, self._shuffle = samples, size, shuffle
-        self._batches = -(-samples.rows // size)
+        self._batches = -(-len(samples.x[0]) // size)
         self._limited = steps is not None
         self.steps: int | None = self._batches if steps is None else steps
         #: Batches done of a pass that is not over.
         self.offset = 0
         self._order: Array | None = None
         # Rows in random order are copied for a call: so many batches at a time.
-        elements = size * max(1, sum(array[:1].size for array in samples.x))
+        row = 0
+        for array in samples.x:
+            row += array[:1].size
+        elements = size * max(1, row)
         self._block = max(1, _BLOCK_ELEMENTS // elements)
 
     @property
@@ -234,7 +237,8 @@ class StreamEpochs:
                 self._pass_over(engine)
             if watched and ((step - first) % group == 0 or step == self.steps):
                 stopped, begun = hooks.end(step - 1, means), False
-            hooks.show(step, means)
+            if hooks.poll is not None:
+                hooks.poll(step, means)
             if self._limited and self.offset == 0 and self._shorter(step):
                 out_of_data()
                 break
