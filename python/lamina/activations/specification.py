@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -97,3 +98,10 @@ def at_edge(x: Any, function: Callable[[Any], Any]) -> Any:
     eager = _eager.is_eager(x)
     result = function(_eager.floating_or(x, floatx(), "x"))
     return result if eager else _eager.new_array(result)
+
+
+def _reduce(activation: _core.Activation) -> tuple[Any, ...]:
+    return _core.Activation, (activation.kind, activation.a, activation.b, activation.c)
+
+
+copyreg.pickle(_core.Activation, _reduce)  # layers that have one are copied and pickled

@@ -29,6 +29,9 @@ LAYERS = Registry("layer", "layers")
 
 Self = TypeVar("Self", bound="Layer")
 
+#: What a copy of a layer has anew: its parents, calls and graph nodes are its own.
+_NOT_COPIED = frozenset(("_inbound_nodes", "_losses", "_native_call", "_tracker"))
+
 _NESTS = frozenset((list, tuple, dict))
 
 
@@ -147,6 +150,17 @@ class Layer(Operation):
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         self._tracker.changed = True
+
+    # Copies are apart from what the layer is part of; `copy.copy` has the same weights and parts.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in _NOT_COPIED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._native_call = None
+        self._losses = []
+        self._variables = dict(state.get("_variables", ()))
 
     def _children(self) -> list[Any]:
         """The layers and models that it holds."""

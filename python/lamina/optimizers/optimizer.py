@@ -556,6 +556,28 @@ class Optimizer:
     def _is_excluded(self, weight: Variable) -> bool:
         return self._exclusion.excludes(weight)
 
+    # Copies.
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Its settings; with the state, if no model uses it."""
+        state = dict(vars(self))
+        bound = state.pop("_bound")
+        for name in ("owner", "_quick_steps"):
+            state.pop(name, None)
+        if bound is not None and not callable(self._learning_rate):
+            state["_learning_rate"] = bound.store.learning_rate
+        if self.owner is not None:
+            state.update(_custom_variables=[], _custom_trained=[], _custom_iterations=0)
+        elif bound is not None and self._is_standalone:
+            state["_kept"] = bound.capture(self)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_kept", None)
+        self.__dict__.update(state, owner=None, _bound=None, _is_standalone=False)
+        if kept is not None:
+            self._take(_states.OptimizerState.restored(self, kept), standalone=True)
+
     # Configuration.
 
     def get_config(self) -> Config:

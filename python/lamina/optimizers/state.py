@@ -72,6 +72,27 @@ class OptimizerState:
         store.set_optimizer(optimizer.specification(weights))
         return cls(store, weights, source, source is None)
 
+    def capture(self, optimizer: Any) -> dict[str, Any]:
+        """What `restored` goes on from: the weights, and their state by its names in files."""
+        slots = {key: variable.numpy() for key, variable in optimizer._state.items()}
+        return {
+            "weights": [weight for _, weight, _ in self.weights],
+            "iterations": self.store.iterations,
+            "slots": slots,
+        }
+
+    @classmethod
+    def restored(cls, optimizer: Any, kept: dict[str, Any]) -> OptimizerState:
+        """The state that `capture` described, in a store of its own."""
+        state = cls.of_variables(optimizer, kept["weights"])
+        state.mark_loaded(kept["slots"])
+        state.store.iterations = kept["iterations"]
+        for key, (_, variable) in state.variables(optimizer.name, {}).items():
+            if key in kept["slots"]:
+                variable.assign(kept["slots"][key])
+        state.mark_trainable()  # their order is the optimizer's
+        return state
+
     def is_current(self) -> bool:
         """Whether the weights are still where they were."""
         source = self.source

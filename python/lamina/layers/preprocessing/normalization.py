@@ -112,6 +112,12 @@ class Normalization(Layer):
         variables.append(self._weight("count", (), initializers.Zeros(), trainable=False))
         return variables
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for name in ("mean", "variance"):
+            if name in self._variables:
+                self._variables[name].on_change = self._plan_changed
+
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         """Takes mean and variance of the data.
 
