@@ -239,3 +239,87 @@ def test_several_inputs_give_build_their_shapes() -> None:
     layer = Two()
     layer({"a": X, "b": np.ones((2, 4, 5), "f")})
     assert layer.seen == {"a": (None, 3), "b": (None, 4, 5)}
+
+
+class Tuned(layers.Layer):
+    """Variables as attributes, beside a weight."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.gain = lamina.Variable(np.ones(3, "f"), name="gain")
+        self.shifts = [lamina.Variable(np.zeros(3, "f"), name="shift") for _ in range(2)]
+        self.calls = lamina.Variable(0, trainable=False, name="calls")
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight(shape=(3,), initializer="ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        self.calls.assign_add(1)
+        return inputs * self.gain * self.scale + self.shifts[0] + self.shifts[1]
+
+
+def test_variables_as_attributes_are_weights() -> None:
+    layer = Tuned(name="tuned")
+    assert [v.name for v in layer.weights] == ["gain", "shift", "shift", "calls"]
+    layer(X)
+    assert layer.weights[0].path == "tuned/gain" and len(layer.weights) == 5
+    assert len(layer.trainable_weights) == 4 and int(layer.calls) == 1
+    layer.shifts.pop()
+    assert len(layer.weights) == 4
+    layer.gain = lamina.Variable(np.full(3, 2.0, "f"), name="other")
+    assert [v.name for v in layer.weights] == ["shift", "calls", "scale", "other"]
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    with pytest.raises(ValueError, match="must be of that type"):
+        Tuned(dtype="float64").weights  # noqa: B018
+
+
+def test_variables_as_attributes_are_trained() -> None:
+    layer = Tuned()
+    model = lamina.Sequential([lamina.Input((3,)), layer, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = [v.numpy() for v in layer.trainable_weights]
+    model.fit(X, np.full((2, 1), 5.0), epochs=2, verbose=0)
+    for a, v in zip(before, layer.trainable_weights, strict=True):
+        assert (a != v.numpy()).any(), v.path
+    frozen = layer.gain.numpy()
+    layer.trainable = False
+    model.fit(X, np.full((2, 1), 5.0), epochs=1, verbose=0)
+    np.testing.assert_array_equal(frozen, layer.gain)
+
+
+def test_a_weight_of_another_layer_is_one_weight() -> None:
+    class Tied(layers.Layer):
+        def __init__(self, other: Any) -> None:
+            super().__init__(name="tied")
+            self.kernel = other.kernel
+
+        def call(self, inputs: Any) -> Any:
+            return ops.matmul(inputs, ops.transpose(self.kernel))
+
+    encoder = layers.Dense(2, name="encoder", use_bias=False)
+    encoder.build((None, 3))
+    model = lamina.Sequential([lamina.Input((3,)), encoder, Tied(encoder)])
+    assert len(model.weights) == 1 and model.weights[0].path == "encoder/kernel"
+    model.compile("sgd", "mse")
+    before = encoder.kernel.numpy()
+    model.fit(X, X, epochs=1, verbose=0)
+    assert (before != encoder.kernel.numpy()).any()
+
+
+@pytest.mark.parametrize("in_a_model", [False, True])
+def test_a_built_in_layer_with_a_custom_build(in_a_model: bool) -> None:
+    class Noted(layers.Dense):
+        def build(self, input_shape: Any) -> None:
+            self.before = self.built
+            super().build(input_shape)
+            self.seen = tuple(input_shape)
+
+    layer = Noted(2)
+    if in_a_model:
+        lamina.Sequential([lamina.Input((3,)), layer]).predict(X, verbose=0)
+    else:
+        layer.build((None, 3))
+    assert (layer.before, layer.built, layer.seen) == (False, True, (None, 3))
+    assert [v.shape for v in layer.weights] == [(3, 2), (2,)]
+    assert layer(X).shape == (2, 2)

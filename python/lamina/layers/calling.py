@@ -1,10 +1,9 @@
-"""How custom layers are called and built, and how their output shapes are found."""
+"""How custom layers are called, and how their output shapes are found."""
 
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -79,27 +78,6 @@ def shapes_of(inputs: Any) -> Any:
     if isinstance(inputs, dict):
         return {key: shapes_of(item) for key, item in inputs.items()}
     return (None, *inputs.shape[1:])
-
-
-def is_shape(value: Any) -> bool:
-    """Whether `value` is one shape, rather than a nest of several."""
-    return isinstance(value, (list, tuple)) and not any(
-        isinstance(extent, (list, tuple, dict)) for extent in value
-    )
-
-
-def build_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The `build` of a class of the user's: called by hand it leaves the layer built, too."""
-
-    @functools.wraps(function)
-    def build(self: Layer, *args: Any, **options: Any) -> Any:
-        if self._building:  # `super().build(input_shape)`, or the layer's own call of it
-            return function(self, *args, **options)
-        shapes = args[0] if args else next(iter(options.values()), None)
-        self._build_custom(shapes, lambda: function(self, *args, **options))
-        return None
-
-    return build
 
 
 @contextmanager

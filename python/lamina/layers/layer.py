@@ -18,8 +18,9 @@ from lamina.registry import Registry
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
-    from lamina.layers import call_spec, calling, native, symbolic
+    from lamina.layers import building, call_spec, calling, native, symbolic
 else:
+    building = LazyModule("lamina.layers.building")
     call_spec = LazyModule("lamina.layers.call_spec")
     calling = LazyModule("lamina.layers.calling")
     native = LazyModule("lamina.layers.native")
@@ -30,7 +31,7 @@ LAYERS = Registry("layer", "layers")
 Self = TypeVar("Self", bound="Layer")
 
 #: What a copy of a layer has anew: its parents, calls and graph nodes are its own.
-_NOT_COPIED = frozenset(("_inbound_nodes", "_losses", "_native_call", "_tracker"))
+_NOT_COPIED = frozenset(("_adopted", "_inbound_nodes", "_losses", "_native_call", "_tracker"))
 
 _NESTS = frozenset((list, tuple, dict))
 
@@ -96,7 +97,7 @@ class Layer(Operation):
         plans = cls._append_to is not Layer._append_to or cls._plan_into is not Layer._plan_into
         cls._native = plans and cls.call is Layer.call
         if "build" in cls.__dict__:
-            cls.build = calling.build_of(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = building.build_of(cls.__dict__["build"])  # type: ignore[method-assign]
 
     #: For Keras' sake: there are no masks.
     supports_masking = False
@@ -127,6 +128,10 @@ class Layer(Operation):
         self._input_shape: Shape | None = None
         self._output: Shape | None = None
         self._variables: dict[str, Variable] = {}
+        #: Those that are attributes of the user's, and whether another layer named them first.
+        self._adopted: dict[int, bool] = {}
+        #: What `_variables` was when the layer was not built.
+        self._before_build: dict[str, Variable] = {}
         self._first_input: Any = None
         self._losses: list[Any] = []
         self._native_call: Any = None
@@ -161,6 +166,7 @@ class Layer(Operation):
         self._native_call = None
         self._losses = []
         self._variables = dict(state.get("_variables", ()))
+        self._adopted = {}
 
     def _children(self) -> list[Any]:
         """The layers and models that it holds."""
@@ -244,9 +250,9 @@ class Layer(Operation):
     def _set_prefix(self, prefix: str) -> None:
         """Tells the layer the names of the models and layers that it is in."""
         self._prefix = prefix
-        for variable in self._variables.values():
-            variable.path = f"{prefix}{self.name}/{variable.name}"
-        for child in self._children():
+        children = self._children()
+        _weights.set_paths(self)
+        for child in children:
             child._set_prefix(f"{prefix}{self.name}/")
 
     def _weight(
@@ -382,9 +388,10 @@ class Layer(Operation):
 
     def _freeze(self, frozen: bool) -> None:
         self._trainable = not frozen
+        children = self._children()
         for variable in self._variables.values():
             variable.trainable = not (frozen or variable.is_state)
-        for child in self._children():
+        for child in children:
             child._freeze(frozen)
 
     def _plan_changed(self) -> None:
@@ -436,48 +443,9 @@ class Layer(Operation):
     #: Whether a custom `build` runs.
     _building = False
 
-    def _build_custom(self, shapes: Any, build: Any = None) -> None:
-        """Builds a layer that has a `call` or a `build` of the user's.
-
-        Args:
-            shapes: The shapes of the inputs with the batch in front, nested as the inputs are.
-            build: What to do; None for the layer's `build` with `shapes`.
-        """
-        where = f"Layer '{self.name}'"
-        single = calling.is_shape(shapes)
-        if single:
-            full = _checks.extents(where, "input_shape", shapes, batch=True)
-            if not full:
-                raise ValueError(f"{where}: `input_shape` needs a batch axis. Received: ()")
-            shape = tuple(extent for extent in full[1:] if extent is not None)
-        else:
-            shape = ()
-        if self.built:
-            if self._input_shape is None:
-                self._input_shape = shape
-            elif build is not None and self._input_shape != shape:
-                raise ValueError(
-                    f"{where} was built for samples of shape {self._input_shape}. "
-                    f"Received: samples of shape {shape}"
-                )
-            return
-        before = dict(self._variables)
-        self._building = True
-        try:
-            self._input_shape = shape
-            if build is not None:
-                build()
-            elif type(self).build is not Layer.build:
-                self.build(shapes)
-            self._built = True
-            self._set_prefix(self._prefix)
-            if not self._trainable:
-                self._freeze(True)
-        except BaseException:
-            self._input_shape, self._built, self._variables = None, False, before
-            raise
-        finally:
-            self._building = False
+    def _build_custom(self, shapes: Any) -> None:
+        """Builds a custom layer for inputs of these shapes, with the batch in front."""
+        building.build_custom(self, shapes)
 
     def _build(self, shape: Shape) -> None:
         if not self._native:
@@ -485,6 +453,8 @@ class Layer(Operation):
             if self._output is None:
                 self._output = self._shape_after(shape)
             return
+        if self._input_shape is None and not self._building and type(self).build is not Layer.build:
+            self.build((None, *shape))
         if self._input_shape is not None:
             if self._input_shape != shape and (self._variables or self._parents()):
                 raise ValueError(
@@ -500,7 +470,7 @@ class Layer(Operation):
     def _unbuild(self) -> None:
         self._input_shape = self._output = self._native_call = None
         self._built = False
-        self._variables = {}
+        building.drop_variables(self, self._before_build)
         for child in self._children():
             child._unbuild()
 
@@ -528,7 +498,8 @@ class Layer(Operation):
         """Its variables, kernel before bias; then those of the layers inside."""
         if self._native:
             return list(self._variables.values())
-        return [v for leaf in self._leaves() for v in leaf._variables.values()]
+        found = {id(v): v for leaf in self._leaves() for v in leaf._variables.values()}
+        return list(found.values())
 
     @property
     def variables(self) -> list[Variable]:

@@ -6,11 +6,15 @@ import weakref
 from operator import is_
 from typing import Any
 
+from lamina.layers.weights import adopt_variables
+
 #: Values of these types hold nothing.
 PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 #: Attributes that a layer keeps for itself.
-_OWN = frozenset(("_inbound_nodes", "_losses", "_tracker", "_variables"))
+_OWN = frozenset(
+    ("_adopted", "_before_build", "_inbound_nodes", "_losses", "_tracker", "_variables")
+)
 
 #: A list that holds nothing to track, and more items than this, is data: it is not compared again.
 DATA_SIZE = 4096
@@ -72,6 +76,7 @@ class Tracker:
             if self._search(value, found, above, []):
                 self.names.add(name)
         self._found = {kind: list(parts.values()) for kind, parts in found.items()}
+        adopt_variables(holder, self._found.get("variable", []))
         layers = found.get("layer", {})
         for layer in before:
             if id(layer) not in layers:

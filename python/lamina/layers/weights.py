@@ -80,6 +80,52 @@ def add_weight(
     return variable
 
 
+def adopt_variables(layer: Layer, found: list[Variable]) -> None:
+    """Takes the variables among a layer's attributes as weights beside those of `add_weight`.
+
+    Raises:
+        ValueError: If one is trained, and of another type than the layer.
+    """
+    there = {id(variable) for variable in found}
+    kept = {
+        name: variable
+        for name, variable in layer._variables.items()
+        if id(variable) in there or id(variable) not in layer._adopted
+    }
+    known = {id(variable) for variable in kept.values()}
+    for variable in found:
+        if id(variable) not in known:
+            kept[_free_name(layer, variable, kept)] = variable
+            layer._adopted[id(variable)] = "/" in variable.path
+            if not layer._trainable:
+                variable.trainable = False
+    if list(map(id, kept.values())) != list(map(id, layer._variables.values())):
+        layer._variables = kept
+        set_paths(layer)
+        if not layer._building:
+            layer._plan_changed()
+
+
+def _free_name(layer: Layer, variable: Variable, taken: dict[str, Variable]) -> str:
+    if not variable.is_state and variable.dtype != layer._dtype:
+        raise ValueError(
+            f"Layer '{layer.name}' computes in {layer._dtype}, and its trainable variables must be "
+            f"of that type. Received: variable '{variable.name}' of {variable.dtype}"
+        )
+    name, number = variable.name, 0
+    while name in taken:
+        number += 1
+        name = f"{variable.name}_{number}"
+    return name
+
+
+def set_paths(layer: Layer) -> None:
+    """Names a layer's variables by where the layer is; those of other layers keep their names."""
+    for variable in layer._variables.values():
+        if not layer._adopted.get(id(variable), False):
+            variable.path = f"{layer._prefix}{layer.name}/{variable.name}"
+
+
 def variables_of(network: _core.Network, leaves: list[Layer]) -> list[Variable]:
     """The variables of a network's layers, in the order of its parameters."""
     return [leaves[info.layer]._variables[info.name] for info in network.parameters()]
