@@ -28,7 +28,7 @@ def build_of(function: Callable[..., Any]) -> Callable[..., Any]:
             finally:
                 self._building = False
         shapes = args[0] if args else next(iter(options.values()), None)
-        build_custom(self, shapes, lambda: function(self, *args, **options))
+        self._build_custom(shapes, lambda: function(self, *args, **options))
         return None
 
     return build
@@ -76,11 +76,16 @@ def build_custom(layer: Layer, shapes: Any, build: Callable[[], Any] | None = No
         layer._building = False
 
 
+def is_shape(value: Any) -> bool:
+    """Whether `value` is one shape, rather than a nest of several."""
+    return isinstance(value, (list, tuple)) and not any(
+        isinstance(extent, (list, tuple, dict)) for extent in value
+    )
+
+
 def _sample_shape(where: str, shapes: Any) -> Shape:
     """The shape of a sample of one input; () for several inputs."""
-    if not isinstance(shapes, (list, tuple)) or any(
-        isinstance(extent, (list, tuple, dict)) for extent in shapes
-    ):
+    if not is_shape(shapes):
         return ()
     full = _checks.extents(where, "input_shape", shapes, batch=True)
     if not full:

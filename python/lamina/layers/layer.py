@@ -443,9 +443,9 @@ class Layer(Operation):
     #: Whether a custom `build` runs.
     _building = False
 
-    def _build_custom(self, shapes: Any) -> None:
+    def _build_custom(self, shapes: Any, build: Any = None) -> None:
         """Builds a custom layer for inputs of these shapes, with the batch in front."""
-        building.build_custom(self, shapes)
+        building.build_custom(self, shapes, build)
 
     def _build(self, shape: Shape) -> None:
         if not self._native:

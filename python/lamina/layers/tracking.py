@@ -76,7 +76,8 @@ class Tracker:
             if self._search(value, found, above, []):
                 self.names.add(name)
         self._found = {kind: list(parts.values()) for kind, parts in found.items()}
-        adopt_variables(holder, self._found.get("variable", []))
+        if not holder._native:  # the weights of others are what their class says
+            adopt_variables(holder, self._found.get("variable", []))
         layers = found.get("layer", {})
         for layer in before:
             if id(layer) not in layers:

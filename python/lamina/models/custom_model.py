@@ -12,7 +12,7 @@ from lamina._checks import unknown_name
 from lamina._typing import Array, Shape
 from lamina.execution.trainable import PreparedInputs
 from lamina.graph import tree
-from lamina.layers import call_context, calling
+from lamina.layers import building, call_context, calling
 from lamina.layers.call_spec import call_takes
 from lamina.layers.calling import arrays_of as arrays_of
 
@@ -116,7 +116,7 @@ def trace_shapes(model: Any, shapes: Any) -> None:
     """Builds a model for inputs of these shapes, with the batch in front."""
     if isinstance(shapes, Mapping):
         zeros: Any = {key: _zeros(shape, model.dtype) for key, shape in shapes.items()}
-    elif calling.is_shape(shapes):
+    elif building.is_shape(shapes):
         zeros = _zeros(shapes, model.dtype)
     else:
         each = [_zeros(shape, model.dtype) for shape in shapes]
