@@ -51,7 +51,7 @@ T formula(VectorKind kind, T a, T b, T x, T y) {
       const T once = x * a, twice = once * b;
       return x - twice;
     }
-    case VectorKind::flush_denormal_state:
+    case VectorKind::flush:
       return std::abs(x) < a ? T(0) : x;
     case VectorKind::lift:
       return x > 0 && x < a ? a : x;
@@ -105,8 +105,8 @@ void check_thresholds() {
   for (const auto& one : cases) {
     const std::vector<T> x(19, one.x), faded(19, one.faded), lifted(19, one.lifted);
     std::vector<T> out(19);
-    cpu::vector_op({kType<T>, VectorKind::flush_denormal_state, 19, x.data(), nullptr, out.data(),
-                    static_cast<double>(a), 0.0});
+    cpu::vector_op(
+        {kType<T>, VectorKind::flush, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});
     CHECK(same_bits(out, faded));
     cpu::vector_op(
         {kType<T>, VectorKind::lift, 19, x.data(), nullptr, out.data(), static_cast<double>(a), 0.0});

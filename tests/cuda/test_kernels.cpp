@@ -287,9 +287,9 @@ void normalizations() {
                    const auto part = [&](std::int64_t i) { return static_cast<T*>(p[5]) + i * columns; };
                    Renormalization r;
                    r.moving_mean = p[3], r.moving_deviation = p[4];
-                   r.lowest = variant == 0 ? -HUGE_VAL : 0.75;
-                   r.highest = variant == 0 ? HUGE_VAL : 1.25;
-                   r.farthest = variant == 0 ? HUGE_VAL : 0.5;
+                   r.r_min = variant == 0 ? -HUGE_VAL : 0.75;
+                   r.r_max = variant == 0 ? HUGE_VAL : 1.25;
+                   r.d_max = variant == 0 ? HUGE_VAL : 0.5;
                    r.deviation = part(2), r.factor = part(3), r.offset = part(4);
                    ColumnNormalization c;
                    c.dtype = kDType<T>;

@@ -9,6 +9,7 @@ from typing import Any
 
 import lamina._core as _core
 from lamina import _checks
+from lamina._tensor_functions import functions as _ops
 from lamina.config import floatx
 
 
@@ -78,15 +79,13 @@ def apply_over(specification: _core.Activation, x: Any, axis: Any) -> Any:
     """The same for softmax and log_softmax, along any axis."""
 
     def of_tensor(value: Any) -> Any:
-        from lamina import ops
-
         kind, rank = specification.kind, len(value.shape)
         if rank == 0:
             raise ValueError(f"{kind}: `x` needs at least one axis. Received: shape ()")
         at = _checks.integer(kind, "axis", axis, low=-rank, high=rank - 1)
         if at in (-1, rank - 1):
             return _core.activation(specification, value)
-        return ops.moveaxis(_core.activation(specification, ops.moveaxis(value, at, -1)), -1, at)
+        return _ops.swapaxes(_core.activation(specification, _ops.swapaxes(value, at, -1)), -1, at)
 
     return at_edge(x, of_tensor)
 

@@ -10,7 +10,7 @@ import numpy as np
 from lamina._typing import Array, Shape
 
 if TYPE_CHECKING:
-    from lamina.export.c_source import Source
+    from lamina.export.c_writer import Source
 
 
 def sample_of(layer: Any) -> Shape:

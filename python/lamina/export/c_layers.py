@@ -22,7 +22,7 @@ from lamina.layers.axes import sample_axis
 from lamina.layers.preprocessing.rescaling import spread
 
 if TYPE_CHECKING:
-    from lamina.export.c_source import Source
+    from lamina.export.c_writer import Source
 
 _Write = Callable[["Source", Any, str], str]
 #: Layers that do nothing in inference, or to the order of the numbers.

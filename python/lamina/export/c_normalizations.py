@@ -19,7 +19,7 @@ from lamina.export.c_arrays import (
 from lamina.layers.axes import reduced_axes, sample_axis
 
 if TYPE_CHECKING:
-    from lamina.export.c_source import Source
+    from lamina.export.c_writer import Source
 
 
 def batch_normalization(source: Source, layer: Any, x: str) -> str:
