@@ -491,3 +491,14 @@ def test_logsumexp_and_softmax(data: Any) -> None:
         np.testing.assert_allclose(
             ops.softmax(x, axis).numpy(), e / e.sum(axis, keepdims=True), rtol=1e-11, atol=1e-300
         )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("endpoint", [True, False])
+def test_linspace_is_numpys(dtype: str, endpoint: bool) -> None:
+    assert float(ops.linspace(-5.0, 5.0, 101)[50]) == 0.0
+    ranges = [(-5.0, 5.0, 101), (0.1, 0.7, 13), (3.0, -1e5, 77), (0.0, 5e-324, 7), (2.0, 9.0, 1)]
+    for start, stop, count in [*ranges, (2.0, 9.0, 0), (4.0, 4.0, 5)]:
+        expected = np.linspace(start, stop, count, endpoint=endpoint, dtype=dtype)
+        actual = ops.linspace(start, stop, count, endpoint=endpoint, dtype=dtype)
+        np.testing.assert_array_equal(actual.numpy(), expected)

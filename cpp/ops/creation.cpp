@@ -86,10 +86,15 @@ Tensor arange_integer(ElementType type, std::int64_t start, std::int64_t step, s
 Tensor linspace(ElementType type, double start, double stop, std::int64_t count, bool endpoint) {
   const FloatEnvironment environment;
   const std::int64_t parts = endpoint ? count - 1 : count;
-  const double step = parts > 0 ? (stop - start) / static_cast<double>(parts) : 0.0;
+  const double distance = stop - start, share = static_cast<double>(parts > 0 ? parts : 1);
+  const double step = parts > 0 ? distance / share : 0.0;
+  // Multiplied and added in two roundings, as NumPy does it: the middle of a symmetric range is 0 then. A
+  // step that is below the least number is not made.
+  const bool has_step = step != 0.0 || distance == 0.0;
   const auto value = [=](std::int64_t i) {
     if (endpoint && i == count - 1 && count > 1) return stop;
-    return numerics::builtin::fused(static_cast<double>(i), step, start);
+    const double at = static_cast<double>(i);
+    return (has_step ? at * step : at / share * distance) + start;
   };
   return cast(filled<double>(ElementType::float64, checked_count(count), value), type);
 }

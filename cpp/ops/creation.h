@@ -18,7 +18,9 @@ inline Tensor ones(ElementType type, const ArrayShape& shape) { return full(type
 /// the type.
 Tensor arange(ElementType type, double start, double step, std::int64_t count);
 Tensor arange_integer(ElementType type, std::int64_t start, std::int64_t step, std::int64_t count);
-/// `count` numbers from start to stop, both exactly; without `endpoint` the last one is left out.
+/// `count` numbers from start to stop, both exactly; without `endpoint` the last one is left out. Number i is
+/// (i * step) + start with step = (stop - start) / parts, each rounded in double, then to the type, as
+/// NumPy's.
 Tensor linspace(ElementType type, double start, double stop, std::int64_t count, bool endpoint);
 /// Ones on diagonal k of [rows, columns].
 Tensor eye(ElementType type, std::int64_t rows, std::int64_t columns, std::int64_t k);

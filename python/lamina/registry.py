@@ -53,7 +53,7 @@ class Registry:
 
         return add
 
-    def late(self, module: str, *names: str) -> None:
+    def register_lazy(self, module: str, *names: str) -> None:
         """Makes classes known whose module is loaded when one of their names is asked for."""
         self._late.update(dict.fromkeys(names, module))
 
@@ -78,7 +78,7 @@ class Registry:
                 return found
         raise unknown_name(self.kind, name, self.names())
 
-    def owns(self, cls: type) -> bool:
+    def is_builtin(self, cls: type) -> bool:
         """Whether `cls` is one of lamina's own classes of this kind."""
         return self._classes.get(cls.__name__) is cls
 
@@ -242,10 +242,10 @@ def serialize_keras_object(obj: Any) -> Any:
             "Only objects with a `get_config` method can be saved; a function of your own "
             f"cannot. Received: {obj!r}"
         )
-    family = next((f for f in Registry._all.values() if f.owns(cls)), None)
-    registered = None if family is not None else get_registered_name(cls)
+    registry = next((f for f in Registry._all.values() if f.is_builtin(cls)), None)
+    registered = None if registry is not None else get_registered_name(cls)
     return {
-        "module": f"lamina.{family.module}" if family is not None else None,
+        "module": f"lamina.{registry.module}" if registry is not None else None,
         "class_name": cls.__name__,
         "config": get_config(),
         "registered_name": registered,
@@ -304,15 +304,17 @@ def deserialize_keras_object(
                 f"Received: {shorten(config)}"
             )
         module = str(config.get("module") or "").rpartition(".")[2]
-        families = (
+        registries = (
             [Registry._all[module]] if module in Registry._all else list(Registry._all.values())
         )
-        for family in families:
+        for registry in registries:
             try:
-                family.find(config["class_name"])
+                registry.find(config["class_name"])
             except ValueError:
                 continue
-            return family.create(config)
+            return registry.create(config)
         raise unknown_name(
-            "class", config["class_name"], [name for family in families for name in family.names()]
+            "class",
+            config["class_name"],
+            [name for registry in registries for name in registry.names()],
         )

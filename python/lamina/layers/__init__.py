@@ -136,7 +136,7 @@ _LATE |= dict.fromkeys(
 )
 _LATE |= dict.fromkeys(("Concatenate", "Dot"), "lamina.layers.joining")
 for _name, _module in _LATE.items():
-    LAYERS.late(_module, _name)
+    LAYERS.register_lazy(_module, _name)
 _LATE |= dict.fromkeys(
     ("add", "average", "maximum", "minimum", "multiply", "subtract"), "lamina.layers.merging"
 )

@@ -93,7 +93,7 @@ class Loss:
 
     def is_native(self) -> bool:
         """Whether the core computes it, rather than a custom `call`."""
-        return LOSSES.owns(type(self))
+        return LOSSES.is_builtin(type(self))
 
     def on_tape(
         self, y_true: Any, y_pred: Any, sample_weight: Any, weight: float = 1.0

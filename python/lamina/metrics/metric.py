@@ -58,7 +58,9 @@ class Metric:
 
     def is_native(self) -> bool:
         """Whether the core can compute it in a model."""
-        return METRICS.owns(type(self)) and type(self).specification is not Metric.specification
+        return (
+            METRICS.is_builtin(type(self)) and type(self).specification is not Metric.specification
+        )
 
     def add_variable(
         self,

@@ -43,9 +43,9 @@ def clone_model(
             f"clone_model: arguments not supported yet. Received: {', '.join(names)}"
         )
     if clone_function is None:
-        from lamina.saving.own_objects import own_objects
+        from lamina.saving.custom_objects import custom_objects
 
-        return type(model).from_config(model.get_config(), own_objects(model))
+        return type(model).from_config(model.get_config(), custom_objects(model))
     copy = Sequential(name=model.name)
     if model._input is not None:
         copy.add(InputLayer.from_config(model._input.get_config()))

@@ -827,9 +827,9 @@ class Model(Layer):
         export_model(self, model_file.path_of(filepath), format)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from lamina.saving.own_objects import own_objects
+        from lamina.saving.custom_objects import custom_objects
 
-        return model_file.restore, (*model_file.capture(self), own_objects(self))
+        return model_file.restore, (*model_file.capture(self), custom_objects(self))
 
     # What engines and trainers need: see `lamina.execution.trainable.Trainable`.
 

@@ -285,7 +285,7 @@ class OperationRegistry(Registry):
                 return operation_class(recorded.__name__)
         raise unknown_name(self.kind, name, self.names())
 
-    def owns(self, cls: type) -> bool:
+    def is_builtin(self, cls: type) -> bool:
         """Whether it is a class of such operations."""
         return issubclass(cls, FunctionOperation)
 

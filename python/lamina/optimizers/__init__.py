@@ -67,8 +67,8 @@ _LATE = {
     "ScheduleFreeAdamW": "lamina.optimizers.schedule_free_adamw",
 }
 for _name, _module in _LATE.items():
-    OPTIMIZERS.late(_module, _name, _name.lower())
-OPTIMIZERS.late("lamina.optimizers.schedule_free_adamw", "schedule_free_adamw")
+    OPTIMIZERS.register_lazy(_module, _name, _name.lower())
+OPTIMIZERS.register_lazy("lamina.optimizers.schedule_free_adamw", "schedule_free_adamw")
 __getattr__ = late_names(__name__, _LATE)
 
 

@@ -36,7 +36,7 @@ _LATE = {
     "StringLookup": "lamina.layers.preprocessing.string_lookup",
 }
 for _name, _module in _LATE.items():
-    LAYERS.late(_module, _name)
+    LAYERS.register_lazy(_module, _name)
 __getattr__ = late_names(__name__, _LATE)
 
 

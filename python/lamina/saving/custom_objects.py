@@ -1,4 +1,4 @@
-"""Which parts of a model are the user's own: what a copy of it in this program needs to know."""
+"""The custom parts of a model, which a copy of it in this program has to know."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from lamina.registry import Registry, serialize_function
 
 
-def own_objects(model: Any) -> dict[str, Any]:
-    """A model's classes and functions of the user's own, by their names in files."""
+def custom_objects(model: Any) -> dict[str, Any]:
+    """A model's custom classes and functions, by their names in files."""
     found: dict[str, Any] = {}
     _note(type(model), found)
     for layer in model._leaves():
@@ -27,7 +27,7 @@ def own_objects(model: Any) -> dict[str, Any]:
 
 
 def _note(cls: type, found: dict[str, Any]) -> None:
-    if not any(family.owns(cls) for family in Registry._all.values()):
+    if not any(registry.is_builtin(cls) for registry in Registry._all.values()):
         found[cls.__name__] = cls
 
 
@@ -48,5 +48,5 @@ def _note_function(function: Any, found: dict[str, Any]) -> None:
     ):
         try:
             found[serialize_function(function)] = function
-        except ValueError:  # a lambda: whoever saves the model says so
+        except ValueError:  # a lambda: saving it raises
             return
