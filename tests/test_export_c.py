@@ -230,6 +230,7 @@ def test_nothing_is_fused_on_its_own(tmp_path: Path) -> None:
     [*LIBRARY.split(), "softmax", "log_softmax"],
 )
 def test_c_functions(name: str, tmp_path: Path) -> None:
+    lamina.utils.set_random_seed(3)  # exponentials of exponentials magnify errors of the last place
     stack = [layers.Dense(5, name), layers.Flatten(), layers.Dense(4, name)]
     model = lamina.Sequential([lamina.Input((3, 4)), *stack], name="functions")
     x = _data(40, 3, 4, scale=1.0)
