@@ -11,6 +11,7 @@
 #include "core/float_environment.h"
 #include "device/device.h"
 #include "device/names.h"
+#include "nn/training/objective.h"
 
 namespace lamina::autograd {
 
@@ -70,11 +71,7 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
 
   // A crossentropy of layers' own sigmoid or softmax starts from the logits, as a plan does.
   const Logits logits = loss.from_logits ? Logits{} : logits_of(prediction_in);
-  const bool binary = loss.kind == LossKind::binary_crossentropy;
-  const bool categorical = loss.kind == LossKind::sparse_categorical_crossentropy ||
-                           loss.kind == LossKind::categorical_crossentropy;
-  const bool from_layers = logits.z.defined() && ((binary && logits.kind == ActivationKind::sigmoid) ||
-                                                  (categorical && logits.kind == ActivationKind::softmax));
+  const bool from_layers = logits.z.defined() && nn::takes_logits(loss, logits.kind);
 
   // The target's own gradient: from differentiable pieces, for all rows alike.
   if (!sparse && would_record(target_in)) {
@@ -116,15 +113,9 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
   arguments.target = call.target.raw();
   arguments.weights = call.weights.defined() ? call.weights.raw() : nullptr;
   arguments.skip_missing = skip_missing;
-  const bool plain = reduction == LossReduction::mean && weight == 1.0 && !skip_missing &&
-                     !loss.ignores_class && !loss.whole_batch && loss.kind != LossKind::circle;
-  double scale = rows == 0 ? 0.0 : 1.0 / static_cast<double>(rows);
-  if (!plain) {
-    const double divisor = reduction == LossReduction::sum
-                               ? 1.0
-                               : device.loss_count(arguments, reduction == LossReduction::weighted_mean);
-    scale = divisor == 0.0 ? 0.0 : weight / divisor;
-  }
+  const nn::LossScale scaled = nn::LossScale::of(device, arguments, reduction, weight);
+  const double scale = scaled.scale;
+  const bool plain = scaled.plain;
   arguments.scale = scale;
   const bool records = would_record(prediction_in);
   Tensor gradient;
@@ -139,9 +130,9 @@ BatchLoss::Answer BatchLoss::operator()(const Tensor& target_in, const Tensor& p
   }
   arguments.gradient = nullptr;
   Answer answer;
-  answer.value = plain ? (rows == 0 ? 0.0 : total / static_cast<double>(rows)) : total * scale;
+  answer.value = scaled.loss(total);
   answer.rows = rows;
-  answer.total = plain ? total : answer.value * static_cast<double>(rows);
+  answer.total = scaled.sum(total);
   answer.loss = ops::full(prediction_in.type(), ArrayShape{}, answer.value);
   if (!records) return answer;
 

@@ -254,7 +254,7 @@ std::vector<double> gather(std::int64_t rows, std::int64_t columns, const std::s
 
 std::vector<double> predict(const nn::Trainer& model, const py::array& x, int rounds, double seconds) {
   const ArrayView view = view_rows(x, "x");
-  nn::check_inputs(view, model.network.input_shape());
+  nn::check_inputs({&view, 1}, model.input_shapes());
   if (!model.network.built()) throw StateError("[bench_predict] the network has not been built");
   Shape shape{view.rows};
   shape.insert(shape.end(), model.network.output_shape().begin(), model.network.output_shape().end());

@@ -24,18 +24,6 @@ RowNormalizationKind row_kind(const std::string& name) {
       name, "'"));
 }
 
-py::array call_training(Trainer& model, const py::array& x) {
-  const ArrayView view = view_rows(x, "x");
-  nn::check_inputs(view, model.network.input_shape());
-  Shape shape{view.rows};
-  shape.insert(shape.end(), model.network.output_shape().begin(), model.network.output_shape().end());
-  py::array out = make_array(model.network.dtype(), shape);
-  void* to = out.mutable_data();
-  const py::gil_scoped_release release;
-  model.call_training(view, to);
-  return out;
-}
-
 }  // namespace
 
 ConstraintKind constraint_kind(const std::string& name) {
@@ -264,8 +252,7 @@ void bind_layers(NetworkClass& network) {
           },
           "What a step changes of the flat buffers: offsets and counts.")
       .def_property("calls_seen", &Trainer::calls_seen, &Trainer::set_calls_seen,
-                    "How often call_training was called: chooses its next random numbers.")
-      .def("call_training", &call_training, py::arg("x"), "The answer as in training; moving averages move.");
+                    "How often call_training was called: chooses its next random numbers.");
 }
 
 }  // namespace lamina::bindings

@@ -72,7 +72,8 @@ PyObject* guarded(double work, const Body& body) {
 }
 
 PyObject* means_of(const Trainer& model) {
-  if (!model.has_metrics()) return PyFloat_FromDouble(model.mean_loss());
+  const nn::Objective& objective = model.objective();
+  if (objective.size() == 1 && !objective.has_metrics()) return PyFloat_FromDouble(objective.mean_loss());
   const std::vector<double> values = model.metric_values();
   PyObject* const list = PyList_New(static_cast<Py_ssize_t>(values.size()));
   for (std::size_t i = 0; list != nullptr && i < values.size(); ++i) {
@@ -92,25 +93,24 @@ PyObject* try_train_on_batch(PyObject* self, PyObject* const* arguments, Py_ssiz
     return nullptr;
   }
   Trainer* const model = network_of(self);
-  if (model == nullptr || !model->compiled() || !is_array(arguments[0]) || !is_array(arguments[1])) {
-    return none();
-  }
+  if (model == nullptr || !is_array(arguments[0]) || !is_array(arguments[1])) return none();
+  if (model->objective().size() != 1 || model->input_shapes().size() != 1) return none();
   // The work is not known before the arrays are; a look at the first axis is enough.
   const py::handle first(arguments[0]);
   const auto* const proxy = py::detail::array_proxy(first.ptr());
   const double work =
       proxy->nd < 1 ? 0.0 : 3.0 * model->network.work() * static_cast<double>(proxy->dimensions[0]);
   return guarded(work, [&](Monitor& monitor) {
-    Samples samples;
-    samples.x = view_of(arguments[0], "x");
-    samples.y = view_of(arguments[1], "y");
-    const Shape& output = model->network.output_shape();
+    static thread_local Samples samples{{ArrayView{}}, {ArrayView{}}, {}};  // its memory is kept
+    ArrayView& x = samples.x[0];
+    ArrayView& y = *samples.y[0];
+    x = view_of(arguments[0], "x");
+    y = view_of(arguments[1], "y");
+    const nn::TargetRule& rule = model->objective().rules()[0];
+    const Shape& output = rule.output;
     const std::int64_t* const end =
-        output.data() + output.size() - (model->target_form() == nn::TargetForm::labels ? 1 : 0);
-    if (samples.x.rows == 0 || samples.y.rows != samples.x.rows ||
-        !same(samples.y.row_shape, output.data(), end)) {
-      return none();
-    }
+        output.data() + output.size() - (rule.form == nn::TargetForm::labels ? 1 : 0);
+    if (x.rows == 0 || y.rows != x.rows || !same(y.row_shape, output.data(), end)) return none();
     run(work, [&] { model->train_step(samples, true, monitor); });
     return means_of(*model);
   });
@@ -123,6 +123,7 @@ PyObject* try_predict(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   }
   const Trainer* const model = network_of(self);
   if (model == nullptr || !model->network.built() || !is_array(arguments[0])) return none();
+  if (model->input_shapes().size() != 1 || model->output_shapes().size() != 1) return none();
   if (autograd::is_recording()) return none();  // a tape wants tensors
   const auto* const proxy = py::detail::array_proxy(arguments[0]);
   const double work = proxy->nd < 1 ? 0.0 : model->network.work() * static_cast<double>(proxy->dimensions[0]);

@@ -56,6 +56,9 @@ struct Advance {
 };
 
 thread_local const CapturedNumbers* current = nullptr;
+/// The totals of the losses that the step has still to compute.
+thread_local double* next_total = nullptr;
+thread_local std::int64_t totals_left = 0;
 std::atomic<std::uint64_t> made{0}, all_runs{0};
 
 /// Host memory that copies within a graph can be to and from.
@@ -79,6 +82,7 @@ class Graph final : public CapturedStep {
  public:
   explicit Graph(const CaptureArguments& a)
       : from_host_(a.from_host),
+        losses_(a.losses),
         state_size_(a.state_size),
         inputs_at_((sums_at + sums_bytes(a) + 255) / 256 * 256),
         bytes_(inputs_at_ + a.input_bytes),
@@ -104,8 +108,9 @@ class Graph final : public CapturedStep {
     }
     places.step = &numbers->step;
     places.rows = &numbers->rows;
-    places.loss_total = reinterpret_cast<double*>(block + sums_at);
-    places.states = places.loss_total + 1;
+    next_total = reinterpret_cast<double*>(block + sums_at);
+    totals_left = losses_;
+    places.states = next_total + losses_;
     places.host_states = a.state;
     places.state_size = a.state_size;
     runtime::begin_graph();
@@ -160,8 +165,8 @@ class Graph final : public CapturedStep {
     }
     std::memcpy(twin_.get(), &numbers, sizeof numbers);
     double* const sums = reinterpret_cast<double*>(twin_.get() + sums_at);
-    sums[0] = runs.loss_total;
-    std::copy(runs.state, runs.state + state_size_, sums + 1);
+    std::copy(runs.loss_totals, runs.loss_totals + losses_, sums);
+    std::copy(runs.state, runs.state + state_size_, sums + losses_);
     if (!from_host_) runtime::copy_from_host(block_.as<char>(), twin_.get(), inputs_at_);
   }
   void gather_rows(const GatherRowsArguments& g, bool labels, std::size_t at) override {
@@ -177,8 +182,8 @@ class Graph final : public CapturedStep {
     ++runs_;
     all_runs.fetch_add(1, std::memory_order_relaxed);
   }
-  void read(double* loss_total, double* state) override {
-    const std::size_t bytes = static_cast<std::size_t>(1 + state_size_) * sizeof(double);
+  void read(double* loss_totals, double* state) override {
+    const std::size_t bytes = static_cast<std::size_t>(losses_ + state_size_) * sizeof(double);
     if (from_host_) {
       runtime::synchronize();
     } else {
@@ -186,14 +191,14 @@ class Graph final : public CapturedStep {
     }
     running_ = false;
     const double* const sums = reinterpret_cast<const double*>(twin_.get() + sums_at);
-    *loss_total = sums[0];
-    std::copy(sums + 1, sums + 1 + state_size_, state);
+    std::copy(sums, sums + losses_, loss_totals);
+    std::copy(sums + losses_, sums + losses_ + state_size_, state);
   }
 
  private:
   static constexpr std::size_t table_at = sizeof(Numbers), sums_at = table_at + sizeof(StepNumbers);
   static std::size_t sums_bytes(const CaptureArguments& a) {
-    return static_cast<std::size_t>(1 + a.state_size) * sizeof(double);
+    return static_cast<std::size_t>(a.losses + a.state_size) * sizeof(double);
   }
   void wait() noexcept {
     try {
@@ -204,7 +209,7 @@ class Graph final : public CapturedStep {
   }
 
   bool from_host_, running_ = false;
-  std::int64_t state_size_, steps_ = 0, runs_ = 0;
+  std::int64_t losses_, state_size_, steps_ = 0, runs_ = 0;
   std::size_t inputs_at_, bytes_;
   Scratch block_;
   Pinned twin_;
@@ -217,6 +222,12 @@ class Graph final : public CapturedStep {
 }  // namespace
 
 const CapturedNumbers* captured_numbers() { return current; }
+
+double* next_loss_total() {
+  if (totals_left == 0) throw StateError("[cuda] a captured step computes more losses than capture() was told");
+  --totals_left;
+  return next_total++;
+}
 
 std::unique_ptr<CapturedStep> capture(const CaptureArguments& a, const std::function<void(void*)>& step) {
   static std::mutex one_at_a_time;

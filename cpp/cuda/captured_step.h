@@ -21,7 +21,6 @@ struct CapturedNumbers {
   const void* numbers = nullptr;  ///< RoundedNumbers of the captured step's dtype
   const std::uint64_t* step = nullptr;
   const UploadedRows* rows = nullptr;
-  double* loss_total = nullptr;
   double* states = nullptr;
   const double* host_states = nullptr;  ///< where `states` lies on the host
   std::int64_t state_size = 0;
@@ -29,6 +28,8 @@ struct CapturedNumbers {
 
 /// Those of the step that is being captured; null when none is.
 const CapturedNumbers* captured_numbers();
+/// Where the next call of loss() adds its total, in the step that is being captured.
+double* next_loss_total();
 
 std::unique_ptr<CapturedStep> capture(const CaptureArguments&, const std::function<void(void*)>& step);
 

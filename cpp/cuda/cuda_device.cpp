@@ -71,8 +71,7 @@ class CudaDevice final : public Device {
     cuda::row_sums(dtype, rows, columns, x, out);
   }
   double loss(const LossArguments& a) override {
-    const CapturedNumbers* captured = captured_numbers();
-    return captured == nullptr ? cuda::loss(a) : cuda::loss(a, captured->loss_total, true);
+    return captured_numbers() == nullptr ? cuda::loss(a) : cuda::loss(a, next_loss_total(), true);
   }
   double loss_count(const LossArguments& a, bool weighted) override { return cuda::loss_count(a, weighted); }
   void add_metric(const MetricArguments& a, double* state) override {

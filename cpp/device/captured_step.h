@@ -22,21 +22,25 @@ struct CaptureArguments {
   /// CapturedStep::gather_rows() brings them.
   bool from_host = false;
   std::size_t input_bytes = 0;    ///< of the memory for one step's samples
+  std::int64_t losses = 1;        ///< how often loss() is called in a step
   const double* state = nullptr;  ///< the state that add_metric() is given places of, while it is captured
   std::int64_t state_size = 0;
 };
+
+/// How many arrays of samples gather_uploaded() can take from at most.
+inline constexpr int kMaximumUploadedArrays = 32;
 
 /// What changes: all of it is laid on the device before the first run, so that nothing passes between the
 /// host and the device from step to step.
 struct CapturedRuns {
   std::int64_t steps = 0;                ///< runs at most; 1 with from_host
   const StepNumbers* numbers = nullptr;  ///< [steps]
-  std::uint64_t first_step = 0;   ///< what is added to the streams of random numbers, one more each run
-  const double* state = nullptr;  ///< [state_size]: what add_metric() adds to
-  double loss_total = 0.0;        ///< what loss() adds to
+  std::uint64_t first_step = 0;         ///< what is added to the streams of random numbers, one more each run
+  const double* state = nullptr;        ///< [state_size]: what add_metric() adds to
+  const double* loss_totals = nullptr;  ///< [losses]: what each call of loss() adds to, in their order
   // For gather_uploaded().
-  const void* samples[3] = {};          ///< whole arrays on the device
-  const std::int64_t* order = nullptr;  ///< on the device; null: as they lie
+  const void* samples[kMaximumUploadedArrays] = {};  ///< whole arrays on the device
+  const std::int64_t* order = nullptr;               ///< on the device; null: as they lie
   std::int64_t first_row = 0, rows_a_step = 0;
 };
 
@@ -52,7 +56,7 @@ class CapturedStep {
   /// The next step; returns before it is done.
   virtual void run() = 0;
   /// Waits, and takes back the sums that the runs since begin() have added to.
-  virtual void read(double* loss_total, double* state) = 0;
+  virtual void read(double* loss_totals, double* state) = 0;
 };
 
 }  // namespace lamina

@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'ParameterInfo', 'ParameterStore', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_captured_steps', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'OutputObjective', 'ParameterInfo', 'ParameterStore', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_captured_steps', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -723,6 +723,12 @@ class ParameterInfo:
     @property
     def trained(self) -> bool:
         ...
+class OutputObjective:
+    """
+    What an output is trained for and measured by.
+    """
+    def __init__(self, loss: Loss | None = None, reduction: str = 'mean', weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, metrics: collections.abc.Sequence[Metric] = [], skip_missing: bool = False) -> None:
+        ...
 class Network:
     """
     A stack of layers with its parameters, planned for training.
@@ -803,19 +809,25 @@ class Network:
         """
         Shares the parameters of another network that has the same ones.
         """
-    def call_training(self, x: numpy.ndarray) -> numpy.ndarray:
+    def call_training(self, x: typing.Any) -> typing.Any:
         """
-        The answer as in training; moving averages move.
+        The outputs as in training; moving averages move.
         """
+    @typing.overload
     def compile(self, loss: Loss, optimizer: Optimizer, metrics: collections.abc.Sequence[Metric], reduction: str = 'mean', loss_weight: typing.SupportsFloat | typing.SupportsIndex = 1.0, skip_missing: bool = False) -> None:
         ...
+    @typing.overload
+    def compile(self, objectives: collections.abc.Sequence[OutputObjective | None], optimizer: Optimizer) -> None:
+        """
+        An objective for each output; None for one that is neither trained nor measured.
+        """
     def constrain(self) -> None:
         """
         The constraints on parameters hold again.
         """
     def end_residual(self) -> None:
         ...
-    def evaluate(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False) -> list[float]:
+    def evaluate(self, x: typing.Any, y: typing.Any, sample_weight: typing.Any, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False, scanned: bool = False) -> list[float]:
         ...
     def follow(self, settings: Optimizer) -> None:
         """
@@ -838,10 +850,12 @@ class Network:
     def metric_state(self) -> list[float]:
         ...
     def metric_values(self) -> list[float]:
-        ...
+        """
+        The whole loss's mean, with several outputs that of each output's loss, then the metrics of the outputs in turn.
+        """
     def metric_variables(self, i: typing.SupportsInt | typing.SupportsIndex) -> list:
         """
-        The state of a metric: names and arrays.
+        The state of metric i, counted over all outputs: names and arrays.
         """
     def normalize_next_kernel(self, power_iterations: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
@@ -861,8 +875,10 @@ class Network:
         """
         What the penalties on parameters add to the loss.
         """
-    def predict(self, x: numpy.ndarray, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any) -> numpy.ndarray:
-        ...
+    def predict(self, x: typing.Any, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any) -> typing.Any:
+        """
+        An array, or a list of one for each of several outputs.
+        """
     def reset_metrics(self) -> None:
         ...
     def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
@@ -895,11 +911,13 @@ class Network:
         """
         Exchanges the parameters with their moving averages.
         """
-    def test_on_batch(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, fresh: bool = False) -> list[float]:
+    def test_on_batch(self, x: typing.Any, y: typing.Any, sample_weight: typing.Any, fresh: bool = False) -> list[float]:
         ...
-    def train(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, batch_size: typing.SupportsInt | typing.SupportsIndex, shuffle: bool, poll: typing.Any) -> list[float]:
-        ...
-    def train_on_batch(self, x: numpy.ndarray, y: numpy.ndarray, sample_weight: numpy.ndarray | None, fresh: bool = False) -> list[float]:
+    def train(self, x: typing.Any, y: typing.Any, sample_weight: typing.Any, batch_size: typing.SupportsInt | typing.SupportsIndex, shuffle: bool, poll: typing.Any, scanned: bool = False) -> list[float]:
+        """
+        An epoch. Arrays, or lists of one for each input or output, with None for targets and weights that there are not. `scanned`: the targets' values were checked before.
+        """
+    def train_on_batch(self, x: typing.Any, y: typing.Any, sample_weight: typing.Any, fresh: bool = False) -> list[float]:
         ...
     def trained_ranges(self) -> list[tuple[int, int]]:
         """

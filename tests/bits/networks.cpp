@@ -109,19 +109,19 @@ void train(const std::string& line) {
   model.network.build();
   const auto& parameters = model.network.layout().parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    model.write(model.network.values(), i, uniform(dtype, parameters[i].count, -0.25, 0.25, 10 + i).data());
+    model.store().write(model.store().values(), i,
+                        uniform(dtype, parameters[i].count, -0.25, 0.25, 10 + i).data());
   }
 
   const std::vector<std::string> loss = split(fields.at("loss"), ':');
-  nn::Objective objective;
-  objective.loss = {loss_from_name(loss[0]), number(loss, 1, 0.0) != 0.0, number(loss, 2, 0.0),
-                    number(loss, 3, 1.0)};
+  LossSpecification specification{loss_from_name(loss[0]), number(loss, 1, 0.0) != 0.0, number(loss, 2, 0.0),
+                                  number(loss, 3, 1.0)};
   const std::vector<std::string> rule = split(fields.at("optimizer"), ':');
   nn::OptimizerSettings settings;
   settings.kind = optimizer_from_name(rule[0]);
   settings.learning_rate = std::stod(rule.at(1));
   settings.momentum = number(rule, 2, 0.0);
-  model.compile(objective, settings);
+  model.compile({{specification}}, settings);
 
   const std::int64_t rows = std::stoll(fields.at("rows"));
   const Shape output = model.network.output_shape();
@@ -130,12 +130,12 @@ void train(const std::string& line) {
   std::vector<char> y = uniform(dtype, rows * element_count(output), 0.0, 1.0, 2);
   std::vector<std::int64_t> labels;
   nn::Samples samples;
-  samples.x = dense_view(x.data(), element, rows, input);
-  samples.y = dense_view(y.data(), element, rows, output);
-  if (objective.loss.kind == LossKind::sparse_categorical_crossentropy) {
+  samples.x = {dense_view(x.data(), element, rows, input)};
+  samples.y = {dense_view(y.data(), element, rows, output)};
+  if (specification.kind == LossKind::sparse_categorical_crossentropy) {
     for (std::int64_t i = 0; i < rows * element_count(positions); ++i)
       labels.push_back(i * 7 % output.back());
-    samples.y = dense_view(labels.data(), ElementType::int64, rows, positions);
+    samples.y = {dense_view(labels.data(), ElementType::int64, rows, positions)};
   }
 
   nn::Monitor monitor;
@@ -144,11 +144,11 @@ void train(const std::string& line) {
   }
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     std::vector<char> bytes(static_cast<std::size_t>(parameters[i].count) * size_of(dtype));
-    model.read(model.network.values(), i, bytes.data());
+    model.store().read(model.store().current(), i, bytes.data());
     write(bytes);
   }
   std::vector<char> predictions(static_cast<std::size_t>(rows * element_count(output)) * size_of(dtype));
-  model.predict(samples.x, predictions.data(), monitor);
+  model.predict(samples.x[0], predictions.data(), monitor);
   write(predictions);
 }
 

@@ -182,12 +182,12 @@ struct Run {
       }
     }
     outputs = model.network.output_shape().back();
-    nn::Objective objective;
-    objective.loss.kind = c.loss;
+    nn::OutputObjective objective;
+    objective.loss = LossSpecification{c.loss};
     for (const MetricKind kind : c.metrics) objective.metrics.push_back({kind, 0.5});
     nn::OptimizerSettings settings;
     settings.kind = c.optimizer;
-    model.compile(objective, settings);
+    model.compile({objective}, settings);
     const auto rows = static_cast<std::size_t>(kBatches * c.batch);
     x.assign(rows * static_cast<std::size_t>(c.inputs), 0.25f);
     wide_x.assign(x.begin(), x.end());
@@ -199,12 +199,14 @@ struct Run {
   nn::Samples samples(std::int64_t batches, bool converted) const {
     const std::int64_t rows = batches * of.batch;
     nn::Samples s;
-    s.x = converted ? view_of(wide_x.data(), ElementType::float64, rows, of.inputs)
-                    : view_of(x.data(), ElementType::float32, rows, of.inputs);
-    s.y = of.loss == LossKind::sparse_categorical_crossentropy
-              ? view_of(labels.data(), ElementType::int64, rows, 0)
-              : view_of(y.data(), ElementType::float32, rows, outputs);
-    if (of.weighted) s.weights = view_of(weights.data(), ElementType::float32, rows, 0);
+    const ArrayView inputs = converted ? view_of(wide_x.data(), ElementType::float64, rows, of.inputs)
+                                       : view_of(x.data(), ElementType::float32, rows, of.inputs);
+    s.x = {inputs};
+    const ArrayView targets = of.loss == LossKind::sparse_categorical_crossentropy
+                                  ? view_of(labels.data(), ElementType::int64, rows, 0)
+                                  : view_of(y.data(), ElementType::float32, rows, outputs);
+    s.y = {targets};
+    if (of.weighted) s.weights = {view_of(weights.data(), ElementType::float32, rows, 0)};
     return s;
   }
 };
@@ -226,7 +228,7 @@ void check_case(const Case& c, bool converted) {
   };
   std::vector<float> out(static_cast<std::size_t>(8 * c.batch * run.outputs));
   const auto predict = [&](const ArrayView& x) { run.model.predict(x, out.data(), run.monitor); };
-  ArrayView row = one.x;
+  ArrayView row = one.x[0];
   row.rows = 1;
 
   step();
@@ -234,8 +236,9 @@ void check_case(const Case& c, bool converted) {
   evaluate();
   check_same(c, "evaluation", 0, allocations_of(evaluate));
   // The second prediction with the same parameters copies large kernels.
-  for (int i = 0; i < 2; ++i) predict(all.x), predict(row), predict(one.x);
-  check_same(c, "predictions", 0, allocations_of([&] { predict(all.x), predict(row), predict(one.x); }));
+  for (int i = 0; i < 2; ++i) predict(all.x[0]), predict(row), predict(one.x[0]);
+  check_same(c, "predictions", 0,
+             allocations_of([&] { predict(all.x[0]), predict(row), predict(one.x[0]); }));
   // An epoch has its order of the samples, and nothing that depends on how many steps it takes.
   epoch(all);
   check_same(c, "epochs", epoch(some), epoch(all));
@@ -274,13 +277,13 @@ void check_other_layers() {
   network.add_einsum_dense("bc", "cd", "bd", {4, 5}, {5}, relu);
   network.add_flatten();
   model.parameters.penalties.add_orthogonal(model.store(), 0, 0.1, true);
-  nn::Objective objective;
-  objective.loss.kind = LossKind::mean_squared_error;
-  model.compile(objective, nn::OptimizerSettings{});
+  nn::OutputObjective objective;
+  objective.loss = LossSpecification{};
+  model.compile({objective}, nn::OptimizerSettings{});
   const std::vector<float> x(64 * 12, 0.25f), y(64 * 20, 0.5f);
   nn::Samples samples;
-  samples.x = view_of(x.data(), ElementType::float32, 64, 12);
-  samples.y = view_of(y.data(), ElementType::float32, 64, 20);
+  samples.x = {view_of(x.data(), ElementType::float32, 64, 12)};
+  samples.y = {view_of(y.data(), ElementType::float32, 64, 20)};
   nn::Monitor monitor;
   const auto step = [&] { model.train_step(samples, true, monitor); };
   step();

@@ -326,16 +326,16 @@ class Model {
     nn::OptimizerSettings settings;
     settings.kind = OptimizerKind::adam;
     settings.learning_rate = 0.01;
-    model.compile({}, settings);
+    model.compile({{LossSpecification{}}}, settings);
     for (int i = 0; i < kRows * 4; ++i) x.push_back(static_cast<float>(i * 37 % 101) / 50.0f - 1.0f);
     for (int i = 0; i < kRows; ++i) y.push_back(static_cast<float>(i % 3));
   }
   static constexpr int kRows = 100;
-  nn::Samples samples() const { return {view_of(x, kRows), view_of(y, kRows), std::nullopt}; }
+  nn::Samples samples() const { return {{view_of(x, kRows)}, {view_of(y, kRows)}, {}}; }
   nn::Samples batch(std::int64_t first, std::int64_t rows) const {
     nn::Samples part = samples();
-    part.x.data = x.data() + 4 * first, part.x.rows = rows;
-    part.y.data = y.data() + first, part.y.rows = rows;
+    part.x[0].data = x.data() + 4 * first, part.x[0].rows = rows;
+    part.y[0]->data = y.data() + first, part.y[0]->rows = rows;
     return part;
   }
   std::vector<double> weights() const {

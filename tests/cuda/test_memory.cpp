@@ -44,11 +44,11 @@ void out_of_memory() {
   nn::OptimizerSettings settings;
   settings.kind = OptimizerKind::sgd;
   settings.learning_rate = 0.1;
-  model.compile({}, settings);
+  model.compile({{LossSpecification{}}}, settings);
   const std::int64_t rows = 100000;
   const std::vector<float> x(static_cast<std::size_t>(rows * 8), 0.5f),
       y(static_cast<std::size_t>(rows * 2), 1.0f);
-  const nn::Samples all{view_of(x, rows), view_of(y, rows), std::nullopt};
+  const nn::Samples all{{view_of(x, rows)}, {view_of(y, rows)}, {}};
   nn::Monitor monitor;
   cuda::give_back_cache();
   cuda::limit_memory(cuda::memory_statistics().reserved + (std::size_t{2} << 20));
@@ -64,7 +64,7 @@ void captured_steps() {
   std::vector<float> x, y;
   for (int i = 0; i < 103 * 4; ++i) x.push_back(static_cast<float>(i * 37 % 101) / 50.0f - 1.0f);
   for (int i = 0; i < 103; ++i) y.push_back(static_cast<float>(i % 3));
-  const nn::Samples samples{view_of(x, 103), view_of(y, 103), std::nullopt};
+  const nn::Samples samples{{view_of(x, 103)}, {view_of(y, 103)}, {}};
   const auto trained = [&](Device& on) {
     nn::Trainer model({4}, DType::float32, on, 5);
     model.network.add_dense(8, true, {ActivationKind::tanh});
@@ -77,10 +77,10 @@ void captured_steps() {
     nn::OptimizerSettings settings;
     settings.kind = OptimizerKind::adam;
     settings.learning_rate = 0.01;
-    nn::Objective objective;
+    nn::OutputObjective objective{LossSpecification{}};
     objective.metrics.resize(1);
     objective.metrics[0].kind = MetricKind::mean_absolute_error;
-    model.compile(objective, settings);
+    model.compile({objective}, settings);
     nn::Monitor monitor;
     std::vector<double> all;
     for (int epoch = 0; epoch < 3; ++epoch) {
@@ -90,7 +90,7 @@ void captured_steps() {
       all.push_back(static_cast<double>(model.steps_seen()));
       if (epoch == 1) model.reset_metrics();
     }
-    const nn::Samples batch{view_of(x, 103), view_of(y, 103), std::nullopt};
+    const nn::Samples batch{{view_of(x, 103)}, {view_of(y, 103)}, {}};
     for (int step = 0; step < 4; ++step) {
       model.optimizer().set_learning_rate(0.01 / (step + 1));
       model.train_step(batch, step != 1, monitor);

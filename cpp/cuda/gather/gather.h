@@ -2,7 +2,7 @@
 // twice, so that one batch is gathered while the one before is copied. Meanings as in cpu/gather/gather.h.
 #pragma once
 
-#include "device/arguments.h"
+#include "device/captured_step.h"
 
 namespace lamina::cuda {
 
@@ -11,7 +11,7 @@ void gather_labels(const GatherRowsArguments&);
 
 /// Where the rows of a captured step's runs lie; the struct itself is on the device.
 struct UploadedRows {
-  const void* samples[3];
+  const void* samples[kMaximumUploadedArrays];
   const std::int64_t* order;  ///< null: as they lie
   std::int64_t first;
 };

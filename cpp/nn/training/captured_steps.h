@@ -17,8 +17,8 @@ class CapturedSteps {
  public:
   struct Key {
     std::int64_t rows = 0;
-    bool from_host = false;  ///< CaptureArguments
-    bool weighted = false;   ///< there are sample weights
+    bool from_host = false;      ///< CaptureArguments
+    std::uint64_t weighted = 0;  ///< a bit for each output that has sample weights
     const void* values = nullptr;
     const void* gradients = nullptr;
     bool operator==(const Key&) const = default;

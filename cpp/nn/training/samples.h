@@ -3,48 +3,62 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "device/device.h"
 
 namespace lamina::nn {
 
-/// What a loss expects for each sample.
+/// What a loss and metrics expect for each sample.
 enum class TargetForm : std::uint8_t {
   values,  ///< as many numbers as the prediction has
   labels,  ///< one class index for each position of the prediction
 };
 
-/// Inputs, and for training and evaluation the targets and maybe weights, of `rows` samples.
+/// Inputs, and for training and evaluation the targets and maybe weights of each output.
 struct Samples {
-  ArrayView x;
-  ArrayView y;
-  std::optional<ArrayView> weights;  ///< one number a sample, or one for each of its positions
+  std::vector<ArrayView> x;                 ///< one for each input
+  std::vector<std::optional<ArrayView>> y;  ///< one for each output; none where nothing reads it
+  /// Likewise, or empty: one number a sample, or one for each of its positions.
+  std::vector<std::optional<ArrayView>> weights;
+
+  std::int64_t rows() const { return x.empty() ? 0 : x.front().rows; }
+  const ArrayView* weights_of(std::size_t output) const {
+    return output < weights.size() && weights[output] ? &*weights[output] : nullptr;
+  }
 };
 
-/// Throws ValueError unless x holds samples of shape `input`.
-void check_inputs(const ArrayView& x, const Shape& input);
-/// What targets may hold beside numbers and class indices.
+/// What the targets of one output are.
 struct TargetRule {
+  Shape output;                ///< of the prediction
+  std::int64_t positions = 1;  ///< how many rows of a loss one sample makes
+  std::int64_t elements = 1;   ///< of a sample's target
   TargetForm form = TargetForm::values;
-  bool missing = false;    ///< NaN
-  bool has_extra = false;  ///< one more label
+  bool read = true;        ///< false: nothing reads them
+  bool missing = false;    ///< NaN is allowed
+  bool has_extra = false;  ///< one more label is allowed
   std::int64_t extra = 0;
   bool columns = true;  ///< labels are columns of the prediction; else any up to 2^31 - 1
 };
-/// Throws ValueError unless y (and weights, one for each sample or for each position of all axes
-/// but the last) fit x and a prediction of shape `output`, no target is NaN, and every label is
-/// a class index, but for what the rule allows.
-void check_targets(Device& device, const Samples& samples, const Shape& output, const TargetRule& rule);
 
-/// Where the samples of a batch lie in one memory; distances in bytes.
+/// Throws ValueError unless there is an array of samples of each input's shape, all of as many rows.
+void check_inputs(std::span<const ArrayView> x, std::span<const Shape> inputs);
+/// Throws ValueError unless targets and weights (one for each sample, or for each position of all axes but
+/// the last) fit the inputs and the rules, no target is NaN, and every label is a class index, but for what
+/// the rule allows. `scanned`: the values of the targets were checked before, only shapes are.
+void check_targets(Device& device, const Samples& samples, std::span<const TargetRule> rules,
+                   bool scanned = false);
+
+/// Where the samples of a batch are in one memory; distances in bytes.
 struct BatchPlaces {
-  /// `inputs`, `outputs`: elements of a sample.
-  BatchPlaces(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, std::int64_t positions,
-              TargetForm form, bool weighted, DType dtype);
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  /// `inputs`: elements of a sample of each. `weighted`: by output.
+  BatchPlaces(std::int64_t rows, std::span<const Shape> inputs, std::span<const TargetRule> rules,
+              const Samples& samples, DType dtype);
   std::int64_t rows;
-  bool weighted;
-  std::size_t y, weights, bytes;  ///< x lies first; bytes: of all
+  std::vector<std::size_t> x, y, weights;  ///< kNone where there is no array
+  std::size_t bytes = 0;                   ///< of all
 };
 
 /// Device memory for the rows of one batch.
@@ -53,39 +67,50 @@ class Batch {
   Batch(Device& device, DType dtype) : device_(device), dtype_(dtype) {}
 
   /// Gathers `rows` samples: those that `order` names from position `first` on, or the ones
-  /// from `first` on themselves. Contiguous arrays of the right type are used where they lie.
-  /// `positions` is how many rows of the loss one sample makes.
-  void gather(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
+  /// from `first` on themselves. Contiguous arrays of the right type are used where they are.
+  void gather(const Samples& samples, std::span<const TargetRule> rules, const std::int64_t* order,
               std::int64_t first, std::int64_t rows);
   /// The same for inputs alone.
-  void gather_inputs(const ArrayView& x, std::int64_t first, std::int64_t rows);
+  void gather_inputs(std::span<const ArrayView> x, const std::int64_t* order, std::int64_t first,
+                     std::int64_t rows);
 
   // Samples of captured steps.
   /// Until leave(): copies all samples to the device, converted, with the order in which they are visited
-  /// (null: as they lie). Once; false, and nothing kept, where they do not fit or the device is the host.
-  bool upload_dataset(const Samples& samples, TargetForm form, std::int64_t positions,
-                      const std::int64_t* order);
+  /// (null: as they are). Once; false, and nothing kept, where they do not fit or the device is the host.
+  bool upload_dataset(const Samples& samples, std::span<const TargetRule> rules, const std::int64_t* order);
   bool is_uploaded() const { return uploaded_.here; }
   /// Where they are.
   void describe(CapturedRuns& runs) const;
   void leave() { uploaded_ = {}; }
   /// x(), y() and weights() are there until the next gather().
   void set_location(void* inputs, const BatchPlaces& places);
-  /// Records that uploaded samples are gathered to where the batch lies.
+  /// Records that uploaded samples are gathered to the batch's location.
   void gather_uploaded(const BatchPlaces& places);
-  /// As gather(), through the captured step's memory, to where the batch lay when it was captured.
-  void stage(const Samples& samples, TargetForm form, std::int64_t positions, const std::int64_t* order,
+  /// As gather(), through the captured step's memory, to where the batch was when it was captured.
+  void stage(const Samples& samples, std::span<const TargetRule> rules, const std::int64_t* order,
              std::int64_t first, const BatchPlaces& places, CapturedStep& step);
 
-  const void* x() const { return x_; }
-  const void* y() const { return y_; }
-  const void* weights() const { return weights_; }  ///< [rows * positions] or null
+  const void* x(std::size_t input) const { return x_pointers_[input]; }
+  std::span<const void* const> inputs() const { return x_pointers_; }
+  const void* y(std::size_t output) const { return y_[output].data; }
+  const void* weights(std::size_t output) const {
+    return weights_[output].data;
+  }  ///< [rows * positions] or null
   /// What is kept for the next batch.
-  std::size_t bytes() const { return x_capacity_ + y_capacity_ + weights_capacity_; }
+  std::size_t bytes() const;
 
  private:
-  const void* take(const ArrayView& source, DType dtype, const std::int64_t* order, std::int64_t first,
-                   std::int64_t rows, Device::Memory& memory, std::size_t& capacity);
+  /// One array of the batch.
+  struct Part {
+    const void* data = nullptr;
+    Device::Memory memory{nullptr, {nullptr}};
+    std::size_t capacity = 0;
+  };
+  void take(const ArrayView& source, const std::int64_t* order, std::int64_t first, std::int64_t rows,
+            Part& to);
+  void take_labels(const ArrayView& source, const std::int64_t* order, std::int64_t first, std::int64_t rows,
+                   Part& to);
+  void grow(Part& part, std::size_t bytes);
 
   /// One of the arrays of all samples: dense rows of `bytes`.
   struct Column {
@@ -94,19 +119,16 @@ class Batch {
   };
   struct Uploaded {
     bool tried = false, here = false;
-    Column x, y, weights;
+    std::vector<Column> columns;  ///< inputs, then targets and weights, those that there are
     Device::Memory order{nullptr, {nullptr}};
   };
-  void upload(const ArrayView& source, bool labels, Column& column);
+  Column upload(const ArrayView& source, bool labels);
 
   Device& device_;
   DType dtype_;
   Uploaded uploaded_;
-  const void* x_ = nullptr;
-  const void* y_ = nullptr;
-  const void* weights_ = nullptr;
-  Device::Memory x_memory_, y_memory_, weights_memory_;
-  std::size_t x_capacity_ = 0, y_capacity_ = 0, weights_capacity_ = 0;
+  std::vector<Part> x_, y_, weights_;
+  std::vector<const void*> x_pointers_;
 };
 
 }  // namespace lamina::nn

@@ -13,40 +13,38 @@ void Trainer::reserve(std::int64_t rows) {
 
 bool Trainer::may_record(std::int64_t steps) const {
   // Shared parameters: each step fetches what other networks have changed.
-  return !network.device().is_host() && !watch_ && !adds_loss() && plain_mean() && !store().shared().any() &&
-         optimizer().repeats(network.device(), steps);
+  return !network.device().is_host() && !watch_ && !adds_loss() && objective_.sums_are_plain() &&
+         !store().shared().any() && optimizer().repeats(network.device(), steps);
 }
 
-bool Trainer::known_indices(const ArrayView& x) const {
+bool Trainer::known_indices(std::span<const ArrayView> x) const {
   const std::int64_t range = network.index_range();
   constexpr std::int64_t exact = std::int64_t{1} << 24;  // further ones may be rounded to float
-  return range == 0 || (range <= exact && network.device().find_bad_label(x, {range, false, 0, false}) < 0);
+  return range == 0 ||
+         (range <= exact && network.device().find_bad_label(x[0], {range, false, 0, false}) < 0);
 }
 
-void Trainer::record(CapturedSteps::Entry& entry) {
+void Trainer::record(CapturedSteps::Entry& entry, const BatchPlaces& places) {
   entry.refused = true;  // also where something is thrown
-  pending_state_.assign(metric_state_.begin(), metric_state_.end());
+  objective_.begin();
   CaptureArguments arguments;
   arguments.dtype = network.dtype();
   arguments.from_host = entry.key.from_host;
-  const BatchPlaces places(entry.key.rows, element_count(network.input_shape()),
-                           element_count(network.output_shape()), positions(), target_form_,
-                           entry.key.weighted, network.dtype());
   arguments.input_bytes = places.bytes;
-  arguments.state = pending_state_.data();
-  arguments.state_size = static_cast<std::int64_t>(pending_state_.size());
+  arguments.losses = objective_.losses();
+  arguments.state = objective_.pending_state().data();
+  arguments.state_size = static_cast<std::int64_t>(objective_.pending_state().size());
   entry.recording = network.device().capture(arguments, [&](void* inputs) {
     // The step computes nothing now, so what it counted is put back.
     const std::int64_t steps = steps_seen_;
     const Optimizer::Counters counters = optimizer().counters();
-    const double loss_total = loss_total_, loss_count = loss_count_;
+    const Objective::Sums sums = objective_.sums();
     recording_ = true;
     const auto put_back = [&] {
       recording_ = false;
       steps_seen_ = steps;
       optimizer().set_counters(counters);
-      loss_total_ = loss_total;
-      loss_count_ = loss_count;
+      objective_.set_sums(sums);
     };
     try {
       Monitor silent;
@@ -67,23 +65,25 @@ std::int64_t Trainer::run_recorded(const Samples& samples, const std::int64_t* o
   constexpr std::int64_t worthwhile = 3;  // for as many steps, a recording is made at once
   constexpr std::size_t most_staged = std::size_t{16} << 20;  // bytes of pinned memory
   Device& device = network.device();
-  const std::int64_t rows = samples.x.rows, count = std::min(batch_size, rows - first);
+  const std::int64_t rows = samples.rows(), count = std::min(batch_size, rows - first);
   const std::int64_t steps = (rows - first) / count;
   if (!may_record(steps)) return 0;
   CapturedSteps::Key key;
   key.rows = count;
   key.from_host = rows <= batch_size;
-  key.weighted = samples.weights.has_value();
+  if (samples.weights.size() > 64) return 0;
+  for (std::size_t i = 0; i < samples.weights.size(); ++i) {
+    if (samples.weights[i]) key.weighted |= std::uint64_t{1} << i;
+  }
   key.values = store().current();
   key.gradients = store().gradients().at(0);
   CapturedSteps::Entry& entry = recorded_.entry(key);
   if (entry.refused || (entry.recording == nullptr && steps < worthwhile && ++entry.wanted < 2)) return 0;
-  const BatchPlaces places(count, element_count(network.input_shape()), element_count(network.output_shape()),
-                           positions(), target_form_, key.weighted, network.dtype());
+  const BatchPlaces places(count, input_shapes(), objective_.rules(), samples, network.dtype());
   if (key.from_host && places.bytes > most_staged) return 0;
   if (!batch_.is_uploaded() && !known_indices(samples.x)) return 0;
-  if (!key.from_host && !batch_.upload_dataset(samples, target_form_, positions(), order)) return 0;
-  if (entry.recording == nullptr) record(entry);
+  if (!key.from_host && !batch_.upload_dataset(samples, objective_.rules(), order)) return 0;
+  if (entry.recording == nullptr) record(entry, places);
   if (entry.recording == nullptr) return 0;
 
   CapturedStep& recorded = *entry.recording;
@@ -94,18 +94,19 @@ std::int64_t Trainer::run_recorded(const Samples& samples, const std::int64_t* o
   runs.steps = steps;
   runs.numbers = numbers.data();
   runs.first_step = static_cast<std::uint64_t>(steps_seen_);
-  runs.state = metric_state_.data();
-  runs.loss_total = loss_total_;
+  std::vector<double> totals = objective_.loss_totals();
+  runs.state = objective_.state_data();
+  runs.loss_totals = totals.data();
   if (!key.from_host) batch_.describe(runs);
   runs.first_row = first;
   runs.rows_a_step = count;
   recorded.begin(runs);
-  if (key.from_host) batch_.stage(samples, target_form_, positions(), order, first, places, recorded);
+  if (key.from_host) batch_.stage(samples, objective_.rules(), order, first, places, recorded);
 
   std::int64_t done = 0;
   const auto take_over = [&] {
-    recorded.read(&loss_total_, metric_state_.data());
-    loss_count_ += static_cast<double>(done * count * positions());
+    recorded.read(totals.data(), objective_.state_data());
+    objective_.take_totals(totals, done * count);
     if (done > 0) store().shared().changed();
   };
   try {

@@ -149,11 +149,13 @@ class PlannedEngine:
 
     def predict(self, inputs: list[Array], size: int, poll: Poll | None) -> Array:
         """The outputs for rows of arrays."""
-        return self.network.predict(inputs[0], size, poll)
+        outputs: Array = self.network.predict(inputs[0], size, poll)
+        return outputs
 
     def call_training(self, inputs: list[Array]) -> Array:
         """The outputs as in training."""
-        return self.network.call_training(inputs[0])
+        outputs: Array = self.network.call_training(inputs[0])
+        return outputs
 
     def call(self, inputs: list[Any], training: bool) -> Any:
         """The output as a tensor for a tensor."""
