@@ -1,7 +1,7 @@
 // Every way to compute a product gives the same bits: each tile of each instruction set's table,
 // and plans that nobody would choose, against the text of the contract.
 //
-// This program brings its own make_plan(): the library's, altered by what a test asks for. It
+// This program brings its own make_plan(): the library's, altered by what a test sets. It
 // stands in for the library's own, so the library needs no door for tests.
 #define make_plan planned
 #include "cpu/gemm/plan.cpp"
@@ -193,7 +193,7 @@ void expect(bool equal, const std::string& what) {
 }
 
 /// Every tile of the table, whole and with a rest, reading B in place, packing it on the way or before,
-/// with A in place or packed, in one piece of the depth or several, and then asking for the next one.
+/// with A in place or packed, in one piece of the depth or several, and then prefetching for the next one.
 template <class T>
 void test_tiles() {
   const std::int64_t lanes = functions<T>().lanes;
@@ -210,8 +210,8 @@ void test_tiles() {
             if (plan.swapped) swap_operands(plan);
             plan.shape.strip = rows;
             plan.shape.panel = vectors;
-            plan.ask_a = way >= 12;
-            plan.ask_b = plan.keep_a = way >= 12;
+            plan.prefetch_a = way >= 12;
+            plan.prefetch_b = plan.keep_a = way >= 12;
             plan.pack_a = way % 2 == 1;
             plan.pack_b = way / 2 % 3 >= 1;
             plan.pack_b_first = way / 2 % 3 == 2;
@@ -269,8 +269,8 @@ void test_plans(int count) {
         plan.pack_a = below(2) == 0;
         plan.pack_b = below(2) == 0;
         plan.pack_b_first = below(3) == 0;
-        plan.ask_a = below(2) == 0;
-        plan.ask_b = below(2) == 0;
+        plan.prefetch_a = below(2) == 0;
+        plan.prefetch_b = below(2) == 0;
         plan.keep_a = below(2) == 0;
         plan.keep_b = below(2) == 0;
         if (may_use_threads) {
@@ -288,10 +288,10 @@ void test_plans(int count) {
         plan.share_b = below(2) == 0 && plan.pack_b && plan.depth_tasks == 1;
         plan.keep_b = plan.keep_b || plan.share_b;
         chosen = text(plan.swapped ? "swapped " : "", "strip ", plan.shape.strip, " panel ", plan.shape.panel,
-                      " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " ask ", plan.ask_a, plan.ask_b,
-                      " keep ", plan.keep_a, plan.keep_b, plan.share_b, " block ", plan.rows, " x ",
-                      plan.columns, " x ", plan.depth, " tasks ", plan.row_tasks, " x ", plan.column_tasks,
-                      " x ", plan.depth_tasks, " threads ", plan.threads);
+                      " pack ", plan.pack_a, plan.pack_b, plan.pack_b_first, " prefetch ", plan.prefetch_a,
+                      plan.prefetch_b, " keep ", plan.keep_a, plan.keep_b, plan.share_b, " block ", plan.rows,
+                      " x ", plan.columns, " x ", plan.depth, " tasks ", plan.row_tasks, " x ",
+                      plan.column_tasks, " x ", plan.depth_tasks, " threads ", plan.threads);
       };
       const bool equal = problem.plain() && problem.forward(f) && problem.backward(f);
       expect(equal, text(m, " x ", n, " x ", k, a_down ? " T" : " N", b_down ? "T " : "N ", name_of(f.kind),

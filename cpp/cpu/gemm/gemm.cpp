@@ -7,8 +7,8 @@
 #include "core/buffer.h"
 #include "core/threads.h"
 #include "cpu/dispatch.h"
-#include "cpu/gemm/ahead.h"
 #include "cpu/gemm/plan.h"
+#include "cpu/gemm/prefetch.h"
 #include "cpu/optimizer/optimizer.h"
 #include "numerics/order.h"
 
@@ -49,7 +49,7 @@ const ActivationKernelsOf<T>& activations() {
 template <class T>
 struct Epilogue {
   T* c = nullptr;
-  T* sum = nullptr;  // where sum + bias is stored first: c, or the place for it that was asked for
+  T* sum = nullptr;  // where sum + bias is stored first: c, or the place for it that the caller gave
   std::int64_t c_row = 0;
   const T* bias = nullptr;
   Activation activation;
@@ -242,16 +242,16 @@ void multiply_range(const Product<T>& product, const Range& range) {
         block.chunk_index = l / size.chunk;
         const std::int64_t length = block.end - l;
         block.a = a + i * size.a_row + l * size.a_column;
-        if (plan.touch_a && j == 0 && (!plan.ask_a || (i == 0 && l == 0))) {
-          touch_a(size, block.rows, length, block.a);
+        if (plan.prefetch_block_a && j == 0 && (!plan.prefetch_a || (i == 0 && l == 0))) {
+          prefetch_block_a(size, block.rows, length, block.a);
         }
         const Place behind = place_behind(plan, range, {i, j, l});
-        if (plan.ask_update && block.end == depth) {
-          block.ask = read_by_update<T>(*product.update, size, row, block.rows, column, block.columns);
-        } else if (plan.ask_a) {
-          block.ask = block_of_a(plan, range, behind, a);
+        if (plan.prefetch_update && block.end == depth) {
+          block.prefetch = read_by_update<T>(*product.update, size, row, block.rows, column, block.columns);
+        } else if (plan.prefetch_a) {
+          block.prefetch = block_of_a(plan, range, behind, a);
         } else {
-          block.ask.count = 0;
+          block.prefetch.count = 0;
         }
         if (plan.pack_a) {
           T* packed = work.a + (plan.keep_a ? i * depth + l * block.rows : 0);
@@ -272,9 +272,9 @@ void multiply_range(const Product<T>& product, const Range& range) {
           }
           if (block.b_packed) block.b = packed;
         }
-        // B is near once a block of rows has read it.
-        const bool asks_b = plan.ask_b && !work.has_b;
-        block.ask_b = asks_b && i == 0;
+        // B is in the L2 cache once a block of rows has read it.
+        const bool asks_b = plan.prefetch_b && !work.has_b;
+        block.prefetch_b = asks_b && i == 0;
         block.b_behind = nullptr;
         if (asks_b && behind.i == 0 && behind.j < range.columns) {
           block.b_behind = b + behind.l * size.b_row + behind.j;

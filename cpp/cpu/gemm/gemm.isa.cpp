@@ -17,49 +17,49 @@ struct Panel {
   std::int64_t safe;
   const T* padded;
   T* packed;
-  const T* behind;  // the panel of B after this one that shall be asked for, or null
+  const T* behind;  // the panel of B after this one to prefetch, or null
 };
 
-/// Divides what a block shall ask for among its tiles: of a stream that is one run as many bytes for each,
+/// Divides what a block prefetches among its tiles: of a stream that is one run as many bytes for each,
 /// and otherwise a run for each chunk. A tile that is left without has none.
 class Shares {
  public:
   template <class T>
-  Shares(const GemmBlock<T>& block, std::int64_t panels) : ask_(block.ask) {
-    if (ask_.count == 0) return;
+  Shares(const GemmBlock<T>& block, std::int64_t panels) : streams_(block.prefetch) {
+    if (streams_.count == 0) return;
     std::int64_t strips = (block.rows + block.shape.strip - 1) / block.shape.strip;
-    if (block.ask_b) strips = strips > block.shape.panel ? strips - block.shape.panel : 1;
+    if (block.prefetch_b) strips = strips > block.shape.panel ? strips - block.shape.panel : 1;
     const std::int64_t tiles = panels * strips;
     const std::int64_t length = block.end - block.begin;
-    const std::int64_t bytes = ask_.runs * ask_.apart;
-    if (ask_.together()) {
-      const std::int64_t each = tiles < ask_.count ? 1 : tiles / ask_.count;  // tiles for a stream
+    const std::int64_t bytes = streams_.runs * streams_.apart;
+    if (streams_.together()) {
+      const std::int64_t each = tiles < streams_.count ? 1 : tiles / streams_.count;  // tiles for a stream
       next_.step = bytes / (each * length) + 1;
       tile_ = bytes / each + 1;
     } else {
       const std::int64_t steps = length < block.chunk ? length : block.chunk;
-      next_.step = ask_.bytes / steps + 1;
-      next_.chunk = ask_.apart - next_.step * steps;
-      tile_ = (length + block.chunk - 1) / block.chunk * ask_.apart;
+      next_.step = streams_.bytes / steps + 1;
+      next_.chunk = streams_.apart - next_.step * steps;
+      tile_ = (length + block.chunk - 1) / block.chunk * streams_.apart;
     }
     tiles_ = (bytes + tile_ - 1) / tile_;
   }
 
-  bool any() const { return left_ > 0 || stream_ < ask_.count; }
-  Ahead take() {
+  bool any() const { return left_ > 0 || stream_ < streams_.count; }
+  Prefetch take() {
     if (left_ == 0) {
-      next_.place = reinterpret_cast<std::uintptr_t>(ask_.streams[stream_++]);
+      next_.place = reinterpret_cast<std::uintptr_t>(streams_.streams[stream_++]);
       left_ = tiles_;
     }
-    const Ahead share = next_;
+    const Prefetch share = next_;
     --left_;
     next_.place += static_cast<std::uintptr_t>(tile_);
     return share;
   }
 
  private:
-  const FarRuns& ask_;
-  Ahead next_{0, 0, 0};
+  const PrefetchStreams& streams_;
+  Prefetch next_{0, 0, 0};
   int stream_ = 0;
   std::int64_t tile_ = 0;              // bytes from tile to tile
   std::int64_t tiles_ = 0, left_ = 0;  // for a stream, and of them for the present one
@@ -99,15 +99,15 @@ void multiply_panel(const GemmBlock<T>& block, const Panel<T>& panel, Shares& sh
     if (block.several_pieces) t.partials += (panel.column * block.rows + i * width) * block.slots;
     t.c = block.c + i * block.c_row + panel.column;
     // The strips below the first take a column of lines of the panel behind each.
-    const bool asks_b = panel.behind != nullptr && s >= 1 && s <= panel.vectors;
-    const bool asks = asks_b || shares.any();
-    if (asks_b) {
-      t.ahead = {reinterpret_cast<std::uintptr_t>(panel.behind + (s - 1) * lanes),
-                 block.b_row * static_cast<std::int64_t>(sizeof(T)), 0};
-    } else if (asks) {
-      t.ahead = shares.take();
+    const bool prefetches_b = panel.behind != nullptr && s >= 1 && s <= panel.vectors;
+    const bool can_prefetch = prefetches_b || shares.any();
+    if (prefetches_b) {
+      t.prefetch = {reinterpret_cast<std::uintptr_t>(panel.behind + (s - 1) * lanes),
+                    block.b_row * static_cast<std::int64_t>(sizeof(T)), 0};
+    } else if (can_prefetch) {
+      t.prefetch = shares.take();
     }
-    const auto& reading = (asks ? tiles.asking : tiles.of)[t.a_column != 1];
+    const auto& reading = (can_prefetch ? tiles.prefetching : tiles.of)[t.a_column != 1];
     const bool reads_packed = panel.packed != nullptr && s > 0;
     if (reads_packed) {
       t.b = panel.packed;
@@ -163,7 +163,9 @@ void multiply(const GemmBlock<T>& block) {
     panel.safe = length;
     panel.padded = nullptr;
     panel.packed = nullptr;
-    panel.behind = p + 1 == panels ? block.b_behind : block.ask_b ? block.b + panel.column + width : nullptr;
+    panel.behind = p + 1 == panels    ? block.b_behind
+                   : block.prefetch_b ? block.b + panel.column + width
+                                      : nullptr;
     if (block.b_packed) {
       panel.b = block.b + panel.column * length;
       panel.b_row = width;

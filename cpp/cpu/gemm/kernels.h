@@ -13,14 +13,15 @@
 
 namespace lamina::cpu {
 
-/// How a block is cut: strips of at most `strip` rows, panels of at most `panel` vectors.
-/// Both are cut evenly (see part_begin); what remains of the last vector is padding.
+/// The tile of the micro-kernel (MR x NR in the literature): a block is cut into strips of at most `strip` =
+/// MR rows and panels of at most `panel` vectors, NR columns. Both are cut evenly (see part_begin); what
+/// remains of the last vector is padding.
 struct GemmShape {
   std::int64_t strip;
   std::int64_t panel;
-  // Whether its tiles have time to ask for what is read next (GemmBlock::ask): always, or if they read A by
+  // Whether its tiles issue software prefetches (GemmBlock::prefetch): always, or if they read A by
   // columns that lie side by side.
-  bool asks, asks_by_columns;
+  bool can_prefetch, can_prefetch_by_columns;
 };
 
 /// Piece `part` of `parts` of 0..total, the longer ones first.
@@ -30,9 +31,9 @@ constexpr std::int64_t part_begin(std::int64_t total, std::int64_t parts, std::i
   return part * each + (part < longer ? part : longer);
 }
 
-/// What will be read soon and is far: of each stream `runs` runs of `bytes` bytes, one `apart` bytes after
-/// the other.
-struct FarRuns {
+/// What is read next and is in no near cache: of each stream `runs` runs of `bytes` bytes, one `apart` bytes
+/// after the other.
+struct PrefetchStreams {
   static constexpr int kMostStreams = 4;
   const void* streams[kMostStreams];
   int count = 0;  ///< of streams
@@ -64,18 +65,18 @@ struct GemmBlock {
   const T* b_end;
   bool b_packed;
   T* pack_b_to;  // if B is not packed: receives it packed, on the way; or null
-  // Tiles that can ask for the panel of B behind theirs, if it is far and lies as B does; behind the last
-  // one comes the one at b_behind, unless that is null.
-  bool ask_b;
+  // Tiles that can prefetch the panel of B after theirs, if it is in no cache and is stored as B is; behind
+  // the last one comes the one at b_behind, unless that is null.
+  bool prefetch_b;
   const T* b_behind;
 
   T* c;
   std::int64_t c_row;
   const T* bias;  // [columns], or null
 
-  FarRuns ask;  // tiles that can (GemmShape::asks) ask for it on their way
+  PrefetchStreams prefetch;  // by tiles that can (GemmShape::can_prefetch)
 
-  // Sums that wait for others: a tile of r rows and v vectors takes r * v * lanes * slots
+  // Partial sums: a tile of r rows and v vectors takes r * v * lanes * slots
   // numbers: slot 0 a chunk cut short by the end of a piece, slot 1 + i level i of the
   // binary counter. Tiles have places of their own when there are several pieces.
   T* partials;

@@ -9,21 +9,22 @@ namespace lamina::cpu {
 namespace {
 
 // Sizes that suit the caches of today's machines; they need not be exact.
-constexpr std::int64_t kPieceDepth = 1024;       // a panel of B and a strip of A stay near
-constexpr std::int64_t kCachedBytes = 1 << 20;   // an operand that stays near by itself
-constexpr std::int64_t kPackedBytes = 4 << 20;   // of B, packed once for all blocks of rows
-constexpr std::int64_t kBlockBytes = 512 << 10;  // a block of packed A
-constexpr std::int64_t kFarBytes = 512 << 10;    // an operand that others have driven out of the near caches
+constexpr std::int64_t kPieceDepth = 1024;         // a panel of B and a strip of A stay in L1 and L2
+constexpr std::int64_t kCachedBytes = 1 << 20;     // an operand that stays in L2 by itself
+constexpr std::int64_t kPackedBytes = 4 << 20;     // of B, packed once for all blocks of rows
+constexpr std::int64_t kBlockBytes = 512 << 10;    // a block of packed A
+constexpr std::int64_t kEvictedBytes = 512 << 10;  // an operand that others have evicted from L1 and L2
 constexpr std::int64_t kLineBytes = 64;
-constexpr std::int64_t kStripsToAlign = 32;      // loads across two lines cost less than a copy for fewer
-constexpr std::int64_t kStripsToPack = 20;       // rows of B that lie apart are copied for more
-constexpr std::int64_t kLongColumnBytes = 1024;  // a column of a far A from here on is a stream of its own
-constexpr std::int64_t kApartBytes = 2048;       // so far
-constexpr std::int64_t kFewStrips = 32;          // the first one, which waits for B, is much of the work
-constexpr std::int64_t kStripsThatAsk = 5;       // a block so high has strips for it below the first
+constexpr std::int64_t kStripsToAlign = 32;  // loads across two lines cost less than a copy for fewer
+constexpr std::int64_t kStripsToPack = 20;   // rows of B that lie apart are copied for more
+constexpr std::int64_t kLongColumnBytes =
+    1024;                                   // from here on a column of an A beyond L2 is a stream of its own
+constexpr std::int64_t kApartBytes = 2048;  // so far
+constexpr std::int64_t kFewStrips = 32;     // the first one, which waits for B, is much of the work
+constexpr std::int64_t kStripsToPrefetch = 5;  // a block so high has strips for it below the first
 constexpr std::int64_t kOnceBytes = 16 << 10;
 constexpr std::int64_t kKeptBytes = 16 << 20;       // the same of A, for all blocks of columns
-constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the second cache
+constexpr std::int64_t kBlockColumns = 240;         // a piece of a block of B stays in the L2 cache
 constexpr std::int64_t kShortDepth = 256;           // leaves room for wide blocks
 constexpr std::int64_t kPackedBlockColumns = 1024;  // where A is packed again for each block
 constexpr std::int64_t kResultBytes = 256 << 10;    // a block of C that is not stored directly
@@ -36,11 +37,11 @@ constexpr std::int64_t kUpdateStreams = 3;  // parameters and the slots of Adam
 // Costs in the time of one multiply-add of vectors.
 constexpr double kCopy = 0.25;                 // an element copied
 constexpr double kTransposed = 0.5;            // an element copied and transposed
-constexpr double kNearElement = 0.1;           // an element read for the first time from a near cache
-constexpr double kFarElement = 0.8;            // or from a far one
+constexpr double kElementFromL2 = 0.1;         // an element read for the first time from L2
+constexpr double kElementFromMemory = 0.8;     // or from L3 or memory
 constexpr double kPanelRow = 0.35;             // an element of A read again
 constexpr double kJoined = 4.0;                // a vector of a partial product stored, read and added
-constexpr double kNanosecondsPerByte = 0.026;  // an operand that streams from the last cache
+constexpr double kNanosecondsPerByte = 0.026;  // an operand that streams from the last-level cache (LLC)
 constexpr double kStoredByte = 0.04;           // nanoseconds: of C, which its last reader has had elsewhere
 constexpr double kFewTasks = 0.08;             // the share that is lost if each thread has one task
 
@@ -102,10 +103,10 @@ Overheads overheads_of(const Plan& plan, const KernelTraits& kernels) {
   const bool far_a = size.m * size.k * size.element_bytes > kCachedBytes;
   const bool far_b = size.n * size.k * size.element_bytes > kCachedBytes;
   Overheads o;
-  o.row_of_a = (far_a ? kFarElement : kNearElement) + (plan.pack_a ? kCopy : 0.0);
+  o.row_of_a = (far_a ? kElementFromMemory : kElementFromL2) + (plan.pack_a ? kCopy : 0.0);
   o.row_a_panel = kPanelRow;
   o.vector_of_b = static_cast<double>(kernels.lanes) *
-                  ((far_b ? kFarElement : kNearElement) + (plan.pack_b ? kCopy : 0.0));
+                  ((far_b ? kElementFromMemory : kElementFromL2) + (plan.pack_b ? kCopy : 0.0));
   return o;
 }
 
@@ -176,14 +177,14 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.shape = kernels.shape(size.m, size.n);
   const std::int64_t panels = pieces(vectors, plan.shape.panel);
   // A is read once for each panel. Its rows may lie apart at no cost; scattered columns cost, and
-  // so do columns far apart, which evict each other from the first cache.
+  // so do columns far apart, which evict each other from L1.
   const bool a_scattered = size.a_row != 1 && size.a_column != 1;
   const bool a_apart = size.a_column != 1 && (far_apart(size.a_column, size.element_bytes) ||
                                               (size.m * size.k * size.element_bytes >= kCachedBytes &&
                                                size.a_column * size.element_bytes >= kLongColumnBytes));
   plan.pack_a = size.m > 1 && size.k >= 16 && panels > 3 && (a_scattered || a_apart);
-  plan.touch_a = !plan.pack_a && size.m * size.k * size.element_bytes > kFarBytes &&
-                 (size.a_row == 1 || size.a_column == 1);
+  plan.prefetch_block_a = !plan.pack_a && size.m * size.k * size.element_bytes > kEvictedBytes &&
+                          (size.a_row == 1 || size.a_column == 1);
   // B is read once for each strip: in place, if its rows are near each other or few strips use them.
   const std::int64_t b_row_bytes = size.b_row * size.element_bytes;
   const bool b_apart =
@@ -220,7 +221,7 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
   plan.depth = std::min(task_depth, pieces(kPieceDepth, size.chunk) * size.chunk);
   const bool used_once = plan.pack_b_first && size.m <= plan.shape.strip;
   if (used_once) {
-    // B is copied only to be read once: piece by piece, each still in the first cache.
+    // B is copied only to be read once: piece by piece, each still in the L1 cache.
     const std::int64_t width = std::min(plan.shape.panel * kernels.lanes, task_columns);
     plan.depth = std::min(plan.depth, std::max<std::int64_t>(16, kOnceBytes / (width * size.element_bytes)));
   }
@@ -233,9 +234,11 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
                                         : plan.pack_a && !may_keep_a ? kPackedBlockColumns
                                                                      : kBlockColumns);
   const bool columns_together = size.a_row == 1 && size.a_column == size.m;
-  const bool may_ask = plan.touch_a && (plan.shape.asks || (columns_together && plan.shape.asks_by_columns));
-  // Nobody asks for the first block, and nothing else is lost with low blocks where B is one panel.
-  if (may_ask && panels == 1 && !plan.swapped) plan.rows = std::min(plan.rows, plan.shape.strip);
+  const bool may_prefetch =
+      plan.prefetch_block_a &&
+      (plan.shape.can_prefetch || (columns_together && plan.shape.can_prefetch_by_columns));
+  // Nothing prefetches the first block, and nothing else is lost with low blocks where B is one panel.
+  if (may_prefetch && panels == 1 && !plan.swapped) plan.rows = std::min(plan.rows, plan.shape.strip);
   if (size.consumed) {
     const std::int64_t row_bytes = std::min(plan.columns, task_columns) * size.element_bytes;
     const std::int64_t most = kUpdatedBytes / row_bytes / plan.shape.strip * plan.shape.strip;
@@ -253,21 +256,22 @@ Plan make_plan(const ProductSize& asked, const KernelTraits& kernels, bool may_u
         kPackedBytes / (task_depth * size.element_bytes) / kernels.lanes * kernels.lanes;
     plan.columns = std::min(plan.columns, std::max(most, 4 * kernels.lanes));
   }
-  if (may_ask) {
-    // Of a block of A that is one run tiles ask for equal parts, otherwise for a run in each chunk.
+  if (may_prefetch) {
+    // Of a block of A that is one run tiles prefetch equal parts, otherwise for a run in each chunk.
     const std::int64_t block_vectors = pieces(std::min(plan.columns, task_columns), kernels.lanes);
     const std::int64_t tiles = pieces(block_vectors, plan.shape.panel) * pieces(plan.rows, plan.shape.strip);
     const bool by_rows = size.a_column == 1;
     const std::int64_t runs = by_rows ? plan.rows : plan.depth;
     const bool one_run = by_rows ? size.a_row == plan.depth : size.a_column == plan.rows;
-    plan.ask_a = one_run || tiles * pieces(plan.depth, size.chunk) >= runs;
+    plan.prefetch_a = one_run || tiles * pieces(plan.depth, size.chunk) >= runs;
   }
-  plan.ask_b = plan.shape.asks && !plan.pack_b_first && task_rows <= kFewStrips * plan.shape.strip &&
-               plan.rows >= kStripsThatAsk * plan.shape.strip;
-  if (size.consumed && plan.shape.asks) {
+  plan.prefetch_b = plan.shape.can_prefetch && !plan.pack_b_first &&
+                    task_rows <= kFewStrips * plan.shape.strip &&
+                    plan.rows >= kStripsToPrefetch * plan.shape.strip;
+  if (size.consumed && plan.shape.can_prefetch) {
     const std::int64_t block_vectors = pieces(std::min(plan.columns, task_columns), kernels.lanes);
     const std::int64_t tiles = pieces(block_vectors, plan.shape.panel) * pieces(plan.rows, plan.shape.strip);
-    plan.ask_update =
+    plan.prefetch_update =
         plan.columns >= size.n || tiles * pieces(plan.depth, size.chunk) >= kUpdateStreams * plan.rows;
   }
   const std::int64_t block_columns = pieces(plan.columns, kernels.lanes) * kernels.lanes;

@@ -27,19 +27,19 @@ struct KernelTraits {
 };
 
 struct Plan {
-  /// The product that is computed: the one asked for or, if `swapped`, C^T = B^T A^T.
+  /// The product that is computed: the given one or, if `swapped`, C^T = B^T A^T.
   ProductSize size;
   bool swapped = false;
   bool pack_a = false, pack_b = false;
-  bool touch_a = false;                 ///< brought near before it is read
-  bool ask_a = false;                   ///< by the tiles of the block before, but for the first block
-  bool ask_b = false;                   ///< panel by panel, by the tiles of the one before
-  bool ask_update = false;              ///< tiles ask for what the update of their block reads
+  bool prefetch_block_a = false;        ///< into L2, before it is read
+  bool prefetch_a = false;              ///< by the tiles of the block before, but for the first block
+  bool prefetch_b = false;              ///< panel by panel, by the tiles of the one before
+  bool prefetch_update = false;         ///< of what the update of a tile's block reads
   bool pack_b_first = false;            ///< before it is used, not while its first rows are multiplied
   bool keep_a = false, keep_b = false;  ///< packed once for all blocks of a task, not for each
   bool share_b = false;                 ///< packed once for all tasks of the same columns that a thread takes
   GemmShape shape{1, 1, false, false};
-  std::int64_t rows = 0, columns = 0, depth = 0;  ///< of a block, and of a piece of its depth
+  std::int64_t rows = 0, columns = 0, depth = 0;  ///< of a block and of a piece of its depth: MC, NC, KC
   std::int64_t row_tasks = 1, column_tasks = 1;
   std::int64_t depth_tasks = 1, depth_per_task = 0;  ///< a power of two of chunks each
   std::int64_t slots = 1;                            ///< of partial sums, for one element of C

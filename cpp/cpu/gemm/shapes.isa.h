@@ -41,9 +41,9 @@ constexpr std::int64_t strip_of(std::int64_t vectors) {
   return strip;
 }
 
-/// Whether tiles so high have time to ask for what is read next.
-constexpr bool asks(std::int64_t rows) { return rows + 1 >= kMaxRows; }
-constexpr bool asks_by_columns(std::int64_t rows) { return asks(rows) || rows >= 5; }
+/// Whether tiles so high have time for software prefetches.
+constexpr bool can_prefetch(std::int64_t rows) { return rows + 1 >= kMaxRows; }
+constexpr bool can_prefetch_by_columns(std::int64_t rows) { return can_prefetch(rows) || rows >= 5; }
 
 template <class T>
 struct Tiles {
@@ -51,7 +51,7 @@ struct Tiles {
   // [2]: A along its rows, or its columns.
   Function of[2][kMaxRows + 1][kWidest + 1] = {};
   Function packing[kMaxRows + 1][kWidest + 1] = {};
-  Function asking[2][kMaxRows + 1][kWidest + 1] = {};
+  Function prefetching[2][kMaxRows + 1][kWidest + 1] = {};
 };
 
 template <class T, int kRows, int kVectors>
@@ -64,13 +64,13 @@ constexpr void add_tiles(Tiles<T>& tiles) {
       tiles.of[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::rows>;
       tiles.packing[kRows][kVectors] = &tile<V, kRows, kVectors, Beside::pack, Along::rows>;
       tiles.of[1][kRows][kVectors] = tiles.of[0][kRows][kVectors];
-      for (auto& asking : tiles.asking) asking[kRows][kVectors] = tiles.of[0][kRows][kVectors];
-      if constexpr (asks(kRows)) {
-        tiles.asking[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask, Along::rows>;
+      for (auto& prefetching : tiles.prefetching) prefetching[kRows][kVectors] = tiles.of[0][kRows][kVectors];
+      if constexpr (can_prefetch(kRows)) {
+        tiles.prefetching[0][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::prefetch, Along::rows>;
       }
-      if constexpr (asks_by_columns(kRows)) {
+      if constexpr (can_prefetch_by_columns(kRows)) {
         tiles.of[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::nothing, Along::columns>;
-        tiles.asking[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::ask, Along::columns>;
+        tiles.prefetching[1][kRows][kVectors] = &tile<V, kRows, kVectors, Beside::prefetch, Along::columns>;
       }
       add_tiles<T, kRows, kVectors + 1>(tiles);
     }
@@ -90,14 +90,14 @@ GemmShape shape(std::int64_t rows, std::int64_t columns) {
   const std::int64_t strip = rows < kMaxRows ? rows : kMaxRows;
   const std::int64_t panel = kMaxVectors[strip];
   // A panel a little wider, with lower strips, rather than narrow ones: loads per multiplication. Among
-  // many panels a narrow one does not count, and the highest strips come nearest to the peak.
+  // many panels a narrow one does not count, and the highest strips come closest to the peak.
   constexpr std::int64_t few = 40;
   if (strip >= 4 && vectors > panel && vectors % panel == 1 && panel < kWidest &&
       (vectors == panel + 1 || (strip_of(panel + 1) > 4 && vectors <= few))) {
     const std::int64_t lower = strip_of(panel + 1);
-    return {lower, panel + 1, asks(lower), asks_by_columns(lower)};
+    return {lower, panel + 1, can_prefetch(lower), can_prefetch_by_columns(lower)};
   }
-  return {strip, panel, asks(strip), asks_by_columns(strip)};
+  return {strip, panel, can_prefetch(strip), can_prefetch_by_columns(strip)};
 }
 
 }  // namespace

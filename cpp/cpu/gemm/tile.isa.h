@@ -18,9 +18,9 @@ struct VectorOf<double> {
   using Type = F64;
 };
 
-/// What a tile asks for while it multiplies: the address at the first step, and how many bytes further it
+/// What a tile prefetches while it multiplies: the address at the first step, and how many bytes further it
 /// goes after each step and each chunk. A number and no pointer, as it may run past the end of A.
-struct Ahead {
+struct Prefetch {
   std::uintptr_t place;
   std::int64_t step, chunk;
 };
@@ -29,7 +29,7 @@ template <class T>
 struct Tile {
   const T* a;  // element (0, begin) of the tile's rows
   std::int64_t a_row, a_column;
-  std::int64_t columns_ahead;  // elements from a column of A to the one asked for with it
+  std::int64_t columns_ahead;  // elements from a column of A to the one prefetched with it
   const T* b;                  // element (begin, 0) of the tile's columns, readable in whole vectors
   std::int64_t b_row;
   T* packed;
@@ -39,8 +39,8 @@ struct Tile {
   T* c;
   std::int64_t c_row;
   const T* bias;
-  std::size_t last;  // lanes of the last vector that are columns of C
-  Ahead ahead;       // for tiles that ask
+  std::size_t last;   // lanes of the last vector that are columns of C
+  Prefetch prefetch;  // for tiles that do
 };
 
 /// How many rows of B ahead, and columns of A: of a packed one many share a line.
@@ -52,7 +52,7 @@ LAMINA_INLINE void prefetch(const void* p) {
   (void)p;
 #endif
 }
-/// Into the second cache only.
+/// Into the L2 cache only.
 LAMINA_INLINE void prefetch_far(const void* p) {
 #if defined(__GNUC__)
   __builtin_prefetch(p, 0, 2);
@@ -82,11 +82,11 @@ struct RowPointers {
 /// kRows rows by kVectors vectors of C: fma(A, B, sum) along the depth, chunk after chunk.
 /// Beside that, `kBeside`:
 /// pack: writes the vectors of B that it reads one behind the other to `packed`, for the tiles below; it
-///     reads rows of B that lie apart, so it asks for them ahead.
-/// ask: asks for what will be read next, a line at most each step.
-enum class Beside { nothing, pack, ask };
-/// How A lies. Its columns are short runs, which no prefetcher of the processor goes ahead of in time: the
-/// highest tiles ask for them.
+///     reads rows of B that lie apart, so it prefetches them.
+/// prefetch: prefetches what will be read next, a line at most each step.
+enum class Beside { nothing, pack, prefetch };
+/// How A lies. Its columns are short runs, which no hardware prefetcher follows in time: the
+/// highest tiles prefetch them.
 enum class Along { rows, columns };
 template <class V, int kRows, int kVectors, Beside kBeside, Along kAlong>
 void tile(const Tile<typename V::Scalar>& t) {
@@ -99,8 +99,8 @@ void tile(const Tile<typename V::Scalar>& t) {
   const std::int64_t a_column = t.a_column, b_row = t.b_row;
   [[maybe_unused]] const std::int64_t columns_ahead = t.columns_ahead;
   std::int64_t index = t.chunk_index;
-  [[maybe_unused]] std::uintptr_t ahead = t.ahead.place;
-  [[maybe_unused]] const auto ahead_step = static_cast<std::uintptr_t>(t.ahead.step);
+  [[maybe_unused]] std::uintptr_t next_line = t.prefetch.place;
+  [[maybe_unused]] const auto line_step = static_cast<std::uintptr_t>(t.prefetch.step);
 
   std::int64_t l = t.begin;
   do {
@@ -131,7 +131,7 @@ void tile(const Tile<typename V::Scalar>& t) {
         }
         packed += kVectors * V::lanes;
       } else if constexpr (kRows >= 4) {
-        // A panel is longer than the first cache; smaller tiles have no time to spare for this.
+        // A panel is longer than the L1 cache; smaller tiles have no time to spare for this.
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) prefetch(b + kAhead * b_row + v * V::lanes);
       }
@@ -157,14 +157,14 @@ void tile(const Tile<typename V::Scalar>& t) {
           for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(av, bv[v], sum[r][v]);
         }
       }
-      if constexpr (kBeside == Beside::ask) {
-        prefetch_far(reinterpret_cast<const void*>(ahead));
-        ahead += ahead_step;
+      if constexpr (kBeside == Beside::prefetch) {
+        prefetch_far(reinterpret_cast<const void*>(next_line));
+        next_line += line_step;
       }
       a.advance(a_column);
       b += b_row;
     } while (--steps > 0);
-    if constexpr (kBeside == Beside::ask) ahead += static_cast<std::uintptr_t>(t.ahead.chunk);
+    if constexpr (kBeside == Beside::prefetch) next_line += static_cast<std::uintptr_t>(t.prefetch.chunk);
 
     // A chunk has ended, or else the piece. Level i of the binary counter holds the sum of
     // 2^i chunks when bit i of the chunk's index is set.

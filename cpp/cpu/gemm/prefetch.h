@@ -1,5 +1,5 @@
-// What a block of a product can ask for before it is read: the block of A that follows, or what the update of
-// its own elements needs. Nothing here changes a result. Included only by gemm.cpp.
+// What is prefetched for a block of a product before it is read: the block of A that follows, or what the
+// update of its own elements needs. Nothing here changes a result. Included only by gemm.cpp.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@ struct Range {
   std::int64_t row, rows, column, columns, begin, end;
 };
 
-/// Brings a block of A near: tiles read it in short pieces of many rows, which prefetchers of the
-/// processor do not follow.
+/// Brings a block of A into the L2 cache: tiles read it in short pieces of many rows, which hardware
+/// prefetchers do not follow.
 template <class T>
-void touch_a(const ProductSize& size, std::int64_t rows, std::int64_t depth, const T* a) {
+void prefetch_block_a(const ProductSize& size, std::int64_t rows, std::int64_t depth, const T* a) {
 #if defined(__GNUC__)
   constexpr std::int64_t line = 64 / sizeof(T);
   const bool by_rows = size.a_column == 1;
@@ -43,22 +43,22 @@ inline Place place_behind(const Plan& plan, const Range& range, Place at) {
   return at;
 }
 
-constexpr std::int64_t kNeverNearBytes = 8 << 20;  // an operand that no second cache keeps
+constexpr std::int64_t kUncachedBytes = 8 << 20;  // an operand that no L2 cache keeps
 
 /// The block of A at `at`. `a` is A's first element in the range.
 template <class T>
-FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
+PrefetchStreams block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
   const ProductSize& size = plan.size;
   const std::int64_t depth = range.end - range.begin;
-  FarRuns next;
+  PrefetchStreams next;
   const bool by_rows = size.a_column == 1;
   const std::int64_t apart = by_rows ? size.a_row : size.a_column;
   if (apart == 0) return next;
   std::int64_t left = depth - at.l;
   if (at.j >= range.columns) {
     // The piece of the depth behind this task's is mostly the same thread's next task. A smaller operand may
-    // still be near from the last time.
-    if (range.end >= size.k || size.m * size.k * size.element_bytes < kNeverNearBytes) return next;
+    // still be in a cache from the last time.
+    if (range.end >= size.k || size.m * size.k * size.element_bytes < kUncachedBytes) return next;
     at = {0, 0, depth};
     left = size.k - range.end;
   }
@@ -73,20 +73,20 @@ FarRuns block_of_a(const Plan& plan, const Range& range, Place at, const T* a) {
 
 /// What the update of rows x columns elements of C from (row, column) on reads beside their gradients.
 template <class T>
-FarRuns read_by_update(const UpdateArguments& update, const ProductSize& size, std::int64_t row,
-                       std::int64_t rows, std::int64_t column, std::int64_t columns) {
-  FarRuns far;
-  static_assert(FarRuns::kMostStreams >= 1 + kUpdateSlots);
+PrefetchStreams read_by_update(const UpdateArguments& update, const ProductSize& size, std::int64_t row,
+                               std::int64_t rows, std::int64_t column, std::int64_t columns) {
+  PrefetchStreams next;
+  static_assert(PrefetchStreams::kMostStreams >= 1 + kUpdateSlots);
   const auto add = [&](const void* flat) {
     if (flat == nullptr) return;
-    far.streams[far.count++] = static_cast<const T*>(flat) + row * size.n + column;
+    next.streams[next.count++] = static_cast<const T*>(flat) + row * size.n + column;
   };
   add(update.parameters);
   for (const void* slot : update.slots) add(slot);
-  far.runs = rows;
-  far.bytes = columns * size.element_bytes;
-  far.apart = size.n * size.element_bytes;
-  return far;
+  next.runs = rows;
+  next.bytes = columns * size.element_bytes;
+  next.apart = size.n * size.element_bytes;
+  return next;
 }
 
 }  // namespace lamina::cpu
