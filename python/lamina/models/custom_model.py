@@ -32,6 +32,11 @@ class Traced(NamedTuple):
     names: list[str] | None
     samples: list[Shape]
 
+    def input_shapes(self) -> Any:
+        """The shapes of the inputs with None for the batch, nested as the inputs are."""
+        shapes = iter(self.samples)
+        return tree.map_structure(lambda _: [None, *next(shapes)], self.inputs)
+
 
 def call_model(
     model: Any, inputs: Any, args: tuple[Any, ...], training: bool | None, options: dict[str, Any]

@@ -45,6 +45,7 @@ class Model(Layer):
     Args:
         name: The model's name; by default from its class.
         trainable: Whether training changes the weights.
+        dtype: The type that inputs are converted to; by default `lamina.config.floatx()`.
 
     Example:
         >>> class Net(lamina.Model):
@@ -74,8 +75,8 @@ class Model(Layer):
     #: Whether a call finds that out now.
     _tracing = False
 
-    def __init__(self, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name=name, trainable=trainable)
+    def __init__(self, name: str | None = None, trainable: bool = True, dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
         #: Set it in a callback to end a training.
         self.stop_training = False
         self._call_losses: list[Any] = []
@@ -625,6 +626,16 @@ class Model(Layer):
         found = {id(v): v for leaf in self._leaves() for v in leaf._variables.values()}
         return list(found.values())
 
+    def get_build_config(self) -> Config | None:
+        """The shapes of the inputs, with the batch in front; None before the first call."""
+        traced = self._traced
+        return None if traced is None else {"input_shape": traced.input_shapes()}
+
+    def build_from_config(self, config: Config) -> None:
+        """Builds for what `get_build_config` returned."""
+        if self._traced is None and config:
+            custom_model.trace_shapes(self, config["input_shape"])
+
     @property
     def losses(self) -> list[Any]:
         """What the last call adds to the loss, and the penalties on weights, as tensors.
@@ -845,11 +856,14 @@ class Model(Layer):
 
     def _driver(self) -> str:
         """What runs the steps, and why, for people."""
-        custom = [leaf.name for leaf in self._leaves() if not leaf._is_planned()]
+        leaves = [leaf for leaf in self._leaves() if leaf is not self]
+        custom = [leaf.name for leaf in leaves if not leaf._is_planned()]
         steps = [name for name in STEPS if self._custom_steps(name)]
         compiled = self._trainer.config
         if custom:
             return f"tape (custom layers: {', '.join(custom)})"
+        if len(leaves) < len(self._leaves()):
+            return "tape (custom call)"
         if steps:
             return f"tape (custom steps: {', '.join(steps)})"
         if compiled is not None and compiled.run_eagerly:

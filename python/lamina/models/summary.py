@@ -35,7 +35,9 @@ def render(
         header.append("Train")
     rows = []
     for layer in _chosen(model.layers, layer_range):
-        rows.extend(_rows(layer, model.batch_size, expand_nested, show_trainable, 0))
+        rows.extend(
+            _rows(layer, getattr(model, "batch_size", None), expand_nested, show_trainable, 0)
+        )
     if line_length is None:
         import shutil  # loads all kinds of compression
 

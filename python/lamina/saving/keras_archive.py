@@ -41,6 +41,11 @@ def save(model: Any, state: Mapping[str, Any]) -> bytes:
         state: Seeds and counters that Keras does not know; lamina finds them in the metadata.
     """
     import_h5py()
+    if "layers" not in model.get_config():
+        raise ValueError(
+            "save: a '.keras' file holds models that are described by their layers; save the "
+            f"weights of a class with `call` as '.weights.h5'. Received: {type(model).__name__}"
+        )
     config = to_keras(
         {"module": "lamina", "class_name": "Sequential", "config": model.get_config()}
     )

@@ -30,7 +30,7 @@ from lamina.registry import (
     get_registered_name,
     shorten,
 )
-from lamina.saving import hdf5, keras_archive, legacy_h5, shards, weights_h5
+from lamina.saving import hdf5, keras_archive, legacy_h5, shards, structure, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.keras_config import parse_json
 
@@ -141,7 +141,8 @@ def save_weights(
             f"'.weights.h5'. Received: filepath={path!r}"
         )
     tensors = {_key(variable): variable.numpy() for variable in model.weights}
-    _core.save_safetensors(path, tensors, _header(_WEIGHTS))
+    header = {**_header(_WEIGHTS), structure.KEY: structure.listed(model)}
+    _core.save_safetensors(path, tensors, header)
 
 
 def load_weights(
@@ -172,6 +173,7 @@ def load_weights(
             return
         tensors, metadata = _core.load_safetensors(path)
         _check_header(metadata, (_MODEL, _WEIGHTS))
+        tensors = structure.renamed(tensors, structure.names_in_model(model, tensors, metadata))
         weights = {
             key: weights_h5.tensor(value)
             for key, value in tensors.items()
@@ -197,7 +199,11 @@ def capture(model: Any) -> tuple[dict[str, Array], dict[str, str]]:
     metadata = _header(_MODEL)
     own = type(model).__name__
     name = own if own == "Sequential" else get_registered_name(type(model))
-    metadata["config"] = json.dumps({"class_name": name, "config": model.get_config()})
+    described = {"class_name": name, "config": model.get_config()}
+    if "build_input_shape" not in described["config"] and model.built:
+        described["build_config"] = model.get_build_config()
+    metadata["config"] = json.dumps(described)
+    metadata[structure.KEY] = structure.listed(model)
     state = _state(model)
     compile_config = model.get_compile_config()
     if compile_config is not None:
@@ -242,6 +248,7 @@ def restore(
     compile: bool = True,
 ) -> Any:
     """The model that `capture` described."""
+    from lamina.models.model import Model
     from lamina.models.sequential import Sequential
 
     _check_header(metadata, (_MODEL,))
@@ -250,12 +257,19 @@ def restore(
     with custom_object_scope(custom_objects):
         own = custom_object(str(config.get("class_name")))
         known = config.get("class_name") == "Sequential"
-        if not known and not (isinstance(own, type) and issubclass(own, Sequential)):
+        if not known and not (isinstance(own, type) and issubclass(own, Model)):
             raise FileFormatError(
-                "The file's model must be a Sequential, or a class in `custom_objects`. "
+                "The file's model must be a Sequential, or a model's class in `custom_objects`. "
                 f"Received: {shorten(config.get('class_name'))}"
             )
         model = (Sequential if known else own).from_config(config.get("config"))
+        if isinstance(config.get("build_config"), dict):
+            model.build_from_config(config["build_config"])
+        if model.built:
+            names = structure.names_in_model(model, tensors, metadata)
+            tensors = structure.renamed(tensors, names)
+            if names:
+                state["layer_seeds"] = _seeds_in_order(model, state.get("layer_seeds"))
         _restore_state(model, state)
         variables = model.weights if model.built else []
         weights = {key: value for key, value in tensors.items() if key.startswith("model/")}
@@ -302,6 +316,14 @@ def _restore_state(model: Any, state: dict[str, Any]) -> None:
     for name, layer in wanted.items():
         seed = _checks.integer("state", "seed", seeds[name], low=0, high=2**64 - 1)
         setattr(layer, "seed", seed)  # noqa: B010 - only layers with a seed come here
+
+
+def _seeds_in_order(model: Any, seeds: Any) -> Any:
+    """The seeds of a file under the names of the model's layers, matched by their order."""
+    wanted = [f"{leaf._prefix}{leaf.name}" for leaf in model._leaves() if hasattr(leaf, "seed")]
+    if isinstance(seeds, dict) and len(seeds) == len(wanted):
+        return dict(zip(wanted, seeds.values(), strict=True))
+    return seeds
 
 
 def _lookups(model: Any, prefix: str = "learned/") -> list[tuple[str, Lookup]]:

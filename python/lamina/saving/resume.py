@@ -49,7 +49,7 @@ def _renamed(model: Any, config: dict[str, Any]) -> dict[str, str]:
     """The names in the file to those of the model's layers at the same places."""
     layers = [
         layer["config"]["name"]
-        for layer in config["config"]["layers"]
+        for layer in config["config"].get("layers", ())
         if layer["class_name"] != "InputLayer"
     ]
     if len(layers) != len(model.layers):
