@@ -316,6 +316,7 @@ def _restore_state(model: Any, state: dict[str, Any]) -> None:
     for name, layer in wanted.items():
         seed = _checks.integer("state", "seed", seeds[name], low=0, high=2**64 - 1)
         setattr(layer, "seed", seed)  # noqa: B010 - only layers with a seed come here
+        layer._native_call = None  # made with the seed of before
 
 
 def _seeds_in_order(model: Any, seeds: Any) -> Any:
