@@ -19,6 +19,7 @@ import pytest
 
 import lamina
 from lamina import _core, layers
+from lamina.layers import Lambda  # noqa: F401 - loaded when a file names it
 
 _watched: list[tuple[str, Path]] | None = None
 _EXECUTING = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "exec")
