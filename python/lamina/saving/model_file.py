@@ -248,7 +248,6 @@ def restore(
     compile: bool = True,
 ) -> Any:
     """The model that `capture` described."""
-    from lamina.models.model import Model
     from lamina.models.sequential import Sequential
 
     _check_header(metadata, (_MODEL,))
@@ -257,7 +256,7 @@ def restore(
     with custom_object_scope(custom_objects):
         own = custom_object(str(config.get("class_name")))
         known = config.get("class_name") == "Sequential"
-        if not known and not (isinstance(own, type) and issubclass(own, Model)):
+        if not known and not (isinstance(own, type) and hasattr(own, "compile_from_config")):
             raise FileFormatError(
                 "The file's model must be a Sequential, or a model's class in `custom_objects`. "
                 f"Received: {shorten(config.get('class_name'))}"
