@@ -9,7 +9,7 @@ from typing import Any
 
 
 class LazyModule:
-    """Stands in for a module until one of its attributes is asked for.
+    """Stands in for a module until one of its attributes is used.
 
     Args:
         name: The module's full name.

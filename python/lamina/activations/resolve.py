@@ -61,7 +61,7 @@ def get(identifier: Any) -> ActivationFunction:
 
     Args:
         identifier: None (linear), a name, one of this module's functions, an activation layer
-            such as `LeakyReLU(0.1)`, or a function of your own with functions of `lamina.ops`.
+            such as `LeakyReLU(0.1)`, or a custom function made of functions of `lamina.ops`.
 
     Raises:
         ValueError: For an unknown name.
@@ -104,7 +104,7 @@ def get(identifier: Any) -> ActivationFunction:
 
 
 def is_native(function: Any) -> bool:
-    """Whether the core computes it: None, or what is not the user's own."""
+    """Whether the core computes it: None, and whatever is not custom."""
     return function is None or _is_known(function) or hasattr(function, "activation_specification")
 
 
@@ -119,7 +119,7 @@ def specification(function: ActivationFunction) -> _core.Activation:
     """What the core needs to compute a function that `get` returned.
 
     Raises:
-        NotImplementedError: For a function of the user's own.
+        NotImplementedError: For a custom function.
     """
     own = getattr(function, "activation_specification", None)
     if own is not None:
@@ -127,7 +127,7 @@ def specification(function: ActivationFunction) -> _core.Activation:
         return result
     if not _is_known(function):
         raise NotImplementedError(
-            "Activation functions of your own are for layers that stand in a model themselves, not "
+            "Custom activation functions are for layers that are in a model themselves, not "
             f"inside of Residual or SpectralNormalization. Received: activation={function!r}"
         )
     name = _NAMES[function]

@@ -137,13 +137,13 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     def decorated(*args: Any, **kwargs: Any) -> Any:
         values = [_core.convert(value) for value in args]
         with GradientTape() as watcher:
-            answer = f(*values, **kwargs)
-        if not (isinstance(answer, tuple) and len(answer) == 2 and callable(answer[1])):
+            output = f(*values, **kwargs)
+        if not (isinstance(output, tuple) and len(output) == 2 and callable(output[1])):
             raise TypeError(
                 "[custom_gradient] the function must return (result, rule). "
-                f"Received: {type(answer).__name__}"
+                f"Received: {type(output).__name__}"
             )
-        result, rule = answer
+        result, rule = output
         mine = {id(value) for value in args}
         variables: list[Variable] = [
             variable for variable in watcher.watched_variables() if id(variable) not in mine

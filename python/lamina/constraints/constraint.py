@@ -35,9 +35,9 @@ class Specification(TypedDict):
 
 
 class Constraint:
-    """The base of all constraints, also of those of your own.
+    """The base of all constraints, also of custom ones.
 
-    One of your own defines `__call__(self, w)` with functions of `lamina.ops`: what the weight
+    A custom constraint defines `__call__(self, w)` with functions of `lamina.ops`: what the weight
     becomes after each step. A model with it runs on the tape.
     """
 

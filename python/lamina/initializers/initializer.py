@@ -15,7 +15,7 @@ Self = TypeVar("Self", bound="Initializer")
 
 
 class Initializer:
-    """Gives an array of a shape: the base class, also of initializers of your own.
+    """Gives an array of a shape: the base class, also of custom ones.
 
     Example:
         >>> class Halves(lamina.initializers.Initializer):

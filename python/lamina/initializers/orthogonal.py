@@ -18,7 +18,7 @@ from lamina.random import SeedGenerator
 class Orthogonal(RandomInitializer):
     """A matrix of orthonormal rows or columns, whichever are fewer, times a gain.
 
-    All axes but the last together are the rows. Computed in float64 by lamina's own
+    All axes but the last together are the rows. Computed in float64 by the core's
     factorisation of normal numbers, so the same on every machine.
 
     Args:

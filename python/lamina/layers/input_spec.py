@@ -1,4 +1,4 @@
-"""What the inputs of a layer of the user's own must be like."""
+"""What the inputs of a custom layer must be like."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class InputSpec:
         for axis in self.axes:
             if most is not None and not -most <= axis < most:
                 raise ValueError(
-                    f"[InputSpec] `axes` must lie within {most} axes. Received: axes={self.axes}"
+                    f"[InputSpec] `axes` must be within {most} axes. Received: axes={self.axes}"
                 )
         self.allow_last_axis_squeeze = allow_last_axis_squeeze
         self.name = name

@@ -57,7 +57,7 @@ class Lambda(Layer):
         self._given_shape = output_shape
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The function's answer."""
+        """The function's output."""
         options = dict(self.arguments)
         if call_spec.function_takes(self.function, "training"):
             options["training"] = training

@@ -128,7 +128,7 @@ class Layer(Operation):
         self._input_shape: Shape | None = None
         self._output: Shape | None = None
         self._variables: dict[str, Variable] = {}
-        #: Those that are attributes of the user's, and whether another layer named them first.
+        #: The identities of those that are attributes, and whether another layer named them first.
         self._adopted: dict[int, bool] = {}
         #: What `_variables` was when the layer was not built.
         self._before_build: dict[str, Variable] = {}

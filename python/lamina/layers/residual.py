@@ -10,7 +10,7 @@ from lamina import _checks
 from lamina._typing import Config, Shape
 from lamina.layers.dense import Dense
 from lamina.layers.layer import LAYERS, Layer, LayerOptions
-from lamina.layers.preprocessing.data_layer import DataLayer
+from lamina.layers.preprocessing.preprocessing_layer import PreprocessingLayer
 from lamina.layers.resolve import deserialize, serialize
 from lamina.variable import Variable
 
@@ -44,7 +44,8 @@ class Residual(Layer):
     ) -> None:
         inner: list[Any] = list(layers) if hasattr(layers, "__iter__") else []
         if not inner or not all(
-            hasattr(layer, "_plan_into") and not isinstance(layer, DataLayer) for layer in inner
+            hasattr(layer, "_plan_into") and not isinstance(layer, PreprocessingLayer)
+            for layer in inner
         ):
             raise TypeError(f"Residual: `layers` must be a list of layers. Received: {layers!r}")
         if len({layer.dtype for layer in inner}) > 1:

@@ -21,7 +21,7 @@ def output_spec(layer: Any, args: tuple[Any, ...], options: dict[str, Any]) -> A
 
 
 def native_spec(layer: Any, args: tuple[Any, ...], options: dict[str, Any]) -> KerasTensor:
-    """The output of a layer of lamina's own, which takes one tensor."""
+    """The output of a built-in layer, which takes one tensor."""
     inputs = args[0] if args else None
     if not isinstance(inputs, KerasTensor):
         raise ValueError(

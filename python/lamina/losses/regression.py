@@ -147,10 +147,10 @@ class LogCosh(FormulaLoss):
 
 @LOSSES.register("quantile", "pinball")
 class Quantile(FormulaLoss):
-    """The pinball loss, which is least where a share `quantile` of the targets lies below.
+    """The pinball loss, which is least where a share `quantile` of the targets is below.
 
     With e = y_true - y_pred, the mean over the last axis of max(quantile * e, (quantile - 1) * e).
-    (lamina's own: Keras has none.)
+    (Beyond Keras.)
 
     Args:
         quantile: Which quantile to predict, between 0 and 1; 0.5 is the median.

@@ -46,7 +46,7 @@ def get(identifier: Any) -> Loss:
 
     Args:
         identifier: A name, a configuration, a loss or its class, or a function: of this module, or
-            of your own, of (y_true, y_pred), with functions of `lamina.ops`.
+            of (y_true, y_pred), with functions of `lamina.ops`.
 
     Raises:
         ValueError: For an unknown name.

@@ -18,7 +18,7 @@ class TargetRule(NamedTuple):
         ignore_class: A label that needs to be no class.
         missing: NaN, which counts nowhere.
         columns: Labels are columns of the predictions; else any integers from 0 on.
-        free: Anything with one row for each sample, for a loss of the user's own.
+        free: Anything with one row for each sample, for a custom loss.
     """
 
     labels: bool

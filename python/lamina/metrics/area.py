@@ -45,7 +45,7 @@ class AUC(CountedMetric):
             "minoring" (the lower value) or "majoring" (the higher one).
         name: The key in logs; by default a new one for each object.
         dtype: See `Metric`.
-        thresholds: Thresholds of your own, between 0 and 1, instead of `num_thresholds`.
+        thresholds: Other thresholds, between 0 and 1, instead of `num_thresholds`.
         multi_label: Whether to average the areas of the columns instead of taking all columns as
             one.
         num_labels: How many columns there will be; only with `multi_label`.

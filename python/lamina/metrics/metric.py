@@ -30,9 +30,9 @@ def register(*aliases: str) -> Callable[[Class], Class]:
 
 
 class Metric:
-    """The base of all metrics, also of metrics of your own.
+    """The base of all metrics, also of custom ones.
 
-    One of your own makes its state with `add_weight` in its constructor and defines
+    A custom metric makes its state with `add_weight` in its constructor and defines
     `update_state(self, y_true, y_pred, sample_weight=None)` and `result(self)`. A model that
     reports it runs on the tape.
 
@@ -70,7 +70,7 @@ class Metric:
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Any:
-        """A variable of the state of a metric of your own; `reset_state` makes it zero.
+        """A variable of the state of a custom metric; `reset_state` makes it zero.
 
         Args:
             shape: Its shape.
@@ -131,7 +131,7 @@ class Metric:
         )
 
     def reset_state(self) -> None:
-        """Forgets all batches: every variable of a metric of your own becomes zero."""
+        """Forgets all batches: every variable of a custom metric becomes zero."""
         for variable in self._own:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
@@ -143,7 +143,7 @@ class Metric:
     def specification(self) -> _core.Metric:
         """What the core needs to compute it; NotImplementedError where it cannot."""
         raise NotImplementedError(
-            "A model reports lamina's own metrics of targets and predictions; metrics of your own, "
+            "A model reports built-in metrics of targets and predictions; custom metrics, "
             f"Mean and Sum can be used on their own. Received: {type(self).__name__}"
         )
 

@@ -124,7 +124,7 @@ class MeanMetricWrapper(_Accumulator):
         self.total, self.count = numbers
 
     def get_config(self) -> Config:
-        """The arguments of the constructor, as plain data: a function of your own by its name."""
+        """The arguments of the constructor, as plain data: a custom function by its name."""
         if type(self) is not MeanMetricWrapper:
             return super().get_config()
         from lamina.registry import serialize_function

@@ -58,7 +58,7 @@ def get(identifier: Any) -> Metric:
 
     Args:
         identifier: A name, a configuration, a metric or its class, or a function of
-            (y_true, y_pred): of this module, or of your own, whose mean is the metric.
+            (y_true, y_pred): of this module, or a custom one, whose mean is the metric.
 
     Raises:
         ValueError: For an unknown name; "accuracy" means something in `compile` only.

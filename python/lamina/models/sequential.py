@@ -19,7 +19,7 @@ from lamina.graph.keras_tensor import KerasTensor
 from lamina.layers import call_context
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import LAYERS, Layer
-from lamina.layers.preprocessing.data_layer import DataLayer, data_array
+from lamina.layers.preprocessing.preprocessing_layer import PreprocessingLayer, data_array
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
 from lamina.models import custom_model
@@ -78,8 +78,8 @@ class Sequential(Model):
         self._layers: list[Any] = []
         self._input: InputLayer | None = None
         #: The layers of its own that preprocess data, and with them those of a model in front.
-        self._own_preprocessing: list[DataLayer] = []
-        self._preprocessing: list[DataLayer] = []
+        self._own_preprocessing: list[PreprocessingLayer] = []
+        self._preprocessing: list[PreprocessingLayer] = []
         self._listed: tuple[Any, list[Variable]] | None = None
         self._shapes: PreparedInputs | None = None
         self._network_sample: Shape | None = None
@@ -171,7 +171,7 @@ class Sequential(Model):
                 f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
                 "argument to pass a unique name."
             )
-        if isinstance(layer, DataLayer):
+        if isinstance(layer, PreprocessingLayer):
             self._add_preprocessing(layer)
             return
         if self._layers and self._layers[0].dtype != layer.dtype:
@@ -206,7 +206,7 @@ class Sequential(Model):
         there = {id(leaf) for other in self._layers for leaf in parts(other)}
         return any(id(leaf) in there for leaf in parts(layer))
 
-    def _add_preprocessing(self, layer: DataLayer) -> None:
+    def _add_preprocessing(self, layer: PreprocessingLayer) -> None:
         if self._layers:
             raise ValueError(
                 f"{type(layer).__name__} prepares data: it must come before all other layers. "

@@ -51,7 +51,7 @@ __all__ = [
     "serialize",
 ]
 
-# Few models use one of these: each is loaded when it is asked for.
+# Few models use one of these: each is loaded when first used.
 _LATE = {
     "Adadelta": "lamina.optimizers.adadelta",
     "Adafactor": "lamina.optimizers.adafactor",

@@ -70,7 +70,7 @@ class Optimizer:
         name: Its name.
 
     Raises:
-        ValueError: If a number is out of range, or more than one kind of clipping is asked for.
+        ValueError: If a number is out of range, or more than one kind of clipping is given.
     """
 
     #: Whether it trains on all samples at once instead of batches.

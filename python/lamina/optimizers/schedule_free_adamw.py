@@ -14,7 +14,7 @@ from lamina.optimizers.optimizer import OPTIMIZERS, Optimizer
 class ScheduleFreeAdamW(Optimizer):
     """AdamW that needs no schedule of learning rates (Defazio and others, 2024).
 
-    Gradients move z, x is the mean of all z, and the weights lie between them. At step t, from 1,
+    Gradients move z, x is the mean of all z, and the weights are between them. At step t, from 1,
     with v as Adam's: `z -= rate * g / (sqrt(v / (1 - beta_2^t)) + epsilon)`,
     `x += (z - x) / t`, `w = (1 - beta_1) * z + beta_1 * x`. z starts as the weights.
 

@@ -19,10 +19,10 @@ Self = TypeVar("Self", bound="Regularizer")
 
 
 class Regularizer:
-    """The base of all regularizers, also of those of your own.
+    """The base of all regularizers, also of custom ones.
 
-    One of your own defines `__call__(self, x)` with functions of `lamina.ops`: a tensor without
-    axes. A model with it runs on the tape.
+    A custom regularizer defines `__call__(self, x)` with functions of `lamina.ops`: a tensor
+    without axes. A model with it runs on the tape.
     """
 
     def factors(self) -> tuple[float, float]:

@@ -26,7 +26,7 @@ __all__ = [
     "StringLookup",
 ]
 
-# Few models use one of these: each is loaded when it is asked for.
+# Few models use one of these: each is loaded when first used.
 _LATE = {
     "CategoryEncoding": "lamina.layers.preprocessing.encoding",
     "Discretization": "lamina.layers.preprocessing.encoding",

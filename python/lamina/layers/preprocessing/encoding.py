@@ -12,7 +12,7 @@ from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
 from lamina.graph.keras_tensor import any_symbolic
 from lamina.layers.layer import LAYERS
-from lamina.layers.preprocessing.data_layer import DataLayer
+from lamina.layers.preprocessing.preprocessing_layer import PreprocessingLayer
 from lamina.layers.preprocessing.vocabulary import batches_of
 
 _MODES = ("multi_hot", "one_hot", "count")
@@ -46,7 +46,7 @@ def shape_of_encoded(shape: Shape, depth: int, mode: str) -> Shape:
 
 
 @LAYERS.register()
-class CategoryEncoding(DataLayer):
+class CategoryEncoding(PreprocessingLayer):
     """Integer categories as vectors.
 
     Args:
@@ -81,7 +81,7 @@ class CategoryEncoding(DataLayer):
             raise unknown_name("`output_mode` of CategoryEncoding", output_mode, _MODES)
         self.output_mode = output_mode
 
-    def _shape_of_answer(self, shape: Shape) -> Shape:
+    def _transformed_shape(self, shape: Shape) -> Shape:
         return shape_of_encoded(shape, self.num_tokens, self.output_mode)
 
     def _transform(self, data: Array) -> Array:
@@ -136,8 +136,8 @@ class CategoryEncoding(DataLayer):
 
 
 @LAYERS.register()
-class Discretization(DataLayer):
-    """Numbers as the index of the bin in which they lie.
+class Discretization(PreprocessingLayer):
+    """Numbers as the index of the bin that they are in.
 
     Bin i holds boundaries[i - 1] <= x < boundaries[i].
 
@@ -213,7 +213,7 @@ class Discretization(DataLayer):
         cuts = [values.size * i // self.num_bins for i in range(1, self.num_bins)]
         self.bin_boundaries = [float(values[cut]) for cut in cuts]
 
-    def _shape_of_answer(self, shape: Shape) -> Shape:
+    def _transformed_shape(self, shape: Shape) -> Shape:
         if self.output_mode == "int":
             return shape
         if self.bin_boundaries is None and self.num_bins is None:

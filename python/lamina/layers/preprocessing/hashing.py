@@ -13,14 +13,14 @@ from lamina._typing import Array, Config, Shape
 from lamina.config import floatx
 from lamina.graph.keras_tensor import any_symbolic
 from lamina.layers.layer import LAYERS
-from lamina.layers.preprocessing.data_layer import (
-    DataLayer,
+from lamina.layers.preprocessing.encoding import encode, shape_of_encoded
+from lamina.layers.preprocessing.preprocessing_layer import (
+    PreprocessingLayer,
     as_integers,
     as_strings,
     data_array,
     is_text,
 )
-from lamina.layers.preprocessing.encoding import encode, shape_of_encoded
 
 _INTEGERS = ("int32", "int64")
 #: What the hash of a crossing begins with.
@@ -57,7 +57,7 @@ def bins_of(array: Array, count: int, salt: list[int] | None) -> Array:
     return bins.astype("int64").reshape(array.shape)
 
 
-class _Binned(DataLayer):
+class _Binned(PreprocessingLayer):
     """A layer that gives numbers of bins, or vectors of them."""
 
     def __init__(
@@ -83,7 +83,7 @@ class _Binned(DataLayer):
     def _output_dtype(self) -> str:
         return str(self._result)
 
-    def _shape_of_answer(self, shape: Shape) -> Shape:
+    def _transformed_shape(self, shape: Shape) -> Shape:
         if self.output_mode == "int":
             return shape
         return shape_of_encoded(shape, self.num_bins, self.output_mode)
@@ -202,7 +202,7 @@ class HashedCrossing(_Binned):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for those of the features."""
         known = tuple(1 if extent is None else int(extent) for extent in input_shape[0])
-        return (*input_shape[0][:1], *self._shape_of_answer(known)[1:])
+        return (*input_shape[0][:1], *self._transformed_shape(known)[1:])
 
     def _shape_after(self, shape: Shape) -> Shape:
         raise ValueError(

@@ -9,9 +9,9 @@ import numpy as np
 from lamina import _checks
 from lamina._typing import Array, Config
 from lamina.layers.layer import LAYERS
-from lamina.layers.preprocessing.data_layer import as_integers
 from lamina.layers.preprocessing.hashing import bins_of
 from lamina.layers.preprocessing.lookup import Lookup
+from lamina.layers.preprocessing.preprocessing_layer import as_integers
 
 
 @LAYERS.register()

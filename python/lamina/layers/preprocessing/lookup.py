@@ -11,19 +11,19 @@ from lamina import _checks
 from lamina._checks import unknown_name
 from lamina._typing import Array, Config, Shape
 from lamina.config import floatx
-from lamina.layers.preprocessing.data_layer import (
-    DataLayer,
+from lamina.layers.preprocessing.encoding import encode, shape_of_encoded
+from lamina.layers.preprocessing.hashing import checked_salt
+from lamina.layers.preprocessing.preprocessing_layer import (
+    PreprocessingLayer,
     as_integers,
     data_array,
 )
-from lamina.layers.preprocessing.encoding import encode, shape_of_encoded
-from lamina.layers.preprocessing.hashing import checked_salt
 from lamina.layers.preprocessing.vocabulary import TokenCounts, batches_of, mean, repeated
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 
 
-class Lookup(DataLayer):
+class Lookup(PreprocessingLayer):
     """What `StringLookup` and `IntegerLookup` have in common.
 
     Index 0 is the mask token's, if there is one and the output is integers; then come the
@@ -51,7 +51,7 @@ class Lookup(DataLayer):
         _checks.require_default(where, sparse=sparse)
         size = options.pop("vocabulary_size", None)
         options.pop("has_input_vocabulary", None)
-        options.pop("dtype", None)  # a file's: the types of tokens and answers are fixed
+        options.pop("dtype", None)  # a file's: the types of tokens and outputs are fixed
         trainable = options.pop("trainable", True)
         if options:
             raise TypeError(f"{where}: unknown arguments. Received: {sorted(options)}")
@@ -111,7 +111,7 @@ class Lookup(DataLayer):
     # What the two classes define.
 
     def _token(self, value: Any, name: str) -> Any:
-        """A token of the user's as the vocabulary has it."""
+        """A given token as the vocabulary has it."""
         raise NotImplementedError
 
     def _elements(self, data: Array) -> list[Any]:
@@ -294,7 +294,7 @@ class Lookup(DataLayer):
     def _output_dtype(self) -> str:
         return "int64" if self.invert else super()._output_dtype()
 
-    def _shape_of_answer(self, shape: Shape) -> Shape:
+    def _transformed_shape(self, shape: Shape) -> Shape:
         if self.output_mode == "int":
             return shape
         return shape_of_encoded(shape, self._depth(), self.output_mode)
@@ -338,12 +338,12 @@ class Lookup(DataLayer):
                 f"Layer '{self.name}': invert=True needs an `oov_token`. Received: oov_token=None"
             )
         count, start = len(vocabulary), self._token_start
-        answers = [
+        tokens = [
             vocabulary[i] if start <= i < count or (i == 0 and self._oov_start) else self.oov_token
             for i in indices.ravel().tolist()
         ]
         kind = "int64" if isinstance(self.oov_token, int) else None
-        return np.array(answers or [self.oov_token], kind)[: indices.size].reshape(data.shape)
+        return np.array(tokens or [self.oov_token], kind)[: indices.size].reshape(data.shape)
 
     # Files.
 

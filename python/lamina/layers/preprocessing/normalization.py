@@ -145,7 +145,7 @@ class Normalization(Layer):
         count = 1
         for extent in shape:
             count *= extent
-        # Groups as columns: lamina's own sums, in float64.
+        # Groups as columns: the core's sums, in float64.
         others = array.size // array.shape[0] // count
         rows = moved.reshape(array.shape[0], count, others)
         matrix = np.ascontiguousarray(rows.transpose(0, 2, 1), "float64").reshape(-1, count)

@@ -6,9 +6,9 @@ from typing import Any
 
 from lamina._typing import Array, Config
 from lamina.layers.layer import LAYERS
-from lamina.layers.preprocessing.data_layer import as_strings, is_text
 from lamina.layers.preprocessing.hashing import bins_of
 from lamina.layers.preprocessing.lookup import Lookup
+from lamina.layers.preprocessing.preprocessing_layer import as_strings, is_text
 
 
 @LAYERS.register()

@@ -40,7 +40,7 @@ class TokenCounts:
 
     def __init__(self, documents: bool) -> None:
         self.tokens: Counter[Any] = Counter()
-        #: In how many samples each token is, where that is asked for.
+        #: In how many samples each token is, where that is needed.
         self.documents: Counter[Any] | None = Counter() if documents else None
         self.samples = 0
 

@@ -17,7 +17,7 @@ Self = TypeVar("Self", bound="LearningRateSchedule")
 class LearningRateSchedule:
     """A learning rate that is a function of the step; the first step is 0.
 
-    For one of your own define `__call__(self, step)`, and `get_config` so that it can be
+    A custom schedule defines `__call__(self, step)`, and `get_config` so that it can be
     saved. It is called once for each step; the schedules of this module need no call of Python
     while an epoch runs.
 
@@ -53,7 +53,7 @@ class LearningRateSchedule:
 
 
 class CoreSchedule(LearningRateSchedule):
-    """A schedule that the core computes, in double precision with lamina's own functions."""
+    """A schedule that the core computes, in double precision."""
 
     name: str
 

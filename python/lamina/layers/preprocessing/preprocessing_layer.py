@@ -14,7 +14,7 @@ from lamina.layers import symbolic
 from lamina.layers.layer import Layer
 
 
-class DataLayer(Layer):
+class PreprocessingLayer(Layer):
     """A layer for data as they come: strings and integers too.
 
     It is called on arrays, or stands in front of the other layers of a `Sequential`, whose `fit`,
@@ -32,17 +32,17 @@ class DataLayer(Layer):
     # What a layer class defines.
 
     def _transform(self, data: Array) -> Array:
-        """The answer for an array of `data_array`."""
+        """The output for an array of `data_array`."""
         raise NotImplementedError
 
-    def _shape_of_answer(self, shape: Shape) -> Shape:
-        """The answer's shape for an array's."""
+    def _transformed_shape(self, shape: Shape) -> Shape:
+        """The output's shape for an array's."""
         return shape
 
     def __call__(  # type: ignore[override]
         self, inputs: Any, training: bool | None = False
     ) -> Array:
-        """The layer's answer for an array; a symbolic tensor for a symbolic one."""
+        """The layer's output for an array; a symbolic tensor for a symbolic one."""
         if any_symbolic(inputs):
             return self.symbolic_call(inputs)  # type: ignore[no-any-return]
         return self._transform(data_array(inputs, "inputs"))
@@ -58,19 +58,19 @@ class DataLayer(Layer):
         return "int64" if getattr(self, "output_mode", None) == "int" else self._dtype
 
     def _shape_after(self, shape: Shape) -> Shape:
-        answer = self._shape_of_answer((1, *shape))
-        if answer[:1] != (1,) or len(answer) < len(shape):
+        output = self._transformed_shape((1, *shape))
+        if output[:1] != (1,) or len(output) < len(shape):
             raise ValueError(
                 f"Layer '{self.name}' needs samples with at least one axis in a model. "
                 f"Received: samples of shape {shape}"
             )
-        return answer[1:]
+        return output[1:]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for an input's."""
         known = tuple(1 if extent is None else int(extent) for extent in input_shape)
-        answer = self._shape_of_answer(known)
-        return (input_shape[0], *answer[1:]) if known and answer else answer
+        output = self._transformed_shape(known)
+        return (input_shape[0], *output[1:]) if known and output else output
 
     def _plan_into(self, network: _core.Network) -> None:
         raise ValueError(
