@@ -183,7 +183,7 @@ def test_variables_have_their_own_type_and_name():
     v = lamina.Variable(lambda shape, dtype: np.ones(shape, dtype), shape=(2, 3), name="w")
     assert v.shape == (2, 3) and v.dtype == "float32" and v.name == "w"
     assert v.ndim == 2 and v.size == 6 and v.trainable
-    assert "name=w, shape=(2, 3), dtype=float32" in repr(v)
+    assert "<Variable path=w, shape=(2, 3), dtype=float32, value=" in repr(v)
     with pytest.raises(ValueError, match="needs a shape"):
         lamina.Variable(lambda shape, dtype: 0)
     with pytest.raises(ValueError, match=r"shape \(3,\).*\(2,\)"):
