@@ -246,7 +246,8 @@ def serialize_keras_object(obj: Any) -> Any:
     registered = None if registry is not None else get_registered_name(cls)
     return {
         "module": f"lamina.{registry.module}" if registry is not None else None,
-        "class_name": cls.__name__,
+        # A graph of layers is a Functional, whose class Keras does not show.
+        "class_name": getattr(obj, "_file_class_name", None) or cls.__name__,
         "config": get_config(),
         "registered_name": registered,
     }

@@ -146,3 +146,47 @@ def compare(function: Function, model: Any) -> None:
     for one, other in zip(ours, theirs, strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def nested(library: Any) -> Any:
+    x = library.Input((4,), name="x")
+    inner = library.Model(x, library.layers.Dense(3, "tanh", name="d")(x), name="inner")
+    chain = library.Sequential(
+        [library.Input((4,)), library.layers.Dense(3, name="c")], name="chain"
+    )
+    y = library.Input((4,), name="y")
+    return y, library.layers.add([inner(y), inner(y * 2.0), chain(y)], name="sum")
+
+
+@pytest.mark.parametrize("make", [*GRAPHS, nested])
+def test_keras_reads_files(keras: Any, make: Any, tmp_path: Any) -> None:
+    model = lamina.Model(*make(lamina))
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    theirs = keras.models.load_model(tmp_path / "model.keras")
+    compare_models(model, theirs)
+    for layer in theirs.layers:
+        layer.set_weights([np.zeros(weight.shape) for weight in layer.weights])
+    theirs.load_weights(tmp_path / "model.weights.h5")
+    compare_models(model, theirs)
+
+
+@pytest.mark.parametrize("make", [*GRAPHS, nested])
+def test_files_of_keras_are_read(keras: Any, make: Any, tmp_path: Any) -> None:
+    theirs = keras.Model(*make(keras))
+    theirs.save(tmp_path / "model.keras")
+    theirs.save_weights(tmp_path / "model.weights.h5")
+    model = lamina.saving.load_model(tmp_path / "model.keras")
+    compare_models(model, theirs)
+    model.set_weights([np.zeros(weight.shape, "float32") for weight in model.weights])
+    model.load_weights(tmp_path / "model.weights.h5")
+    compare_models(model, theirs)
+
+
+def compare_models(model: Any, other: Any) -> None:
+    assert [layer.name for layer in model.layers] == [layer.name for layer in other.layers]
+    values = samples(model.input)
+    ours = tree.flatten(model.predict(values, verbose=0))
+    theirs = [np.asarray(y) for y in tree.flatten(other(values))]
+    for one, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-5, atol=1e-6)

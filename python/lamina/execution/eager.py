@@ -243,12 +243,12 @@ class EagerEngine:
             seed = (
                 None if scale == 1.0 else _eager.typed_tensor(np.full((), scale), str(loss.dtype))
             )
-            gradients = tape.gradient(loss, variables, seed)
+            gradients = tape.gradient(loss, variables, seed) if variables else []
             value += apply_to_store(self.network, self._indices, gradients, variables, True)
             custom_steps.constrain(variables)
         else:
             value += self.network.penalty_value()
-            gradients = tape.gradient(loss, variables)
+            gradients = tape.gradient(loss, variables) if variables else []
             optimizer.apply(self._with_penalties(variables, gradients), variables)
             self.network.constrain()
         self._tracked.commit(states)

@@ -57,17 +57,18 @@ class _Writer:
     """Names of operations and places of tensors in one graph."""
 
     def __init__(self, function: Function) -> None:
-        self._nodes = {
-            node: index + operation._node_offset
-            for operation in function.operations
-            for index, node in enumerate(function.nodes_of(operation))
-        }
+        self._function = function
         self.names = unique_names(function.operations)
 
     def place(self, tensor: KerasTensor) -> list[Any]:
-        """Which operation, call and output a tensor is."""
-        operation, index, output = tensor._keras_history
-        return [self.names[operation], self._nodes[operation._inbound_nodes[index]], output]
+        """Which operation, call and output a tensor is, as inputs and outputs say it."""
+        operation = tensor._keras_history.operation
+        name, index, output = self._history(tensor)
+        return [name, index + operation._node_offset, output]
+
+    def _history(self, tensor: KerasTensor) -> list[Any]:
+        operation, _, output = tensor._keras_history
+        return [self.names[operation], self._function.call_index(tensor), output]
 
     def plain(self, value: Any) -> Any:
         """An argument as plain data."""
@@ -75,7 +76,7 @@ class _Writer:
             config = {
                 "shape": list(value.shape),
                 "dtype": value.dtype,
-                "keras_history": self.place(value),
+                "keras_history": self._history(value),
             }
             return {"class_name": _TENSOR, "config": config}
         if isinstance(value, (list, tuple)):
@@ -280,7 +281,6 @@ class _Reader:
         operation = self._operations.get(name)
         if operation is None:
             raise ValueError(f"The graph has no layer of that name. Received: {_short(name)}")
-        index -= operation._node_offset
         nodes: Any = operation._inbound_nodes
         if not 0 <= index < len(nodes):
             return None
@@ -290,7 +290,10 @@ class _Reader:
     def tensors(self, structure: Any) -> Any:
         """The tensors that a nest of places names."""
         if _is_place(structure):
-            return self._tensor(structure)
+            name, index, output = structure
+            operation = self._operations.get(name)
+            offset = 0 if operation is None else operation._node_offset
+            return self._tensor([name, index - offset, output])
         if isinstance(structure, dict):
             return {key: self.tensors(item) for key, item in structure.items()}
         if isinstance(structure, (list, tuple)):

@@ -52,6 +52,9 @@ class Function(Operation):
         self.nodes = graph.nodes
         #: What is called, each once, in Keras' order.
         self.operations = graph.operations
+        self._nodes_of: dict[Any, list[Node]] = {}
+        for node in sorted(self.nodes, key=lambda node: node.order):
+            self._nodes_of.setdefault(node.operation, []).append(node)
         given = {id(tensor) for tensor in self.inputs}
         #: The calls that are made: those that do not only give inputs.
         self.calls = [
@@ -126,24 +129,18 @@ class Function(Operation):
     def connected_to(self, node: Node) -> list[str]:
         """What `summary` shows of a call's inputs: "dense[0][0]" is output 0 of its call 0."""
         return [
-            f"{history.operation.name}[{self._index(history)}][{history.tensor_index}]"
-            for history in (tensor._keras_history for tensor in node.inputs)
+            f"{tensor._keras_history.operation.name}[{self.call_index(tensor)}]"
+            f"[{tensor._keras_history.tensor_index}]"
+            for tensor in node.inputs
         ]
 
-    def _index(self, history: Any) -> int:
-        """Which of the calls in this function made a tensor."""
-        mine = [node for node in history.operation._inbound_nodes if node in self._own]
-        node = history.operation._inbound_nodes[history.node_index]
-        return mine.index(node) if node in mine else history.node_index
-
-    @property
-    def _own(self) -> set[Node]:
-        return set(self.nodes)
+    def call_index(self, tensor: KerasTensor) -> int:
+        """Which of its operation's calls in this function made a tensor."""
+        return self.nodes_of(tensor._keras_history.operation).index(tensor._node)
 
     def nodes_of(self, operation: Any) -> list[Node]:
-        """The calls of an operation that are part of this function, in their order."""
-        own = self._own
-        return [node for node in operation._inbound_nodes if node in own]
+        """The calls of an operation that are part of this function, in the order of calling."""
+        return self._nodes_of.get(operation, [])
 
 
 def _tensors(name: str, nest: Any) -> list[KerasTensor]:

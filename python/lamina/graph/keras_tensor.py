@@ -42,7 +42,7 @@ class KerasTensor:
         (None, 4)
     """
 
-    __slots__ = ("__weakref__", "_dtype", "_keras_history", "_shape", "name")
+    __slots__ = ("__weakref__", "_dtype", "_keras_history", "_node", "_shape", "name")
 
     #: NumPy leaves operators between an array and this object to this class.
     __array_ufunc__ = None
@@ -52,6 +52,8 @@ class KerasTensor:
         self._dtype = str(dtype)
         self.name = auto_name("KerasTensor") if name is None else name
         self._keras_history = KerasHistory(None, 0, 0)
+        #: The call that made it: the `node_index`-th of the operation.
+        self._node: Any = None
 
     @property
     def shape(self) -> BatchShape:

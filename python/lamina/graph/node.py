@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from lamina.graph.keras_tensor import KerasHistory, KerasTensor
 from lamina.graph.tree import flatten, leaves, map_structure
+
+_order = count()
 
 
 class Node:
@@ -25,6 +28,8 @@ class Node:
 
     def __init__(self, operation: Any, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         self.operation = operation
+        #: Grows from call to call.
+        self.order = next(_order)
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
         self.output_structure = outputs
@@ -38,9 +43,13 @@ class Node:
         self.inputs: list[KerasTensor] = [
             value for value in leaves((self.args, self.kwargs)) if isinstance(value, KerasTensor)
         ]
+        self._is_plain = (
+            len(self.args) == 1 and not self.kwargs and isinstance(self.args[0], KerasTensor)
+        )
         nodes: list[Node] = operation._inbound_nodes
         for index, output in enumerate(self.outputs):
             output._keras_history = KerasHistory(operation, len(nodes), index)
+            output._node = self
         # Past the attribute tracking of layers: nodes are no parts of a layer.
         object.__setattr__(operation, "_inbound_nodes", [*nodes, self])
 
@@ -71,6 +80,8 @@ class Node:
         Args:
             values: A value for the `id` of each symbolic tensor.
         """
+        if self._is_plain:  # most calls: one tensor
+            return (values[id(self.args[0])],), {}
 
         def value_of(argument: Any) -> Any:
             return values[id(argument)] if isinstance(argument, KerasTensor) else argument
@@ -84,5 +95,5 @@ class Node:
 
 def node_of(tensor: KerasTensor) -> Node | None:
     """The call that made a symbolic tensor; None where there was none."""
-    operation, index, _ = tensor._keras_history
-    return None if operation is None else operation._inbound_nodes[index]
+    node: Node | None = tensor._node
+    return node

@@ -20,7 +20,8 @@ class Operation:
     name: str
     #: The calls on symbolic tensors, in their order.
     _inbound_nodes: Sequence[Node] = ()
-    #: What number its first call has in files: 1 for Keras' functional models.
+    #: What number its first call has where files name inputs and outputs of a graph: 1 for Keras'
+    #: functional models.
     _node_offset = 0
     #: Whether a file may give it another name where its own is taken.
     _renamable = False

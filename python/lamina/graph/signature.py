@@ -118,9 +118,10 @@ class Signature:
             ValueError: If structure or shapes do not fit.
         """
         values = self.flatten(inputs)
-        return [self._tensor(i, value) for i, value in enumerate(values)]
+        return [self.tensor(i, value) for i, value in enumerate(values)]
 
-    def _tensor(self, index: int, value: Any) -> Any:
+    def tensor(self, index: int, value: Any) -> Any:
+        """One input as `tensors_of` gives it."""
         name, shape, dtype = self.names[index], self.shapes[index], self.dtypes[index]
         if value is None:
             raise ValueError(
@@ -128,13 +129,13 @@ class Signature:
                 "tensor."
             )
         if isinstance(value, KerasTensor):
-            self._check_shape(index, value.shape)
+            self.check_shape(index, value.shape)
             return value
         if dtype == "string":
             array = np.asarray(value)
             if array.ndim == len(shape) - 1 and shape[-1] == 1:
                 array = array[..., None]
-            self._check_shape(index, array.shape)
+            self.check_shape(index, array.shape)
             return array
         tensor = _eager.typed_tensor(value, STAND_INS.get(dtype, dtype))
         rank = len(tensor.shape)
@@ -142,10 +143,11 @@ class Signature:
             tensor = _ops.squeeze_axes(tensor, -1)
         elif rank == len(shape) - 1 and shape[-1] == 1:
             tensor = _ops.expand_dims(tensor, -1)
-        self._check_shape(index, tuple(tensor.shape))
+        self.check_shape(index, tuple(tensor.shape))
         return tensor
 
-    def _check_shape(self, index: int, shape: Any) -> None:
+    def check_shape(self, index: int, shape: Any) -> None:
+        """ValueError if one input cannot have this shape; the batch may be of any size."""
         expected = self.shapes[index]
         fits = len(shape) == len(expected) and all(
             a is None or b is None or a == b

@@ -8,46 +8,67 @@ from typing import TYPE_CHECKING, Any
 from lamina import _checks, config
 from lamina._checks import unknown_name
 from lamina._lazy import LazyModule
+from lamina._names import auto_name
 from lamina._typing import Array, Config, Shape
 from lamina.execution.trainable import STEPS, PreparedInputs
 from lamina.graph.keras_tensor import any_symbolic
 from lamina.layers import call_context
+from lamina.layers.input_layer import InputLayer
 from lamina.layers.layer import LAYERS, Layer
 from lamina.layers.weights import set_weights
 from lamina.metrics.metric import Metric
 from lamina.models import custom_model
 from lamina.optimizers.optimizer import Optimizer
+from lamina.registry import custom_object_scope
 from lamina.training import evaluation, fitting, prediction
 from lamina.training.trainer import Trainer
 from lamina.variable import Variable
 
 if TYPE_CHECKING:
     from lamina.callbacks.history import History
-    from lamina.models import summary
+    from lamina.models import functional, summary
     from lamina.saving import model_file
     from lamina.training import default_steps
 else:
     default_steps = LazyModule("lamina.training.default_steps")
+    functional = LazyModule("lamina.models.functional")
     model_file = LazyModule("lamina.saving.model_file")
     summary = LazyModule("lamina.models.summary")
 
 Logs = dict[str, Any]
 
 
-@LAYERS.register()
+@LAYERS.register("Functional")
 class Model(Layer):
     """A layer that can be compiled and trained.
+
+    `Model(inputs, outputs)` is what lies between symbolic tensors: `Input`s, and what layers and
+    functions of `lamina.ops` called on them gave. Both are tensors, or lists, tuples and
+    dictionaries of them, and so are the model's inputs and outputs. A layer that is called several
+    times has one set of weights; a model may be called as a layer.
 
     A subclass makes its layers in the constructor, as attributes or in lists and dictionaries of
     them, and says in `call` how they are called. It takes one input, or several in a list or
     dictionary, and may give several outputs in the same way. Its steps run on a tape.
 
     Args:
+        inputs: The symbolic inputs; with `outputs` only.
+        outputs: The symbolic outputs.
         name: The model's name; by default from its class.
         trainable: Whether training changes the weights.
         dtype: The type that inputs are converted to; by default `lamina.config.floatx()`.
 
+    Raises:
+        TypeError: For inputs or outputs that are no symbolic tensors.
+        ValueError: If one of `inputs` and `outputs` is given alone, outputs are not connected to
+            the inputs, or two layers have one name.
+
     Example:
+        >>> age, text = lamina.Input((1,)), lamina.Input((8,))
+        >>> both = lamina.layers.concatenate([age, lamina.layers.Dense(4, "relu")(text)])
+        >>> model = lamina.Model([age, text], lamina.layers.Dense(1)(both))
+        >>> model.predict([np.ones((2, 1)), np.ones((2, 8))], verbose=0).shape
+        (2, 1)
         >>> class Net(lamina.Model):
         ...     def __init__(self):
         ...         super().__init__()
@@ -75,12 +96,42 @@ class Model(Layer):
     #: Whether a call finds that out now.
     _tracing = False
 
-    def __init__(self, name: str | None = None, trainable: bool = True, dtype: Any = None) -> None:
+    #: What a model that is a graph of layers knows of itself.
+    _graph: Any = None
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        if (inputs is None) != (outputs is None):
+            raise ValueError(
+                f"{type(self).__name__}: `inputs` and `outputs` are given together or not at all. "
+                f"Received: inputs={inputs!r}, outputs={outputs!r}"
+            )
+        if name is None and inputs is not None and type(self) is Model:
+            name = auto_name("Functional")
         super().__init__(name=name, dtype=dtype, trainable=trainable)
         #: Set it in a callback to end a training.
         self.stop_training = False
         self._call_losses: list[Any] = []
         self._trainer = Trainer(self)
+        if inputs is not None:
+            self._set_graph(functional.Graph(inputs, outputs, self.name))
+
+    def _set_graph(self, graph: Any) -> None:
+        """The model is a graph of layers from now on."""
+        self._graph, self._traced, self._built = graph, graph.traced, True
+        if graph.dtype is not None:
+            self._dtype = graph.dtype
+        for layer in graph.layers:
+            layer._tracker.add_parent(self)
+        self._name_weights()
+        if not self._trainable:
+            self._freeze(True)
 
     # Calling.
 
@@ -137,12 +188,18 @@ class Model(Layer):
         """
         if mask is not None:
             raise _checks.unsupported(f"{type(self).__name__}.compute_output_spec", "mask", mask)
+        if self._graph is not None and type(self).call is Model.call:
+            return functional.output_spec(self._graph, inputs)
         return super().compute_output_spec(inputs, training=training, **options)
 
     def _call_on_values(
         self, inputs: Any, args: tuple[Any, ...], training: bool | None, options: dict[str, Any]
     ) -> Any:
-        """Calls a custom `call`."""
+        """Calls the graph of layers, or a custom `call`."""
+        if self._graph is not None and type(self).call is Model.call:
+            if args:
+                (training,) = args
+            return functional.call_model(self, self._graph, inputs, training)
         return custom_model.call_model(self, inputs, args, training, options)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -155,6 +212,8 @@ class Model(Layer):
         Raises:
             NotImplementedError: If a subclass does not define it.
         """
+        if self._graph is not None:
+            return functional.call_graph(self._graph, inputs)
         raise NotImplementedError(
             f"Model {type(self).__name__} does not have a `call()` method implemented."
         )
@@ -616,8 +675,98 @@ class Model(Layer):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers that it holds."""
-        return list(self._children())
+        """The layers that it holds; of a graph, with its inputs, in Keras' order."""
+        return list(self._children() if self._graph is None else self._graph.layers)
+
+    def _children(self) -> list[Any]:
+        held = super()._children()
+        if self._graph is None:
+            return held
+        inside = [layer for layer in self._graph.layers if not isinstance(layer, InputLayer)]
+        known = {id(layer) for layer in inside}
+        return [*inside, *(layer for layer in held if id(layer) not in known)]
+
+    def _leaves(self) -> list[Any]:
+        if self._graph is None or type(self).call is not Model.call:
+            return super()._leaves()
+        leaves = [leaf for child in self._children() for leaf in child._leaves()]
+        return list({id(leaf): leaf for leaf in leaves}.values())
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs as a list; AttributeError where there are none."""
+        return list(self._require_graph("inputs").function.inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs as a list; AttributeError where there are none."""
+        return list(self._require_graph("outputs").function.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs in their structure; AttributeError where there are none."""
+        return self._require_graph("input").function.input_structure
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs in their structure; AttributeError where there are none."""
+        return self._require_graph("output").function.output_structure
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs; AttributeError where there are none."""
+        return list(self._require_graph("input_names").signature.names)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, or a list of them, with None for the batch."""
+        shapes = [tensor.shape for tensor in self._require_graph("input_shape").function.inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, or a list of them, with None for the batch."""
+        shapes = [tensor.shape for tensor in self._require_graph("output_shape").function.outputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def operations(self) -> list[Any]:
+        """Layers and functions of a graph, in Keras' order; AttributeError where it is none."""
+        return list(self._require_graph("operations").function.operations)
+
+    def _require_graph(self, what: str) -> Any:
+        if self._graph is None:
+            raise AttributeError(
+                f"Model '{self.name}' is no graph of layers, so it has no `{what}`."
+            )
+        return self._graph
+
+    @property
+    def _file_class_name(self) -> str | None:
+        """What files call the class, where it is not its name."""
+        return "Functional" if self._graph is not None and type(self) is Model else None
+
+    @property
+    def _node_offset(self) -> int:  # type: ignore[override]
+        return 1 if self._graph is not None and not self._native else 0
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor, or the graph of layers, as plain data."""
+        if self._graph is not None and type(self).__init__ is Model.__init__:
+            return functional.graph_config(self, self._graph)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """The model that `get_config` described, with freshly drawn weights.
+
+        Raises:
+            ValueError: If the configuration is malformed or names what is not registered.
+        """
+        with custom_object_scope(custom_objects):
+            if isinstance(config, dict) and "input_layers" in config:
+                return functional.model_from_config(cls, config)
+            return cls(**config)
 
     @property
     def weights(self) -> list[Variable]:
@@ -860,6 +1009,8 @@ class Model(Layer):
         custom = [leaf.name for leaf in leaves if not leaf._is_planned()]
         steps = [name for name in STEPS if self._custom_steps(name)]
         compiled = self._trainer.config
+        if self._graph is not None and not custom:
+            return "tape (graph of layers)"
         if custom:
             return f"tape (custom layers: {', '.join(custom)})"
         if len(leaves) < len(self._leaves()):
@@ -877,7 +1028,7 @@ class Model(Layer):
         return self._traced is not None
 
     def _takes_inputs_as_they_are(self) -> bool:
-        return True
+        return self._graph is None
 
     def _can_plan(self) -> bool:
         return False
@@ -912,6 +1063,8 @@ class Model(Layer):
     def _prepare_inputs(
         self, x: Any, name: str, known: PreparedInputs | None = None
     ) -> PreparedInputs:
+        if self._graph is not None:
+            return functional.prepare_inputs(self._graph, x, name)
         return custom_model.prepare_inputs(self, x, name)
 
     def _build_for(self, samples: list[Shape]) -> None:
@@ -927,11 +1080,15 @@ class Model(Layer):
         return custom_model.flatten_like_outputs(self, weights, argument, True)
 
     def _input_tensors(self, arrays: list[Any]) -> list[Any]:
+        if self._graph is not None:
+            return functional.input_tensors(self._graph, arrays)
         from lamina import _eager
 
         return [_eager.floating_tensor(array, self.dtype) for array in arrays]
 
     def _forward(self, inputs: list[Any], training: bool) -> Any:
+        if self._graph is not None and type(self).call is Model.call:
+            return functional.call_model(self, self._graph, self._pack_inputs(inputs), training)
         return custom_model.run_call(self, self._pack_inputs(inputs), (), training, {})
 
     def _each_output(self, arrays: list[Array]) -> list[tuple[Any, Array]]:

@@ -604,6 +604,19 @@ class Sequential(Model):
             self._fast_call = engine.fast_call
         return output
 
+    def compute_output_spec(
+        self, inputs: Any, training: bool | None = None, mask: Any = None, **options: Any
+    ) -> Any:
+        """The output for a symbolic input, which builds the model, without recording a call."""
+        if not self._native:
+            return super().compute_output_spec(inputs, training, mask, **options)
+        output = inputs
+        for layer in self.layers:
+            output = layer.compute_output_spec(output)
+        if not self._preprocessing and isinstance(inputs, KerasTensor):
+            self._build_for([tuple(extent or 0 for extent in inputs.shape[1:])])
+        return output
+
     # What engines and trainers need: see `lamina.execution.trainable.Trainable`.
 
     def _has_shapes(self) -> bool:

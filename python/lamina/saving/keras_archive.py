@@ -46,9 +46,8 @@ def save(model: Any, state: Mapping[str, Any]) -> bytes:
             "save: a '.keras' file holds models that are described by their layers; save the "
             f"weights of a class with `call` as '.weights.h5'. Received: {type(model).__name__}"
         )
-    config = to_keras(
-        {"module": "lamina", "class_name": "Sequential", "config": model.get_config()}
-    )
+    kind = model._file_class_name or "Sequential"
+    config = to_keras({"module": "lamina", "class_name": kind, "config": model.get_config()})
     _add_shapes(model, config)
     compiled = model.get_compile_config()
     if compiled is not None:
@@ -160,7 +159,7 @@ def _load_assets(model: Any, members: Mapping[str, bytes]) -> None:
 
 def _add_shapes(model: Any, config: dict[str, Any]) -> None:
     """Tells Keras the input shape of each layer: it creates weights before it reads them."""
-    if not model.built:
+    if not model.built or model._graph is not None:  # the calls of a graph say it
         return
     config["build_config"] = {"input_shape": list(model.input_shape)}
     layers = model.layers

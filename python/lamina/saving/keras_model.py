@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina._core import FileFormatError
-from lamina.registry import shorten
+from lamina.registry import Registry, shorten
 from lamina.saving.keras_config import fit_arguments, from_keras
 
 #: What `compile` got that is about how Keras runs, and not about what it computes.
@@ -16,16 +16,27 @@ def build(config: dict[str, Any]) -> Any:
     """The model of a configuration, with freshly drawn weights.
 
     Args:
-        config: `{"class_name": "Sequential", "config": ...}` as Keras writes it.
+        config: `{"class_name": "Sequential" or "Functional", "config": ...}` as Keras writes it.
 
     Raises:
-        FileFormatError: If it describes anything but a Sequential of classes that are there.
+        FileFormatError: If it describes anything but a Sequential or a graph of layers, of classes
+            that are there.
     """
     from lamina.models.sequential import Sequential
 
+    if config.get("class_name") in ("Functional", "Model"):
+        described = from_keras(config)["config"]
+        if not isinstance(described.get("layers"), list) or "input_layers" not in described:
+            raise FileFormatError(
+                "A Functional, a graph of layers, must have a list of 'layers' and its "
+                f"'input_layers'. Received: {shorten(described)}"
+            )
+        described["layers"] = [fit_arguments(layer) for layer in described["layers"]]
+        graph: Any = Registry._all["layers"].find("Functional")
+        return graph.from_config(described)
     if config.get("class_name") != "Sequential":
         raise FileFormatError(
-            "The file's model must be a Sequential; graphs of layers and classes of models are not "
+            "The file's model must be a Sequential or a graph of layers; classes of models are not "
             f"supported. Received: {shorten(config.get('class_name'))}"
         )
     described = from_keras(config)["config"]

@@ -25,6 +25,7 @@ from lamina._core import FileFormatError
 from lamina._typing import Array
 from lamina.layers.preprocessing.lookup import Lookup
 from lamina.registry import (
+    Registry,
     custom_object,
     custom_object_scope,
     get_registered_name,
@@ -197,10 +198,9 @@ def capture(model: Any) -> tuple[dict[str, Array], dict[str, str]]:
     variables = model.weights if model.built else []
     tensors = {_key(variable): variable.numpy() for variable in variables}
     metadata = _header(_MODEL)
-    own = type(model).__name__
-    name = own if own == "Sequential" else get_registered_name(type(model))
-    described = {"class_name": name, "config": model.get_config()}
-    if "build_input_shape" not in described["config"] and model.built:
+    described = {"class_name": _class_name(model), "config": model.get_config()}
+    is_built_by_config = model._graph is not None or "build_input_shape" in described["config"]
+    if model.built and not is_built_by_config:
         described["build_config"] = model.get_build_config()
     metadata["config"] = json.dumps(described)
     metadata[structure.KEY] = structure.listed(model)
@@ -223,6 +223,14 @@ def capture(model: Any) -> tuple[dict[str, Array], dict[str, str]]:
         if learned is not None:
             tensors[key] = np.frombuffer(json.dumps(learned).encode(), "uint8")
     return tensors, metadata
+
+
+def _class_name(model: Any) -> str:
+    """What files call the class of a model; Keras' name for a graph of layers."""
+    name = type(model).__name__
+    return model._file_class_name or (
+        name if name == "Sequential" else get_registered_name(type(model))
+    )
 
 
 def _state(model: Any) -> dict[str, Any]:
@@ -254,14 +262,16 @@ def restore(
     config = _json(metadata, "config")
     state = _json(metadata, "state")
     with custom_object_scope(custom_objects):
-        own = custom_object(str(config.get("class_name")))
-        known = config.get("class_name") == "Sequential"
-        if not known and not (isinstance(own, type) and hasattr(own, "compile_from_config")):
+        name = str(config.get("class_name"))
+        graph: Any = Registry._all["layers"].find("Functional")
+        cls: Any = {"Sequential": Sequential, "Functional": graph}.get(name)
+        cls = cls or custom_object(name)
+        if not (isinstance(cls, type) and issubclass(cls, graph)):
             raise FileFormatError(
-                "The file's model must be a Sequential, or a model's class in `custom_objects`. "
-                f"Received: {shorten(config.get('class_name'))}"
+                "The file's model must be a Sequential, a graph of layers, or a model's class in "
+                f"`custom_objects`. Received: {shorten(config.get('class_name'))}"
             )
-        model = (Sequential if known else own).from_config(config.get("config"))
+        model: Any = cls.from_config(config.get("config"))  # type: ignore[attr-defined]
         if isinstance(config.get("build_config"), dict):
             model.build_from_config(config["build_config"])
         if model.built:

@@ -74,7 +74,7 @@ def named(layers: Iterable[Any], path: str) -> list[tuple[str, Any]]:
     counts: dict[str, int] = {}
     result = []
     for layer in layers:
-        name = snake_case(type(layer).__name__)
+        name = snake_case(getattr(layer, "_file_class_name", None) or type(layer).__name__)
         count = counts.get(name, 0)
         counts[name] = count + 1
         result.append((f"{path}/{name}_{count}" if count else f"{path}/{name}", layer))

@@ -385,7 +385,7 @@ def _by_name(argument: str, value: Mapping[str, Any], names: list[str] | None) -
 def _metrics_per_output(
     argument: str, value: Any, count: int, names: list[str] | None
 ) -> list[list[Any]]:
-    if value is None:
+    if value is None or (isinstance(value, (list, tuple)) and not value):
         return [[] for _ in range(count)]
     if count == 1:
         return [_leaves(value)]
