@@ -147,3 +147,13 @@ def test_random_functions() -> None:
     assert np.array_equal(x, np.arange(10))
     assert random.uniform(3, seed=1).shape == (3,)
     assert np.array_equal(random.normal((3,), seed=-1), random.normal((3,), seed=2**64 - 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [("xavier", "GlorotUniform"), ("Xavier_Normal", "GlorotNormal"), ("msra", "HeNormal")],
+)
+def test_names_of_other_libraries_are_translated(name: str, here: str) -> None:
+    with pytest.raises(ValueError, match=f"Keras calls it '{here}'.*Received: '{name}'"):
+        initializers.get(name)
+    initializers.get(here)

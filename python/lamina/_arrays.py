@@ -67,9 +67,14 @@ def real_array(value: Any, name: str) -> Array:
         if dtype.itemsize > 8:
             return array.astype(np.float64)
     if dtype.kind not in "biuf":
+        way = f"convert it, for example with {name}.astype('float32')"
+        if dtype.kind in "US" or (array.size and isinstance(array.flat[0], str)):
+            way = (
+                f"np.unique({name}, return_inverse=True) or the layers StringLookup and "
+                "IntegerLookup number what are names"
+            )
         raise TypeError(
-            f"`{name}` must hold real numbers (booleans, integers or floats); convert it, for "
-            f"example with {name}.astype('float32'). Received: "
+            f"`{name}` must hold real numbers (booleans, integers or floats); {way}. Received: "
             + (
                 f"an array of dtype {dtype}"
                 if isinstance(value, (np.ndarray, list, tuple))

@@ -14,6 +14,21 @@ from lamina.registry import custom_object_scope, serialize_keras_object
 
 InitializerFunction = Callable[..., Array]
 
+# Names of other libraries, in lower case.
+_ELSEWHERE = {
+    "xavier": "GlorotUniform",
+    "xavier_uniform": "GlorotUniform",
+    "xavieruniform": "GlorotUniform",
+    "xavier_normal": "GlorotNormal",
+    "xaviernormal": "GlorotNormal",
+    "kaiming": "HeNormal",
+    "kaiming_normal": "HeNormal",
+    "kaimingnormal": "HeNormal",
+    "kaiming_uniform": "HeUniform",
+    "kaiminguniform": "HeUniform",
+    "msra": "HeNormal",
+}
+
 
 def get(identifier: Any) -> InitializerFunction:
     """The initializer that `identifier` names.
@@ -27,6 +42,10 @@ def get(identifier: Any) -> InitializerFunction:
         TypeError: For anything else.
     """
     if isinstance(identifier, str):
+        if (same := _ELSEWHERE.get(identifier.lower())) and identifier not in INITIALIZERS.names():
+            raise ValueError(
+                f"Unknown initializer. Keras calls it '{same}'. Received: {identifier!r}"
+            )
         created: InitializerFunction = INITIALIZERS.create({"class_name": identifier})
         return created
     if isinstance(identifier, dict):
