@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import exported_graphs
 import numpy as np
 import pytest
 
 import lamina
-from lamina import layers
+from lamina import layers, ops
 from lamina.activations import resolve
 from lamina.export import c_activations, c_layers, onnx
+from lamina.graph import tree
 
 Array = np.ndarray[Any, Any]
 FLAGS = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
@@ -319,3 +321,64 @@ def test_what_cannot_be_written_as_c(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="finite"):
         model.export(tmp_path / "m.c", format="c")
     assert not list(tmp_path.iterdir())
+
+
+def _compiled_graph(model: Any, arrays: list[Array], folder: Path) -> list[Array]:
+    """What the C file gives for each row, output by output."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform == "win32":
+        pytest.skip("no C compiler")
+    model.export(folder / "m.c", format="c")
+    command = [compiler, *FLAGS, "-shared", "-fPIC", "-o", folder / "m.so", folder / "m.c", "-lm"]
+    subprocess.run(command, check=True)
+    predict = getattr(ctypes.CDLL(str(folder / "m.so")), f"{model.name}_predict")
+    predict.restype = None
+    rows, shapes = len(arrays[0]), model._output_shapes()
+    results = [np.empty((rows, *shape), model.dtype) for shape in shapes]
+    for row in range(rows):
+        cells = [np.ascontiguousarray(array[row]) for array in arrays]
+        pointers = [cell.ctypes.data_as(ctypes.c_void_p) for cell in cells]
+        pointers += [result[row:].ctypes.data_as(ctypes.c_void_p) for result in results]
+        predict(*pointers)
+    return results
+
+
+def _same_graph_bits(made: exported_graphs.Made, folder: Path) -> None:
+    model, arrays = made
+    given: Any = arrays if len(arrays) > 1 else arrays[0]
+    if isinstance(getattr(model, "input", None), dict):
+        given = dict(zip(tree.sorted_keys(model.input), arrays, strict=True))
+    expected = tree.flatten(model.predict(given, verbose=0))
+    for result, wanted in zip(_compiled_graph(model, arrays, folder), expected, strict=True):
+        assert result.tobytes() == wanted.astype(model.dtype).tobytes()
+
+
+@pytest.mark.parametrize("name", exported_graphs.GRAPHS)
+def test_graphs_have_the_same_bits(name: str, tmp_path: Path) -> None:
+    _same_graph_bits(exported_graphs.GRAPHS[name](), tmp_path)
+
+
+@pytest.mark.parametrize("name", exported_graphs.FUNCTIONS)
+def test_functions_have_the_same_bits(name: str, tmp_path: Path) -> None:
+    _same_graph_bits(exported_graphs.function_of(name), tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 127, 128, 129, 700])
+def test_sums_of_columns_have_the_same_bits(rows: int, tmp_path: Path) -> None:
+    x = lamina.Input((rows, 3))
+    model = lamina.Model(x, [ops.sum(x, axis=1), ops.mean(x, axis=(1, 2))])
+    _same_graph_bits((model, [exported_graphs.normal(3, rows, 3)]), tmp_path)
+
+
+def test_long_products_have_the_same_bits(tmp_path: Path) -> None:
+    _same_graph_bits(exported_graphs.dot(1, False, (1300,), (1300,)), tmp_path)
+
+
+def test_what_mixes_samples_is_refused(tmp_path: Path) -> None:
+    x = lamina.Input((4,))
+    for output in (x - ops.mean(x, axis=0), ops.flip(x, axis=0), ops.cast(x, "int32")):
+        with pytest.raises(NotImplementedError, match=r"lamina\.ops"):
+            lamina.Model(x, output).export(tmp_path / "m.c", format="c")
+    number = lamina.Input((4,), dtype="int32")
+    with pytest.raises(NotImplementedError, match=r"lamina\.ops\.add"):
+        lamina.Model(number, number + 1).export(tmp_path / "m.c", format="c")

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina._typing import Array, Shape
+from lamina._typing import Array
 
 if TYPE_CHECKING:
     from lamina.export.c_writer import Source
-
-
-def sample_of(layer: Any) -> Shape:
-    """The shape of an input sample."""
-    return tuple(layer.input_shape[1:])
 
 
 def size_of(shape: Sequence[int]) -> int:

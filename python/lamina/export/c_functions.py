@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DEPTH_CHUNK = 512  # kDepthChunk of cpp/numerics/order.h
 _SUM_CHUNK = 4096  # kSumChunk
+_ROW_CHUNK = 128  # kRowChunk
 _VECTOR_BYTES = 64  # kVectorBytes
 
 _DENSE = f"""\
@@ -163,6 +164,40 @@ static R clamp(R x, R low, R high) {
 }
 """
 
+_COLUMN_SUM = f"""\
+/* The sum of n numbers that stand `step` apart: chains of {_ROW_CHUNK}, joined by a tree of
+ * neighbours. */
+static R column_sum(size_t n, size_t step, const R *x) {{
+  R sum = 0;
+  size_t i;
+  if (n > {_ROW_CHUNK}) {{
+    size_t half = {_ROW_CHUNK};
+    while (2 * half < n) half *= 2;
+    return column_sum(half, step, x) + column_sum(n - half, step, x + half * step);
+  }}
+  for (i = 0; i < n; ++i) sum += x[i * step];
+  return sum;
+}}
+"""
+_MAXIMUM = """\
+static R maximum(R a, R b) { return a != a ? a : a > b ? a : b; }
+"""
+_MINIMUM = """\
+static R minimum(R a, R b) { return a != a ? a : a < b ? a : b; }
+"""
+_EXTREME = """\
+/* The {0} of n numbers that stand `step` apart. */
+static R {0}_of(size_t n, size_t step, const R *x) {{
+  R most = x[0];
+  size_t i;
+  for (i = 1; i < n; ++i) most = {0}(most, x[i * step]);
+  return most;
+}}
+"""
+
+#: Functions of numbers that expressions may use.
+HELPERS = ("maximum", "minimum")
+
 #: The text of each function, and the functions that it calls.
 FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dense": (_DENSE, ()),
@@ -177,6 +212,11 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sigmoid": (_SIGMOID, ()),
     "softplus": (_SOFTPLUS, ()),
     "clamp": (_CLAMP, ()),
+    "column_sum": (_COLUMN_SUM, ()),
+    "maximum": (_MAXIMUM, ()),
+    "minimum": (_MINIMUM, ()),
+    "maximum_of": (_EXTREME.format("maximum"), ("maximum",)),
+    "minimum_of": (_EXTREME.format("minimum"), ("minimum",)),
 }
 
 

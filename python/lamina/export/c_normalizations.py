@@ -12,7 +12,6 @@ from lamina.export.c_arrays import (
     inverse_order,
     optional,
     permuted,
-    sample_of,
     size_of,
     weights_of,
 )
@@ -20,11 +19,12 @@ from lamina.layers.axes import reduced_axes, sample_axis
 
 if TYPE_CHECKING:
     from lamina.export.c_writer import Source
+    from lamina.export.walk import Value
 
 
-def batch_normalization(source: Source, layer: Any, x: str) -> str:
+def batch_normalization(source: Source, layer: Any, x: Value) -> str:
     """By moving averages: (x - mean) * scale + beta."""
-    weights, shape = weights_of(layer), sample_of(layer)
+    weights, shape = weights_of(layer), x.sample
     axis = sample_axis(layer.name, layer.axis, shape)
     variance = weights["moving_variance"]
     one, epsilon = np.asarray(1.0, source.dtype), np.asarray(layer.epsilon, source.dtype)
@@ -45,6 +45,7 @@ def _columns(
         for name, value in (("mean", mean), ("scale", scale), ("shift", beta))
     ]
     inner = size_of(shape[axis + 1 :])
+    x = source.writable(x, size_of(shape))
     source.steps.append(f"columns({size_of(shape)}, {inner}, {features}, {', '.join(names)}, {x});")
     return x
 
@@ -59,49 +60,51 @@ def _rows(
     period: int = 1,
     gamma: str = "NULL",
     beta: str = "NULL",
-) -> None:
+) -> str:
     """Normalises rows in place; kinds as cpp/cpu/normalization/normalization.h has them."""
     source.used.add("normalize_rows")
     centred, varied = kind == "standard", kind in ("standard", "variance_only")
+    x = source.writable(x, rows * columns)
     bias = "-1" if kind == "unit" else source.literal(epsilon)
     source.steps.append(
         f"normalize_rows({rows}, {columns}, {period}, {centred:d}, {varied:d}, {bias}, "
         f"{gamma}, {beta}, {x});"
     )
+    return x
 
 
-def _over_axes(source: Source, layer: Any, x: str, kind: str, epsilon: float, factor: str) -> str:
+def _over_axes(source: Source, layer: Any, x: Value, kind: str, epsilon: float, factor: str) -> str:
     """A normalization over any axes of a sample."""
-    shape = sample_of(layer)
+    shape = x.sample
     axes, order = reduced_axes(layer.name, layer.axis, shape)
     order = order or list(range(len(shape)))
     after = [shape[axis] for axis in order]
     columns = size_of([shape[axis] for axis in axes])
-    x = permuted(source, x, shape, order)
+    y = permuted(source, x, shape, order)
     gamma, beta = optional(source, layer, factor), optional(source, layer, "beta")
-    _rows(source, x, size_of(shape) // columns, columns, kind, epsilon, 1, gamma, beta)
-    return permuted(source, x, after, inverse_order(order))
+    y = _rows(source, y, size_of(shape) // columns, columns, kind, epsilon, 1, gamma, beta)
+    return permuted(source, y, after, inverse_order(order))
 
 
-def layer_normalization(source: Source, layer: Any, x: str) -> str:
+def layer_normalization(source: Source, layer: Any, x: Value) -> str:
     """Of mean 0 and variance 1 over some axes of a sample."""
     kind = "variance_only" if layer.rms_scaling else "standard"
     return _over_axes(source, layer, x, kind, layer.epsilon, "gamma")
 
 
-def rms_normalization(source: Source, layer: Any, x: str) -> str:
+def rms_normalization(source: Source, layer: Any, x: Value) -> str:
     """X / sqrt(mean(x^2) + epsilon) * scale."""
     return _over_axes(source, layer, x, "rms", layer.epsilon, "scale")
 
 
-def unit_normalization(source: Source, layer: Any, x: str) -> str:
+def unit_normalization(source: Source, layer: Any, x: Value) -> str:
     """X / |x|, and not times more than 10^12."""
     return _over_axes(source, layer, x, "unit", 0.0, "gamma")
 
 
-def group_normalization(source: Source, layer: Any, x: str) -> str:
+def group_normalization(source: Source, layer: Any, x: Value) -> str:
     """Features in groups, each normalized over all places of a sample."""
-    shape = sample_of(layer)
+    shape = x.sample
     rank = len(shape)
     axis = sample_axis(layer.name, layer.axis, shape)
     features = shape[axis]
@@ -109,19 +112,18 @@ def group_normalization(source: Source, layer: Any, x: str) -> str:
     if rank == 1:
         gamma, beta = optional(source, layer, "gamma"), optional(source, layer, "beta")
         each = features // groups
-        _rows(source, x, groups, each, "standard", layer.epsilon, groups, gamma, beta)
-        return x
+        return _rows(source, x, groups, each, "standard", layer.epsilon, groups, gamma, beta)
     # The features last, then their groups first.
     order = exchanged(rank, axis)
     after = [shape[place] for place in order]
-    x = permuted(source, x, shape, order)
+    y = permuted(source, x, shape, order)
     split = [*after[:-1], groups, features // groups]
     there = [rank - 1, *range(rank - 1), rank]
-    x = permuted(source, x, split, there)
-    _rows(source, x, groups, size_of(shape) // groups, "standard", layer.epsilon)
-    x = permuted(source, x, [split[place] for place in there], inverse_order(there))
+    y = permuted(source, y, split, there)
+    y = _rows(source, y, groups, size_of(shape) // groups, "standard", layer.epsilon)
+    y = permuted(source, y, [split[place] for place in there], inverse_order(there))
     weights = weights_of(layer)
     if weights:
         scale = weights.get("gamma", np.ones(features, source.dtype))
-        x = _columns(source, x, after, rank - 1, None, scale, weights.get("beta"))
-    return permuted(source, x, after, order)
+        y = _columns(source, y, after, rank - 1, None, scale, weights.get("beta"))
+    return permuted(source, y, after, order)

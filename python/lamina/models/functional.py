@@ -94,8 +94,12 @@ def _output_names(structure: Any, outputs: list[KerasTensor]) -> list[str]:
         return [str(key) for key in tree.sorted_keys(structure)]
     names: list[str] = []
     for tensor in outputs:
-        name = str(tensor._keras_history.operation.name)
-        names.append(name if name not in names else f"{name}_{names.count(name)}")
+        name = base = str(tensor._keras_history.operation.name)
+        count = 0
+        while name in names:
+            count += 1
+            name = f"{base}_{count}"
+        names.append(name)
     return names
 
 

@@ -734,6 +734,11 @@ class Model(Layer):
         """Layers and functions of a graph, in Keras' order; AttributeError where it is none."""
         return list(self._require_graph("operations").function.operations)
 
+    @property
+    def _function(self) -> Any:
+        """The graph of what it computes, where that is given; a custom `call` counts, too."""
+        return self._graph.function if self._graph and type(self).call is Model.call else None
+
     def _require_graph(self, what: str) -> Any:
         if self._graph is None:
             raise AttributeError(

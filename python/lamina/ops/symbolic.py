@@ -56,7 +56,22 @@ class FunctionOperation(Operation):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The function of tensors."""
-        return _invoke(_functions[self.function_name], args, kwargs, self.settings)
+        bound = self._bound(args, kwargs)
+        return _functions[self.function_name](*bound.args, **bound.kwargs)
+
+    def arguments(self, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """All arguments of the function by their names, defaults among them.
+
+        Args:
+            args: What the operation is called with.
+            kwargs: Likewise.
+        """
+        bound = self._bound(args, kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def _bound(self, args: Any, kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        return _bound(_functions[self.function_name], args, kwargs, self.settings)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The function's outputs as symbolic tensors."""
@@ -201,10 +216,10 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _invoke(
+def _bound(
     function: Callable[..., Any], args: Any, kwargs: dict[str, Any], settings: dict[str, Any]
-) -> Any:
-    """Calls a function with what an operation is called with and its settings."""
+) -> inspect.BoundArguments:
+    """A function's arguments: what an operation is called with and its settings."""
     signature = _signature(function)
     names = _call_parameters(function)
     values = {**settings, **kwargs}
@@ -221,8 +236,7 @@ def _invoke(
         raise TypeError(
             f"`{function.__name__}` has no arguments of these names. Received: {sorted(values)}"
         )
-    bound = inspect.BoundArguments(signature, ordered)
-    return function(*bound.args, **bound.kwargs)
+    return inspect.BoundArguments(signature, ordered)
 
 
 def _reshaped(x: KerasTensor, newshape: Any, copy: bool | None = None) -> KerasTensor:
