@@ -968,17 +968,19 @@ class Model(Layer):
 
         Args:
             filepath: The file.
-            format: "onnx": what ONNX Runtime and many others run. The input is called as the
-                model's input layer, the output "output"; any number of samples.
-                "c": one C99 file with the weights and a function for one sample. Dense networks
-                with relu and its like give lamina's own bits there; tanh, exp and others are the
-                C library's and differ in the last places.
+            format: "onnx": what ONNX Runtime and many others run. Inputs are called as the
+                model's input layers, a single output "output", several as the model's; any
+                number of samples.
+                "c": one C99 file with the weights and a function for one sample, whose arguments
+                are the inputs and then the outputs. Dense networks with relu and its like give
+                lamina's own bits there; tanh, exp and others are the C library's and differ in
+                the last places.
             verbose: Accepted for compatibility; nothing is printed.
             input_signature: Not supported: None only; the shapes are the model's.
 
         Raises:
-            NotImplementedError: For layers that the format cannot have yet, and for formats that
-                only Keras has.
+            NotImplementedError: For layers and functions that the format cannot have yet, what
+                Python code computes besides, and formats that only Keras has.
             OSError: If the file cannot be written; one that was there is as it was.
             ValueError: If the model is not built, or the format is unknown.
 
