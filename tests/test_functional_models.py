@@ -309,6 +309,25 @@ def test_files_give_the_model_back(tmp_path, name):
     again.load_weights(tmp_path / "w.safetensors")
 
 
+def test_clones_and_json():
+    model = diamond()
+    for again in (lamina.models.clone_model(model), lamina.models.model_from_json(model.to_json())):
+        assert again.get_config() == model.get_config()
+        assert again.get_layer("h") is not model.get_layer("h")
+        again.set_weights(model.get_weights())
+        value = numbers(2, 4)
+        np.testing.assert_array_equal(again(value), model(value))
+
+    def wider(layer):
+        config = layer.get_config()
+        if config["name"] == "h":
+            config["units"] = 9
+        return type(layer).from_config(config)
+
+    changed = lamina.models.clone_model(model, clone_function=wider)
+    assert changed.get_layer("h").units == 9 and changed.output_shape == (None, 3)
+
+
 def test_deep_copies_have_weights_of_their_own():
     model = diamond()
     again = copy.deepcopy(model)

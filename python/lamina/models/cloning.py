@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.graph.config import function_from_config
 from lamina.layers.input_layer import InputLayer
+from lamina.layers.resolve import deserialize_operation
+from lamina.models import functional
+from lamina.models.model import Model
 from lamina.models.sequential import Sequential
 from lamina.registry import custom_object_scope, shorten
 
@@ -32,10 +36,12 @@ def clone_model(
 
     Raises:
         NotImplementedError: For arguments that are not supported.
-        TypeError: If `model` is not a `Sequential`.
+        TypeError: If `model` is neither a `Sequential` nor a graph of layers.
     """
-    if not isinstance(model, Sequential):
-        raise TypeError(f"clone_model: a Sequential is needed. Received: {model!r}")
+    if not isinstance(model, Model) or (not isinstance(model, Sequential) and model._graph is None):
+        raise TypeError(
+            f"clone_model: a Sequential or a graph of layers is needed. Received: {model!r}"
+        )
     given = {"input_tensors": input_tensors, "call_function": call_function, **unsupported}
     names = [name for name, value in given.items() if value is not None]
     if names:
@@ -46,15 +52,36 @@ def clone_model(
         from lamina.saving.custom_objects import custom_objects
 
         return type(model).from_config(model.get_config(), custom_objects(model))
+    if not isinstance(model, Sequential):
+        return _cloned_graph(model, clone_function, recursive)
     copy = Sequential(name=model.name)
     if model._input is not None:
         copy.add(InputLayer.from_config(model._input.get_config()))
     inside: list[Any] = list(model.layers)
     for layer in inside:
-        if recursive and isinstance(layer, Sequential):
+        if recursive and isinstance(layer, Model):
             copy.add(clone_model(layer, clone_function=clone_function, recursive=True))
         else:
             copy.add(clone_function(layer))
+    copy._trainable = model._trainable
+    return copy
+
+
+def _cloned_graph(model: Any, clone_function: Callable[[Any], Any], recursive: bool) -> Any:
+    """The same graph of other layers."""
+    layers = {layer.name: layer for layer in model.layers}
+
+    def create(config: Any) -> Any:
+        layer = layers.get(config["name"])
+        if layer is None or isinstance(layer, InputLayer):
+            return deserialize_operation(config)
+        if recursive and isinstance(layer, Model):
+            return clone_model(layer, clone_function=clone_function, recursive=True)
+        return clone_function(layer)
+
+    config = functional.graph_config(model, model._graph)
+    inputs, outputs = function_from_config(config, create)
+    copy = Model(inputs, outputs, name=model.name)
     copy._trainable = model._trainable
     return copy
 
@@ -63,7 +90,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     """The model of what `Sequential.to_json` returned, with freshly drawn weights.
 
     Raises:
-        ValueError: If it is not the JSON of a Sequential model.
+        ValueError: If it is not the JSON of a Sequential or of a graph of layers.
     """
     import json
 
@@ -71,9 +98,12 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         data = json.loads(json_string)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"model_from_json: not valid JSON: {error}") from None
-    if not isinstance(data, dict) or data.get("class_name") != "Sequential":
+    classes: dict[str, Any] = {"Sequential": Sequential, "Functional": Model}
+    cls = classes.get(str(data.get("class_name"))) if isinstance(data, dict) else None
+    if cls is None:
         raise ValueError(
-            f"model_from_json: the JSON of a Sequential is needed. Received: {shorten(data)}"
+            "model_from_json: the JSON of a Sequential or of a graph of layers is needed. "
+            f"Received: {shorten(data)}"
         )
     with custom_object_scope(custom_objects):
-        return Sequential.from_config(data.get("config"))
+        return cls.from_config(data.get("config"))

@@ -900,7 +900,8 @@ class Model(Layer):
         """The configuration as JSON; `options` go to `json.dumps`."""
         import json
 
-        config = {"module": "lamina", "class_name": type(self).__name__}
+        name = self._file_class_name or type(self).__name__
+        config = {"module": "lamina", "class_name": name}
         return json.dumps({**config, "config": self.get_config()}, **options)
 
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:

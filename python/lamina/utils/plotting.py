@@ -54,6 +54,11 @@ def plot_model(
             f"Received: model '{model.name}'"
         )
     boxes: list[list[str]] = [["Input", *_input_lines(model, show_shapes, show_dtype)]]
+    if getattr(model, "_graph", None) is not None:
+        raise NotImplementedError(
+            "plot_model: graphs of layers cannot be drawn yet; `summary` says how layers are "
+            f"connected. Received: model '{model.name}'"
+        )
     for layer in _layers(model, expand_nested):
         kind = type(layer).__name__
         lines = [f"{layer.name} ({kind})" if show_layer_names else kind]
