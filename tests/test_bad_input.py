@@ -400,6 +400,23 @@ def test_bad_data_builds_no_model(case: int) -> None:
         assert model.built
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"verbose": 3},
+        {"callbacks": [3]},
+        {"validation_data": (X, LABELS + 1)},
+        {"validation_data": (X[:, 1:], LABELS)},
+    ],
+)
+def test_bad_arguments_beside_a_stream_build_no_model(arguments: dict[str, Any]) -> None:
+    model = _model(built=False)
+    before = _state(model)
+    with pytest.raises((TypeError, ValueError)):
+        model.fit(iter([(X, LABELS)]), **arguments)
+    assert _state(model) == before and not model.built
+
+
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "binary_crossentropy"])
 def test_bad_dense_targets(loss: str) -> None:
     model = _model(loss)

@@ -21,7 +21,7 @@ from lamina.training.arguments import (
 )
 from lamina.training.context import TrainingContext
 from lamina.training.hooks import NO_HOOKS, BatchHooks, Means
-from lamina.training.preparation import batches_of, prepare
+from lamina.training.preparation import BatchPreparation, prepare
 
 
 class ArrayBatches:
@@ -165,7 +165,7 @@ def evaluate(
     else:
         refuse_with_adapter(x, "x", y=y, sample_weight=sample_weight)
         ignore_batch_size(x, batch_size, "batch_size")
-        data = StreamBatches(adapter, batches_of(trainer), steps)
+        data = StreamBatches(adapter, BatchPreparation(trainer), steps)
         if trainer.model._has_shapes():
             engine = trainer.ready()
         else:

@@ -27,7 +27,7 @@ from lamina.training.context import TrainingContext
 from lamina.training.evaluation import ArrayBatches, StreamBatches
 from lamina.training.fit_state import FitState
 from lamina.training.loop import run_epochs
-from lamina.training.preparation import batches_of, prepare
+from lamina.training.preparation import BatchPreparation, prepare
 from lamina.training.sources import ArrayEpochs, StreamEpochs
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def fit(
         refuse_with_adapter(x, "x", y=y, sample_weight=sample_weight)
         ignore_batch_size(x, batch_size, "batch_size")
         _refuse_stream(compiled, x, validation_split)
-        data = _stream(trainer, adapter, class_weight, shuffle, steps_per_epoch)
+        data, known = _stream(trainer, adapter, class_weight, shuffle, steps_per_epoch)
     else:
         samples, known = prepare(trainer, x, y, sample_weight, class_weight)
         if validation_split > 0.0 and validation_data is None:
@@ -104,13 +104,13 @@ def fit(
         if compiled.optimizer.full_batch:
             size, shuffle = _whole(compiled, samples, size, batch_size), False
         data = ArrayEpochs(samples, size, shuffle, steps_per_epoch)
-        if trainer.engine is None:
-            trainer.ready_for(known.samples)
     if validation_data is not None:
         validation = _validation(trainer, validation_data, validation_size, validation_steps, known)
     callback_list = CallbackList.of(
         callbacks, None, verbose, data.steps, quiet=False, epochs=epochs
     )
+    if trainer.engine is None and known is not None:  # nothing can be wrong with arguments now
+        trainer.ready_for(known.samples)
     state = FitState(data, callback_list, initial_epoch, validation, resplit)
     return _run(trainer, state, epochs, validates)
 
@@ -178,20 +178,20 @@ def _stream(
     class_weight: Any,
     shuffle: bool,
     steps: int | None,
-) -> StreamEpochs:
+) -> tuple[StreamEpochs, PreparedInputs | None]:
+    """Epochs of a stream, and the shapes of its first batch where the model has none."""
     counters = trainer.counters
 
     def place() -> tuple[int, int]:
         return counters.seed, counters.epochs
 
-    prepared = batches_of(trainer, class_weight)
+    prepared = BatchPreparation(trainer, class_weight)
     data = StreamEpochs(adapter, prepared, place if shuffle else None, steps)
-    if not trainer.model._has_shapes():
-        peeked = data.peek()
-        if peeked is None:
-            raise ValueError("The data to train on gave no batch at all.")
-        trainer.ready_for([tuple(array.shape[1:]) for array in peeked.x])
-    return data
+    if trainer.model._has_shapes():
+        return data, None
+    if data.peek() is None:
+        raise ValueError("The data to train on gave no batch at all.")
+    return data, prepared.known
 
 
 def _splitter(
@@ -226,7 +226,7 @@ def _validation(
 ) -> Evaluation:
     adapter = get_data_adapter(data, size, "validation_data")
     if adapter is not None:
-        return StreamBatches(adapter, batches_of(trainer), steps)
+        return StreamBatches(adapter, BatchPreparation(trainer), steps)
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise ValueError(
             "`validation_data` must be a tuple (x, y) or (x, y, sample_weight), or a source "

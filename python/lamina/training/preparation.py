@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from lamina.data.adapters import unpack
@@ -82,22 +81,32 @@ def prepare(
     return samples, inputs
 
 
-def batches_of(
-    trainer: TrainingContext, class_weight: Any = None, prefix: str = ""
-) -> Callable[[Any], Samples]:
-    """A function that makes checked samples of the batches of a stream."""
-    known: PreparedInputs | None = None
+class BatchPreparation:
+    """Makes checked samples of the batches of a stream, which have the shapes of the first.
 
-    def prepare_batch(batch: Any) -> Samples:
-        nonlocal known
+    Args:
+        trainer: The trainer of a compiled model.
+        class_weight: As for `Model.fit`.
+        prefix: What messages put before the names.
+    """
+
+    def __init__(
+        self, trainer: TrainingContext, class_weight: Any = None, prefix: str = ""
+    ) -> None:
+        self._trainer, self._class_weight, self._prefix = trainer, class_weight, prefix
+        #: What is known of the inputs; None before the first batch.
+        self.known: PreparedInputs | None = None
+
+    def __call__(self, batch: Any) -> Samples:
+        """The samples of a batch: (x, y), (x, y, sample_weight) or x."""
         if type(batch) is tuple and len(batch) == 2:
             x, y, weights = *batch, None
         else:
             x, y, weights = unpack(batch)
-        samples, known = prepare(trainer, x, y, weights, class_weight, prefix, known)
+        samples, self.known = prepare(
+            self._trainer, x, y, weights, self._class_weight, self._prefix, self.known
+        )
         return samples
-
-    return prepare_batch
 
 
 def _no_axis() -> ValueError:
