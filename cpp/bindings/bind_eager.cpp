@@ -38,12 +38,28 @@ void require_host(const Trainer& model, const char* where) {
                         model.network.device().name(), "'"));
 }
 
+/// A tensor for a tensor; a list of all outputs for a list of inputs.
 py::tuple call_layers(const Layers& layers, const py::object& x, bool training, std::uint64_t step) {
-  const Tensor input = to_tensor(x.ptr());
-  Layers::Answer answer;
-  const double rows = input.rank() == 0 ? 0.0 : static_cast<double>(input.extent(0));
-  run(rows * layers.network().work(), [&] { answer = layers.call(input, training, step); });
-  return py::make_tuple(object_of(answer.y), object_of(answer.penalty), answer.penalty_value);
+  const bool is_list = py::isinstance<py::list>(x);
+  std::vector<Tensor> inputs;
+  if (is_list) {
+    for (const py::handle input : x) inputs.push_back(to_tensor(input.ptr()));
+  } else {
+    inputs.push_back(to_tensor(x.ptr()));
+  }
+  if (!is_list && layers.network().outputs() != 1) {
+    throw ValueError(text("[layers] a list of inputs is needed where there are several outputs, here ",
+                          layers.network().outputs()));
+  }
+  Layers::Outputs outputs;
+  const double rows =
+      inputs.empty() || inputs[0].rank() == 0 ? 0.0 : static_cast<double>(inputs[0].extent(0));
+  run(rows * layers.network().work(), [&] { outputs = layers.call(inputs, training, step); });
+  const py::object penalty = object_of(outputs.penalty);
+  if (!is_list) return py::make_tuple(object_of(outputs.y[0]), penalty, outputs.penalty_value);
+  py::list all;
+  for (const Tensor& y : outputs.y) all.append(object_of(y));
+  return py::make_tuple(all, penalty, outputs.penalty_value);
 }
 
 py::tuple batch_loss(const LossSpecification& loss, const std::string& reduction, double weight,
@@ -76,8 +92,9 @@ void init_eager(py::module_& m) {
            }),
            py::arg("network"), py::arg("variables"))
       .def("__call__", &call_layers, py::arg("x"), py::arg("training"), py::arg("step"),
-           "The answer, what penalties on outputs add to the loss (a tensor or None), and the same as a "
-           "number.");
+           "The output for a tensor, or a list of outputs for a list of tensors; what penalties on outputs "
+           "add to "
+           "the loss (a tensor or None); and the same as a number.");
   py::class_<Unrecorded>(m, "Unrecorded", "Keeps tapes from recording.")
       .def(py::init<>())
       .def("__enter__", &Unrecorded::enter)

@@ -130,7 +130,97 @@ void init_layers(py::module_& m) {
       py::arg("high"), py::arg("rate"), py::arg("epsilon"), "A copy for which the constraint holds.");
 }
 
+/// The values of a network, and the operations on several of them.
+void bind_values(NetworkClass& network) {
+  network
+      .def(
+          "add_input", [](Trainer& s, const Shape& shape) { return s.network.add_input(shape); },
+          py::arg("shape"), "One more input; the number of its value.")
+      .def(
+          "seek", [](Trainer& s, std::int64_t value) { s.network.seek(value); }, py::arg("value"),
+          "What is added next reads that value.")
+      .def_property_readonly(
+          "value", [](const Trainer& s) { return s.network.value(); },
+          "The number of the value that is read next: what was added last, after seek() another.")
+      .def(
+          "value_shape",
+          [](const Trainer& s, std::int64_t value) { return to_tuple(s.network.value_shape(value)); },
+          py::arg("value"))
+      .def_property_readonly(
+          "layer_count", [](const Trainer& s) { return s.network.layers(); },
+          "How many layers there are: the index of the one that is added next.")
+      .def_property_readonly("input_count", [](const Trainer& s) { return s.network.inputs(); })
+      .def_property_readonly("output_count", [](const Trainer& s) { return s.network.outputs(); })
+      .def(
+          "share", [](Trainer& s, std::int64_t layer, std::int64_t count) { s.network.share(layer, count); },
+          py::arg("layer"), py::arg("count") = 1,
+          "The next layers, `count` of them, compute with the parameters and the state of those from index "
+          "`layer` "
+          "on.")
+      .def(
+          "add_merge",
+          [](Trainer& s, const std::string& kind, const std::vector<std::int64_t>& values,
+             std::int64_t axis) { s.network.add_merge(kind, values, axis); },
+          py::arg("kind"), py::arg("values"), py::arg("axis") = -1,
+          "'add', 'subtract', 'multiply', 'average', 'maximum', 'minimum', or 'concatenate' along an axis of "
+          "a "
+          "sample, from 0.")
+      .def(
+          "add_dot",
+          [](Trainer& s, const std::pair<std::int64_t, std::int64_t>& values,
+             const std::pair<std::int64_t, std::int64_t>& axes, bool normalize) {
+            s.network.add_dot(values.first, values.second, axes.first, axes.second, normalize);
+          },
+          py::arg("values"), py::arg("axes"), py::arg("normalize") = false,
+          "The sums of products along an axis of each value's samples, from 0.")
+      .def(
+          "add_matmul", [](Trainer& s, std::int64_t a, std::int64_t b) { s.network.add_matmul(a, b); },
+          py::arg("a"), py::arg("b"), "Products of matrices in the last two axes.")
+      .def(
+          "add_binary",
+          [](Trainer& s, const std::string& kind, std::int64_t a, std::int64_t b) {
+            s.network.add_binary(nn::merge_kind_from_name(kind), a, b);
+          },
+          py::arg("kind"), py::arg("a"), py::arg("b"),
+          "'add', 'subtract', 'multiply', 'divide', 'maximum' or 'minimum' of two values, extents of 1 "
+          "repeated.")
+      .def(
+          "add_number",
+          [](Trainer& s, const std::string& kind, double number, bool number_first) {
+            s.network.add_number(nn::merge_kind_from_name(kind), number, number_first);
+          },
+          py::arg("kind"), py::arg("number"), py::arg("number_first") = false,
+          "The same of the value that is read next and a number.")
+      .def(
+          "add_slice",
+          [](Trainer& s, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& count,
+             const std::vector<std::int64_t>& step) {
+            if (begin.size() != count.size() || (!step.empty() && step.size() != count.size())) {
+              throw ValueError("[add_slice] begin, count and step need a number for each axis of a sample");
+            }
+            std::vector<nn::Slice::Axis> axes;
+            for (std::size_t i = 0; i < begin.size(); ++i) {
+              axes.push_back({begin[i], count[i], step.empty() ? 1 : step[i]});
+            }
+            s.network.add_slice(axes);
+          },
+          py::arg("begin"), py::arg("count"), py::arg("step") = std::vector<std::int64_t>(),
+          "The elements begin, begin + step, ... of each axis of a sample, `count` of them.")
+      .def(
+          "add_reduce",
+          [](Trainer& s, const std::string& kind, const std::vector<std::int64_t>& axes, bool keepdims) {
+            s.network.add_reduce(nn::reduction_kind_from_name(kind), axes, keepdims);
+          },
+          py::arg("kind"), py::arg("axes"), py::arg("keepdims") = false,
+          "'sum', 'mean', 'max' or 'min' over axes of a sample, from 0.")
+      .def(
+          "set_outputs",
+          [](Trainer& s, const std::vector<std::int64_t>& values) { s.network.set_outputs(values); },
+          py::arg("values"), "The outputs; by default what was added last.");
+}
+
 void bind_layers(NetworkClass& network) {
+  bind_values(network);
   network
       .def(
           "add_dense",
@@ -238,9 +328,6 @@ void bind_layers(NetworkClass& network) {
           "add_activity_penalty",
           [](Trainer& s, double l1, double l2) { s.network.add_activity_penalty(l1, l2); }, py::arg("l1"),
           py::arg("l2"), "Part of the layer added last.")
-      .def("begin_residual", [](Trainer& s) { s.network.begin_residual(); })
-      .def("begin_shortcut", [](Trainer& s) { s.network.begin_shortcut(); })
-      .def("end_residual", [](Trainer& s) { s.network.end_residual(); })
       .def("set_trainable", &Trainer::set_trainable, py::arg("layer"), py::arg("trainable"))
       .def(
           "trained_ranges",

@@ -95,6 +95,7 @@ PyObject* call_layers(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   return guarded([&] {
     const Tensor x = simple_tensor(arguments[0]);
     const nn::Network& network = layers->network();
+    if (network.inputs() != 1 || network.outputs() != 1) return not_implemented();
     const Shape& sample = network.input_shape();
     if (!x.defined() || x.type() != element_type(network.dtype()) || x.rank() == 0 ||
         !std::equal(x.shape().begin() + 1, x.shape().end(), sample.begin(), sample.end())) {
@@ -103,10 +104,10 @@ PyObject* call_layers(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     Trainer& model = layers->sequential();
     const std::uint64_t step = kFirstCall + model.calls_seen();
     if (training != 0) model.set_calls_seen(model.calls_seen() + 1);
-    Layers::Answer answer;
+    Layers::Outputs outputs;
     run(static_cast<double>(x.extent(0)) * network.work(),
-        [&] { answer = layers->call(x, training != 0, step); });
-    return wrap(std::move(answer.y));
+        [&] { outputs = layers->call({&x, 1}, training != 0, step); });
+    return wrap(std::move(outputs.y[0]));
   });
 }
 

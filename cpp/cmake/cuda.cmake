@@ -21,7 +21,8 @@ set(LAMINA_CUDA_KERNELS
   cuda/transpose/transpose.cu
   cuda/embedding/embedding.cu
   cuda/captured_step.cu
-  cuda/reduce/reduce.cu)
+  cuda/reduce/reduce.cu
+  cuda/strided/strided.cu)
 
 if(NOT LAMINA_CUDA AND NOT LAMINA_CUDA_EMULATED)
   set(LAMINA_CUDA_SOURCES cuda/no_cuda.cpp)

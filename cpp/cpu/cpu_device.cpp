@@ -20,6 +20,7 @@
 #include "cpu/penalty/penalty.h"
 #include "cpu/random/random.h"
 #include "cpu/reduce/reduce.h"
+#include "cpu/strided/strided.h"
 #include "cpu/transpose/transpose.h"
 #include "cpu/vector_ops/vector_ops.h"
 
@@ -126,6 +127,10 @@ class CpuDevice final : public Device {
   void elementwise(const ElementwiseArguments& arguments) override {
     const FloatEnvironment environment;
     cpu::elementwise(arguments);
+  }
+  void strided(const StridedArguments& arguments) override {
+    const FloatEnvironment environment;
+    cpu::strided(arguments);
   }
   void rescale(const RescaleArguments& arguments) override {
     const FloatEnvironment environment;

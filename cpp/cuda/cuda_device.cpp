@@ -21,6 +21,7 @@
 #include "cuda/random/random.h"
 #include "cuda/reduce/reduce.h"
 #include "cuda/runtime.h"
+#include "cuda/strided/strided.h"
 #include "cuda/transpose/transpose.h"
 #include "cuda/vector_ops/vector_ops.h"
 
@@ -113,6 +114,7 @@ class CudaDevice final : public Device {
     cuda::variance_of_deviation(dtype, n, epsilon, deviation, variance);
   }
   void elementwise(const ElementwiseArguments& a) override { cuda::elementwise(a); }
+  void strided(const StridedArguments& a) override { cuda::strided(a); }
   void rescale(const RescaleArguments& a) override { cuda::rescale(a); }
   void prelu(const PreluArguments& a) override { cuda::prelu(a); }
   void prelu_backward(const PreluArguments& a) override { cuda::prelu_backward(a); }
@@ -127,7 +129,7 @@ class CudaDevice final : public Device {
   void select(const SelectArguments&) override { refuse("select"); }
   void convert(const ConvertArguments&) override { refuse("convert"); }
   void write(const WriteArguments&) override { refuse("write"); }
-  void reduce(const ReduceArguments&) override { refuse("reduce"); }
+  void reduce(const ReduceArguments& a) override { cuda::reduce(a); }
   void cumulative(const CumulativeArguments&) override { refuse("cumulative"); }
   void argsort(const ArgsortArguments&) override { refuse("argsort"); }
   void gather(const GatherArguments&) override { refuse("gather"); }

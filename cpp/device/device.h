@@ -17,6 +17,7 @@
 #include "device/captured_step.h"
 #include "device/layer_arguments.h"
 #include "device/precision.h"
+#include "device/strided.h"
 
 namespace lamina {
 
@@ -96,6 +97,7 @@ class Device {
   virtual void variance_of_deviation(DType, std::int64_t n, double epsilon, const void* deviation,
                                      void* variance) = 0;
   virtual void elementwise(const ElementwiseArguments&) = 0;
+  virtual void strided(const StridedArguments&) = 0;
   virtual void rescale(const RescaleArguments&) = 0;
   virtual void prelu(const PreluArguments&) = 0;
   virtual void prelu_backward(const PreluArguments&) = 0;

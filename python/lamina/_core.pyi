@@ -747,10 +747,18 @@ class Network:
         ...
     def add_batch_renormalization(self, axis: typing.SupportsInt | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool, rmin: typing.SupportsFloat | typing.SupportsIndex, rmax: typing.SupportsFloat | typing.SupportsIndex, dmax: typing.SupportsFloat | typing.SupportsIndex, renorm_momentum: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
+    def add_binary(self, kind: str, a: typing.SupportsInt | typing.SupportsIndex, b: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        'add', 'subtract', 'multiply', 'divide', 'maximum' or 'minimum' of two values, extents of 1 repeated.
+        """
     def add_constraint(self, parameter: typing.SupportsInt | typing.SupportsIndex, kind: str, outer: typing.SupportsInt | typing.SupportsIndex, reduced: typing.SupportsInt | typing.SupportsIndex, inner: typing.SupportsInt | typing.SupportsIndex, low: typing.SupportsFloat | typing.SupportsIndex = 0.0, high: typing.SupportsFloat | typing.SupportsIndex = 1.0, rate: typing.SupportsFloat | typing.SupportsIndex = 1.0, epsilon: typing.SupportsFloat | typing.SupportsIndex = 1e-07) -> None:
         ...
     def add_dense(self, units: typing.SupportsInt | typing.SupportsIndex, use_bias: bool, activation: Activation) -> None:
         ...
+    def add_dot(self, values: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], axes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], normalize: bool = False) -> None:
+        """
+        The sums of products along an axis of each value's samples, from 0.
+        """
     def add_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def add_einsum_dense(self, input: str, kernel: str, output: str, kernel_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], bias_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], activation: Activation) -> None:
@@ -769,8 +777,24 @@ class Network:
         ...
     def add_identity(self) -> None:
         ...
+    def add_input(self, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> int:
+        """
+        One more input; the number of its value.
+        """
     def add_masked_dropout(self, rate: typing.SupportsFloat | typing.SupportsIndex, noise_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], seed: typing.SupportsInt | typing.SupportsIndex, alpha: bool = False) -> None:
         ...
+    def add_matmul(self, a: typing.SupportsInt | typing.SupportsIndex, b: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Products of matrices in the last two axes.
+        """
+    def add_merge(self, kind: str, values: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], axis: typing.SupportsInt | typing.SupportsIndex = -1) -> None:
+        """
+        'add', 'subtract', 'multiply', 'average', 'maximum', 'minimum', or 'concatenate' along an axis of a sample, from 0.
+        """
+    def add_number(self, kind: str, number: typing.SupportsFloat | typing.SupportsIndex, number_first: bool = False) -> None:
+        """
+        The same of the value that is read next and a number.
+        """
     def add_orthogonal_penalty(self, parameter: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex, rows: bool) -> None:
         ...
     def add_parameter(self, name: str, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], trained: bool = True) -> None:
@@ -783,6 +807,10 @@ class Network:
         ...
     def add_prelu(self, shared: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    def add_reduce(self, kind: str, axes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], keepdims: bool = False) -> None:
+        """
+        'sum', 'mean', 'max' or 'min' over axes of a sample, from 0.
+        """
     def add_repeat(self, n: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def add_rescale(self, divide: bool, a: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], b: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
@@ -793,6 +821,10 @@ class Network:
         ...
     def add_row_normalization(self, kind: str, axes: typing.SupportsInt | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, center: bool, scale: bool, scale_name: str = 'gamma', order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
         ...
+    def add_slice(self, begin: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], count: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], step: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
+        """
+        The elements begin, begin + step, ... of each axis of a sample, `count` of them.
+        """
     def adopt_average(self) -> None:
         """
         The parameters become their moving averages, if there are any.
@@ -801,10 +833,6 @@ class Network:
         """
         One step of the optimizer; returns the value of the penalties, if they are to be added.
         """
-    def begin_residual(self) -> None:
-        ...
-    def begin_shortcut(self) -> None:
-        ...
     def build_in(self, other: Network) -> None:
         """
         Shares the parameters of another network that has the same ones.
@@ -825,8 +853,6 @@ class Network:
         """
         The constraints on parameters hold again.
         """
-    def end_residual(self) -> None:
-        ...
     def evaluate(self, x: typing.Any, y: typing.Any, sample_weight: typing.Any, batch_size: typing.SupportsInt | typing.SupportsIndex, poll: typing.Any, fresh: bool = False, scanned: bool = False) -> list[float]:
         ...
     def follow(self, settings: Optimizer) -> None:
@@ -881,6 +907,10 @@ class Network:
         """
     def reset_metrics(self) -> None:
         ...
+    def seek(self, value: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        What is added next reads that value.
+        """
     def set_metric_state(self, state: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
         ...
     def set_optimizer(self, optimizer: Optimizer) -> None:
@@ -889,12 +919,20 @@ class Network:
         """
     def set_optimizer_number(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
+    def set_outputs(self, values: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        """
+        The outputs; by default what was added last.
+        """
     def set_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
     def set_slot(self, slot: typing.SupportsInt | typing.SupportsIndex, parameter: typing.SupportsInt | typing.SupportsIndex, value: typing.Any) -> None:
         ...
     def set_trainable(self, layer: typing.SupportsInt | typing.SupportsIndex, trainable: bool) -> None:
         ...
+    def share(self, layer: typing.SupportsInt | typing.SupportsIndex, count: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+        """
+        The next layers, `count` of them, compute with the parameters and the state of those from index `layer` on.
+        """
     def share_parameter(self, i: typing.SupportsInt | typing.SupportsIndex, other: Network, other_i: typing.SupportsInt | typing.SupportsIndex) -> None:
         """
         From now on the parameter is one with another object's, and has its value.
@@ -931,6 +969,8 @@ class Network:
         """
         One step on arrays that fit as they are: the mean loss, with metrics a list of means. None, and nothing done, where train_on_batch() is to be called.
         """
+    def value_shape(self, value: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+        ...
     @property
     def batches_done(self) -> int:
         """
@@ -969,6 +1009,9 @@ class Network:
     def fuses_updates(self, arg1: bool) -> None:
         ...
     @property
+    def input_count(self) -> int:
+        ...
+    @property
     def iterations(self) -> int:
         """
         Steps taken, also those that only added up gradients.
@@ -976,6 +1019,11 @@ class Network:
     @iterations.setter
     def iterations(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    @property
+    def layer_count(self) -> int:
+        """
+        How many layers there are: the index of the one that is added next.
+        """
     @property
     def learning_rate(self) -> float:
         """
@@ -989,6 +1037,9 @@ class Network:
         """
         By what the gradient of the loss is to be multiplied.
         """
+    @property
+    def output_count(self) -> int:
+        ...
     @property
     def precision(self) -> str:
         ...
@@ -1007,6 +1058,11 @@ class Network:
     def swapped(self) -> bool:
         """
         Whether the parameters are exchanged with their moving averages now.
+        """
+    @property
+    def value(self) -> int:
+        """
+        The number of the value that is read next: what was added last, after seek() another.
         """
     @property
     def watch(self) -> bool:
@@ -1154,7 +1210,7 @@ class Layers:
     """
     def __call__(self, x: typing.Any, training: bool, step: typing.SupportsInt | typing.SupportsIndex) -> tuple:
         """
-        The answer, what penalties on outputs add to the loss (a tensor or None), and the same as a number.
+        The output for a tensor, or a list of outputs for a list of tensors; what penalties on outputs add to the loss (a tensor or None); and the same as a number.
         """
     def __init__(self, network: Network, variables: collections.abc.Sequence[Variable]) -> None:
         ...

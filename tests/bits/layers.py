@@ -47,17 +47,19 @@ def _matrices(network: Any) -> None:
 
 def _residual(network: Any) -> None:
     network.add_dense(24, True, F("gelu"))
-    network.begin_residual()
+    x = network.value
     network.add_dense(70, True, F("silu"))
     network.add_batch_normalization(0, 0.5, 1e-3, True, True)
-    network.begin_residual()
+    inner = network.value
     network.add_dense(70, True, F("sparse_sigmoid"))
-    network.begin_shortcut()
-    network.end_residual()
+    inner_body = network.value
+    network.seek(inner)
+    network.add_merge("add", [inner_body, network.value])
     network.add_dense(7, True, F("hard_tanh"))
-    network.begin_shortcut()
+    x_body = network.value
+    network.seek(x)
     network.add_dense(7, False, F("linear"))
-    network.end_residual()
+    network.add_merge("add", [x_body, network.value])
 
 
 def train(build: Any, dtype: str) -> bytes:

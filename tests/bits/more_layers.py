@@ -36,11 +36,12 @@ def _kernels(network: Any) -> None:
     network.normalize_next_kernel(2)
     network.add_dense(70, True, F("mish"))
     network.add_orthogonal_penalty(0, 0.5, True)
-    network.begin_residual()
+    x = network.value
     network.normalize_next_kernel(1)
     network.add_dense(70, True, F("relu"))
-    network.begin_shortcut()
-    network.end_residual()
+    x_body = network.value
+    network.seek(x)
+    network.add_merge("add", [x_body, network.value])
     network.normalize_next_kernel(3)
     network.add_einsum_dense("b", "cb", "c", [7, 70], [7], F("linear"))
     network.add_orthogonal_penalty(2, 0.25, False)

@@ -25,10 +25,11 @@ def _bounded(network: Any) -> None:
     network.add_reshape([5, 12])
     network.add_batch_renormalization(0, 0.8, 1e-2, True, False, 0.75, 1.5, 0.5, 0.7)
     network.add_batch_renormalization(1, 0.8, 1e-3, False, True, 0.0, 2.0, 1.0, 0.5)
-    network.begin_residual()
+    x = network.value
     network.add_batch_renormalization(1, 0.5, 0.0, False, False, 0.5, INFINITY, 3.0, 0.25)
-    network.begin_shortcut()
-    network.end_residual()
+    x_body = network.value
+    network.seek(x)
+    network.add_merge("add", [x_body, network.value])
     network.add_flatten()
     network.add_dense(7, True, F("linear"))
 

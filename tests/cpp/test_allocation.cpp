@@ -263,14 +263,14 @@ void check_other_layers() {
   nn::Trainer model({12}, DType::float32, device("cpu"), 1);
   const Activation relu{ActivationKind::relu};
   nn::Network& network = model.network;
-  network.begin_residual();
   network.add_dense(20, true, relu);
   network.add_batch_normalization(0, 0.9, 1e-3, true, true);
   network.add_batch_normalization(0, 0.9, 1e-3, true, true, nn::RenormalizationOptions{0.5, 2.0, 1.0, 0.9});
   network.add_dense(16, true, Activation{ActivationKind::gelu});
-  network.begin_shortcut();
+  const std::int64_t body = network.value();
+  network.seek(0);
   network.add_dense(16, false, Activation{});
-  network.end_residual();
+  network.add_merge("add", {body, network.value()});
   network.normalize_next_kernel(2);
   network.add_dense(16, true, relu);
   network.add_reshape({4, 4});

@@ -4,9 +4,8 @@
 
 namespace lamina::nn {
 
-std::shared_ptr<const KernelBlocks> KernelBlocksCache::find(
-    const ParameterStore& store, const std::vector<std::unique_ptr<Layer>>& operations,
-    const PlacedPointers& parameters) {
+std::shared_ptr<const KernelBlocks> KernelBlocksCache::find(const ParameterStore& store, const Graph& graph,
+                                                            const ParameterView& parameters) {
   Device& device = store.device();
   const DType dtype = store.dtype();
   const std::uint64_t version = store.version();
@@ -19,12 +18,14 @@ std::shared_ptr<const KernelBlocks> KernelBlocksCache::find(
   }
   auto made = std::make_shared<KernelBlocks>();
   made->version = version;
-  for (std::size_t i = 0; i < operations.size(); ++i) {
+  for (LayerId layer = 0; layer < graph.layers(); ++layer) {
     made->kernels.emplace_back(nullptr, Device::Release{&device});
-    const auto* dense = dynamic_cast<const Dense*>(operations[i].get());
+    const NodeId first = graph.first_node(layer);
+    if (first == kNoNode) continue;
+    const auto* dense = dynamic_cast<const Dense*>(graph.nodes()[first].operation.get());
     if (dense == nullptr || dense->column_blocks(dtype) < 2) continue;
     made->kernels.back() = device.make(dense->kernel_bytes(dtype));
-    dense->copy_in_blocks(device, dtype, parameters[i][0], made->kernels.back().get());
+    dense->copy_in_blocks(device, dtype, parameters[layer][0], made->kernels.back().get());
   }
   blocks_ = made;
   return made;

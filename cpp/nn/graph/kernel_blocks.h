@@ -12,7 +12,7 @@
 #include <mutex>
 #include <vector>
 
-#include "nn/layers/layer.h"
+#include "nn/graph/graph.h"
 #include "nn/parameters/store.h"
 
 namespace lamina::nn {
@@ -20,18 +20,16 @@ namespace lamina::nn {
 /// The blocks of one version of a network's parameters; empty where a layer has none.
 struct KernelBlocks {
   std::uint64_t version = 0;
-  std::vector<Device::Memory> kernels;  ///< one for each operation
+  std::vector<Device::Memory> kernels;  ///< one for each layer
 };
 
 /// Makes the copies once the same parameters are used for the second time, so that training and
 /// predicting in turn copies nothing.
 class KernelBlocksCache {
  public:
-  /// The copies for the store's values as they are now, or null. `parameters`: those of each operation. Safe
-  /// to call from several threads.
-  std::shared_ptr<const KernelBlocks> find(const ParameterStore& store,
-                                           const std::vector<std::unique_ptr<Layer>>& operations,
-                                           const PlacedPointers& parameters);
+  /// The copies for the store's values as they are now, or null. Safe to call from several threads.
+  std::shared_ptr<const KernelBlocks> find(const ParameterStore& store, const Graph& graph,
+                                           const ParameterView& parameters);
 
  private:
   std::mutex mutex_;

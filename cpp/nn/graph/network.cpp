@@ -1,7 +1,7 @@
 #include "nn/graph/network.h"
 
 #include <algorithm>
-#include <new>
+#include <utility>
 
 #include "core/error.h"
 #include "nn/layers/activation_layer.h"
@@ -11,85 +11,109 @@
 
 namespace lamina::nn {
 
-namespace {
-
-std::size_t bytes_of(std::int64_t batch, std::int64_t elements, DType dtype) {
-  constexpr std::int64_t most = std::int64_t{1} << 47;
-  if (elements > 0 && batch > most / elements) throw std::bad_alloc();
-  return static_cast<std::size_t>(batch * elements) * size_of(dtype);
-}
-
-}  // namespace
-
-/// Two buffers for each thread that a block of rows passes between.
-struct Network::Scratch {
-  Device::Memory memory;
-  std::int64_t rows = 0;  ///< of one buffer
-  int threads = 0;
-};
-
 Network::Network(Shape input, DType dtype, Device& device)
     : dtype_(dtype), device_(device), store_(std::make_shared<ParameterStore>(dtype, device)) {
   if (dtype != DType::float32 && device.precision() != Precision::strict) {
     throw ValueError(text("[Network] precision='", name_of(device.precision()),
                           "' is for models in float32. Received: dtype='", name_of(dtype), "'"));
   }
-  for (const std::int64_t extent : input) {
+  add_input(std::move(input));
+  seek(0);
+}
+
+std::int64_t Network::add_input(Shape shape) {
+  require_unbuilt();
+  for (const std::int64_t extent : shape) {
     if (extent < 1) {
       throw ValueError(
-          text("[Input] every extent of a sample must be positive. Received: shape=", to_string(input)));
+          text("[Input] every extent of a sample must be positive. Received: shape=", to_string(shape)));
     }
   }
-  element_count(input);
-  current_ = input;
-  shapes_.push_back(std::move(input));
+  element_count(shape);
+  const ValueId value = graph_.add_input(shape);
+  input_shapes_.push_back(shape);
+  named_.push_back({value, std::move(shape)});
+  return static_cast<std::int64_t>(named_.size()) - 1;
 }
 
-Network::~Network() { delete idle_scratch_.load(); }
+const Network::NamedValue& Network::checked_value(std::int64_t value) const {
+  if (value < 0 || static_cast<std::size_t>(value) >= named_.size()) {
+    throw ValueError(text("[Network] there are ", named_.size(), " values. Received: value ", value));
+  }
+  return named_[static_cast<std::size_t>(value)];
+}
+
+void Network::seek(std::int64_t value) {
+  require_unbuilt();
+  const NamedValue& named = checked_value(value);
+  at_ = named.value;
+  current_ = named.shape;
+  cursor_ = value;
+  is_fresh_ = false;
+}
+
+void Network::name_value() {
+  named_.push_back({at_, current_});
+  cursor_ = static_cast<std::int64_t>(named_.size()) - 1;
+  is_fresh_ = false;
+}
 
 void Network::require_unbuilt() const {
-  if (built_) throw StateError("[Network] layers cannot be added once the parameters exist");
+  if (finished_) throw StateError("[Network] layers cannot be added once the parameters exist");
 }
 
-Network::Operations& Network::open_operations() {
-  if (open_.empty()) return operations_;
-  return open_.back().in_shortcut ? open_.back().shortcut : open_.back().body;
+void Network::end_layer() {
+  shapes_.push_back(current_);
+  name_value();
+  if (sharing_ == 0 || --sharing_ > 0) return;
+  if (!shared_layers_.empty()) {
+    shared_layers_.clear();
+    throw ValueError("[share] the layers that share parameters must have as many of them");
+  }
 }
 
-void Network::append(std::unique_ptr<Layer> operation) {
+void Network::share(std::int64_t first, std::int64_t count) {
+  require_unbuilt();
+  if (first < 0 || count < 1 || first + count > layers()) {
+    throw ValueError(text("[share] there are ", layers(), " layers. Received: layer ", first, " and ",
+                          count - 1, " more"));
+  }
+  shared_layers_.clear();
+  for (LayerId layer = static_cast<LayerId>(graph_.layers()); layer-- > 0;) {
+    const Layer& operation = *graph_.nodes()[graph_.first_node(layer)].operation;
+    if (operation.index() < first || operation.index() >= first + count) continue;
+    if (!operation.parameters().empty()) shared_layers_.push_back(layer);
+  }
+  sharing_ = count;
+}
+
+void Network::append(std::unique_ptr<Layer> operation, std::vector<ValueId> inputs) {
   if (power_iterations_ > 0 && SpectralNormalization::takes(*operation)) {
     operation = std::make_unique<SpectralNormalization>(std::move(operation), power_iterations_);
     power_iterations_ = 0;
   }
-  operation->set_index(layers());
-  for (const Parameter& parameter : operation->parameters())
-    store_->add(layers(), operations_.size(), parameter);
   adds_loss_ = adds_loss_ || operation->adds_loss();
   current_ = operation->output_shape();
-  place(std::move(operation));
-}
-
-void Network::place(std::unique_ptr<Layer> operation) {
-  if (open_.empty()) {
-    const Shape& output = operation->output_shape();
-    auto work = static_cast<double>(element_count(output));
-    const double positions = output.empty() ? 1.0 : work / static_cast<double>(output.back());
-    for (const Parameter& parameter : operation->parameters()) {
-      work += positions * static_cast<double>(element_count(parameter.shape));
+  is_fresh_ = true;
+  if (sharing_ > 0 && !operation->parameters().empty()) {
+    if (shared_layers_.empty()) {
+      throw ValueError("[share] the layers that share parameters must have as many of them");
     }
-    works_.push_back(work);
-    work_ += work;
+    const LayerId layer = shared_layers_.back();
+    shared_layers_.pop_back();
+    operation->set_index(graph_.nodes()[graph_.first_node(layer)].operation->index());
+    at_ = graph_.call(layer, std::move(operation), std::move(inputs));
+    return;
   }
-  open_operations().push_back(std::move(operation));
+  operation->set_index(layers());
+  for (const Parameter& parameter : operation->parameters())
+    store_->add(layers(), graph_.layers(), parameter);
+  at_ = graph_.add(std::move(operation), std::move(inputs));
 }
 
 void Network::activate(const Activation& activation) {
   if (activation.kind == ActivationKind::linear) return;
-  const Operations& operations = open_operations();
-  if (!operations.empty() && operations.back()->output_shape() == current_ &&
-      operations.back()->try_fuse(activation)) {
-    return;
-  }
+  if (is_fresh_ && graph_.nodes()[graph_.values()[at_].producer].operation->try_fuse(activation)) return;
   append(std::make_unique<ActivationLayer>(current_, activation));
 }
 
@@ -102,7 +126,8 @@ void Network::add_dense(std::int64_t units, bool use_bias, const Activation& act
 
 void Network::add_activation(const Activation& activation) {
   require_unbuilt();
-  activate(activation);
+  if (activation.kind != ActivationKind::linear)
+    append(std::make_unique<ActivationLayer>(current_, activation));
   end_layer();
 }
 
@@ -119,21 +144,44 @@ void Network::add_flatten() {
   end_layer();
 }
 
+void Network::set_outputs(const std::vector<std::int64_t>& values) {
+  require_unbuilt();
+  if (values.empty()) throw ValueError("[set_outputs] a network needs an output. Received: []");
+  std::vector<GraphOutput> outputs;
+  std::vector<Shape> shapes;
+  for (const std::int64_t value : values) {
+    const NamedValue& named = checked_value(value);
+    outputs.push_back({named.value, named.shape});
+    shapes.push_back(named.shape);
+  }
+  graph_.set_outputs(std::move(outputs));
+  output_shapes_ = std::move(shapes);
+}
+
+void Network::finish() {
+  if (finished_) return;
+  if (graph_.outputs().empty()) graph_.set_outputs({{at_, current_}});
+  graph_.fuse_activations();
+  inference_ = std::make_unique<Inference>(graph_, dtype_, device_);
+  finished_ = true;
+}
+
 void Network::build() {
   if (built_) return;
-  if (!open_.empty()) throw StateError("[Residual] end_residual() is missing");
+  finish();
   store_->build();
   take_pointers();
 }
 
 void Network::take_pointers() {
-  value_pointers_ = layout().pointers(store_->values(), dtype_, operations_.size());
+  value_pointers_ = layout().pointers(store_->values(), dtype_, graph_.layers());
   built_ = true;
 }
 
 void Network::build_in(const ParameterStore& other) {
   require_unbuilt();
   store_->build_in(other);
+  finish();
   take_pointers();
 }
 
@@ -147,225 +195,125 @@ void Network::build_gradients() {
   build();
   store_->build_gradients();
   if (gradients_placed_) return;
-  gradient_pointers_ = layout().pointers(store_->gradients().at(0), dtype_, operations_.size());
+  gradient_pointers_ = layout().pointers(store_->gradients().at(0), dtype_, graph_.layers());
   gradients_placed_ = true;
 }
 
 const Shape& Network::output_shape(std::int64_t i) const {
-  if (i == -1) return shapes_.back();
+  if (i == -1) return shapes_.empty() ? input_shape() : shapes_.back();
   if (i < 0 || i >= layers()) {
     throw ValueError(text("[Network] there are ", layers(), " layers. Received: layer ", i));
   }
-  return shapes_[static_cast<std::size_t>(i) + 1];
+  return shapes_[static_cast<std::size_t>(i)];
 }
 
-void Network::reserve(Activations& activations, std::int64_t batch, bool defers) const {
-  if (activations.batch >= batch && activations.slots.size() == operations_.size() &&
-      (activations.defers || !defers)) {
-    return;
+std::int64_t Network::index_range(std::size_t input) const {
+  std::int64_t least = 0;
+  for (const Node& node : graph_.nodes()) {
+    const std::int64_t range = node.operation->index_range();
+    if (range == 0 || node.inputs[0] != graph_.inputs()[input]) continue;
+    least = least == 0 ? range : std::min(least, range);
   }
+  return least;
+}
+
+void Network::set_trainable(std::int64_t layer, bool trainable) {
+  build();
+  for (Node& node : graph_.nodes()) node.operation->set_trainable(layer, trainable);
+  store_->set_trainable(layer, trainable);
+  ++structure_;
+}
+
+std::size_t Network::first_parameter(LayerId layer) const {
+  const auto& all = layout().parameters();
+  std::size_t place = 0;
+  while (place < all.size() && all[place].operation != layer) ++place;
+  return place;
+}
+
+bool Network::has_large_kernel(const Node& node) const {
+  // A small gradient is still in a near cache when the optimizer reads it.
+  constexpr std::size_t near_bytes = 256 * 1024;
+  if (!node.operation->updates_kernel() || !device_.fuses_updates()) return false;
+  const Parameter& kernel = node.operation->parameters().front();
+  return static_cast<std::size_t>(element_count(kernel.shape)) * size_of(dtype_) > near_bytes;
+}
+
+const Layer* Network::last_operation(std::size_t output) const {
+  const Value& value = graph_.values()[graph_.outputs()[output].value];
+  const bool alone = value.consumers == 0 && value.outputs == 1 && value.producer != kNoNode;
+  return alone ? graph_.nodes()[value.producer].operation.get() : nullptr;
+}
+
+bool Network::fits(const Activations& activations, std::int64_t batch,
+                   const std::vector<OutputReading>& readings, bool defers) const {
+  return activations.plan != nullptr && activations.batch >= batch && (activations.defers || !defers) &&
+         activations.structure == structure_ && activations.readings == readings;
+}
+
+void Network::reserve(Activations& activations, std::int64_t batch,
+                      const std::vector<OutputReading>& readings, bool defers) const {
+  if (fits(activations, batch, readings, defers)) return;
   batch = std::max(batch, activations.batch);
   activations = Activations();  // first, so that the old and the new are never there together
   Activations grown;
   grown.batch = batch;
   grown.defers = defers;
-  // Gradients are those of outputs: nobody asks for that of the network's input.
-  std::int64_t widest = operations_.empty() ? element_count(input_shape()) : 0;
-  for (std::size_t i = 0; i < operations_.size(); ++i) {
-    const auto& operation = operations_[i];
-    const std::int64_t width = element_count(operation->output_shape());
-    widest = std::max(widest, width);
-    Activations::Slot slot;
-    // Nothing runs after the first operation that would need the place of its gradient.
-    if (std::size_t kernel = 0; defers && i > 0 && find_large_kernel(i, kernel)) {
-      slot.gradient = device_.make(bytes_of(batch, width, dtype_));
-    }
-    slot.output = device_.make(bytes_of(batch, width, dtype_));
-    if (operation->fused_activation().kind != ActivationKind::linear &&
-        derivative_from(operation->fused_activation()) == DerivativeFrom::input) {
-      slot.pre_activation = device_.make(bytes_of(batch, width, dtype_));
-    }
-    const std::int64_t kept = operation->workspace(batch);
-    if (kept > 0) slot.workspace = device_.make(bytes_of(1, kept, dtype_));
-    grown.slots.push_back(std::move(slot));
+  grown.structure = structure_;
+  grown.readings = readings;
+  PlanOptions options;
+  options.dtype = dtype_;
+  options.batch = batch;
+  for (const OutputReading& reading : readings) {
+    options.endings.push_back(reading.ending);
+    options.gradients.push_back(reading.has_gradient ? 1 : 0);
   }
-  for (Device::Memory& gradient : grown.gradients) gradient = device_.make(bytes_of(batch, widest, dtype_));
-  grown.inputs.resize(operations_.size());
+  options.trained.assign(graph_.layers(), 1);
+  for (const Node& node : graph_.nodes())
+    options.deferrable.push_back(defers && has_large_kernel(node) ? 1 : 0);
+  grown.plan = std::make_unique<MemoryPlan>(MemoryPlan::make(graph_, options));
+  grown.memory = device_.make(grown.plan->bytes());
+  grown.run = Run(graph_, *grown.plan, grown.memory.get());
   activations = std::move(grown);
 }
 
-void* Network::forward(const Pass& pass, const void* x, std::size_t count, bool skip_fused_activation,
-                       Activations& activations, Monitor* monitor) const {
-  const void* input = x;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (monitor != nullptr) monitor->tick(static_cast<double>(pass.batch) * works_[i]);
-    const Layer& operation = *operations_[i];
-    activations.inputs[i] = input;
-    if (operation.skipped(pass)) continue;
-    ForwardArguments f;
-    f.x = input;
-    f.y = activations.slots[i].output.get();
-    f.workspace = activations.slots[i].workspace.get();
-    f.pre_activation = activations.slots[i].pre_activation.get();
-    f.parameters = &value_pointers_[i];
-    operation.forward(pass, f, skip_fused_activation && i + 1 == count);
-    input = f.y;
-  }
-  return const_cast<void*>(input);
+void Network::forward(const Pass& pass, std::span<const void* const> x, Activations& activations,
+                      Monitor* monitor, bool whole) const {
+  for (std::size_t i = 0; i < x.size(); ++i) activations.run.set_input(i, x[i]);
+  ForwardOptions options;
+  options.whole = whole;
+  options.monitor = monitor;
+  nn::forward(*activations.plan, activations.run, value_pointers_.all(), pass, options);
 }
 
-ProducerActivation Network::producer_activation_of(std::size_t i, const Activations& activations) const {
-  const Activation& ending = operations_[i]->fused_activation();
-  if (ending.kind == ActivationKind::linear) return {};
-  const Activations::Slot& slot = activations.slots[i];
-  return {ending,
-          derivative_from(ending) == DerivativeFrom::output ? slot.output.get() : slot.pre_activation.get()};
+void* Network::prediction(const Activations& activations, std::size_t output) const {
+  const ValueId value = graph_.outputs()[output].value;
+  if (activations.readings[output].ending != Ending::left_out) return activations.run.value(value);
+  return activations.run.value(graph_.nodes()[graph_.values()[value].producer].inputs[0]);
 }
 
-void Network::backward(const Pass& pass, std::size_t count, void* gradient, Activations& activations,
-                       Monitor* monitor, std::vector<DeferredBackward>* deferred) const {
-  // What is left to the caller comes in one piece, in which nobody looks for Ctrl-C and no prediction
-  // starts: about half a second at most on two cores, whatever the network.
-  double may_defer = 1e11;  // multiplications
-  // No gradient is needed below the first operation that trains.
-  std::size_t first = 0;
-  while (first < count && !operations_[first]->trains()) ++first;
-  for (std::size_t i = count; i-- > first;) {
-    if (monitor != nullptr) monitor->tick(2.0 * static_cast<double>(pass.batch) * works_[i]);
-    void* below = i > first ? activations.slots[i - 1].gradient.get() : nullptr;
-    if (below == nullptr) {
-      below = activations.gradients[gradient == activations.gradients[0].get() ? 1 : 0].get();
-    }
-    BackwardArguments b;
-    b.x = activations.inputs[i];
-    b.y = activations.slots[i].output.get();
-    b.gradient = gradient;
-    b.input_gradient = i > first ? below : nullptr;
-    if (i > first) b.producer = producer_activation_of(i - 1, activations);
-    b.parameters = &value_pointers_[i];
-    b.parameter_gradients = &gradient_pointers_[i];
-    b.workspace = activations.slots[i].workspace.get();
-    std::size_t kernel = 0;
-    const double work = static_cast<double>(pass.batch) * works_[i];
-    const bool stays = i == first || (activations.slots[i].gradient != nullptr && work <= may_defer);
-    if (deferred != nullptr && stays && operations_[i]->trains() && find_large_kernel(i, kernel)) {
-      may_defer -= work;
-      deferred->push_back({operations_[i].get(), kernel, b});
-      deferred->back().arguments.input_gradient = nullptr;
-      b.parameter_gradients = nullptr;
-    }
-    if (b.parameter_gradients != nullptr || i > first) operations_[i]->backward(pass, b);
-    gradient = below;
-  }
+void* Network::output(const Activations& activations, std::size_t output) const {
+  return activations.run.value(graph_.outputs()[output].value);
 }
 
-void* Network::output_gradient(const Activations& activations, std::size_t count) const {
-  void* const kept = count > 0 ? activations.slots[count - 1].gradient.get() : nullptr;
-  return kept != nullptr ? kept : activations.gradients[0].get();
+void Network::backward(const Pass& pass, Activations& activations, Monitor* monitor,
+                       std::vector<DeferredBackward>* deferred) const {
+  nn::backward(*activations.plan, activations.run, value_pointers_.all(), gradient_pointers_.all(), pass,
+               monitor, deferred);
 }
 
-bool Network::find_large_kernel(std::size_t operation, std::size_t& place) const {
-  // A small gradient is still in a near cache when the optimizer reads it.
-  constexpr std::size_t near_bytes = 256 * 1024;
-  if (!operations_[operation]->updates_kernel() || !device_.fuses_updates()) return false;
-  const auto& all = layout().parameters();
-  place = 0;
-  while (place < all.size() && all[place].operation != operation) ++place;
-  return place < all.size() && static_cast<std::size_t>(all[place].count) * size_of(dtype_) > near_bytes;
+void Network::update_state(const Pass& pass, const Activations& activations) const {
+  nn::update_state(*activations.plan, activations.run, value_pointers_.all(), pass);
 }
 
-std::int64_t Network::widest_output() const {
-  std::int64_t widest = 1;
-  for (const auto& operation : operations_)
-    widest = std::max(widest, element_count(operation->output_shape()));
-  return widest;
-}
-
-std::int64_t Network::rows_a_block() const {
-  // Another device has its own caches, and wants rows enough for all of its processors.
-  if (!device_.is_host()) {
-    constexpr std::int64_t bytes = 64 << 20;
-    return std::clamp<std::int64_t>(bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_))),
-                                    256, 65536);
-  }
-  // Small enough that a block's activations stay near, large enough that reading the weights again for
-  // each block costs little.
-  constexpr std::int64_t cache_bytes = 128 * 1024;
-  const std::int64_t rows = cache_bytes / (widest_output() * static_cast<std::int64_t>(size_of(dtype_)));
-  return std::clamp<std::int64_t>(rows / 64 * 64, 256, 1024);
-}
-
-void Network::infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2],
-                          void* out, const KernelBlocks* blocks) const {
-  const Pass pass{device_, dtype_, rows, false, 0};
-  const void* input = x;
-  int half = 0;
-  for (std::size_t i = 0; i < operations; ++i) {
-    if (operations_[i]->training_only()) continue;
-    ForwardArguments f;
-    f.x = input;
-    f.y = i + 1 == operations ? out : halves[half];
-    f.parameters = &value_pointers_[i];
-    if (blocks != nullptr) f.kernel_blocks = blocks->kernels[i].get();
-    operations_[i]->forward(pass, f, false);
-    input = f.y;
-    half ^= 1;
-  }
-}
-
-void Network::infer(const void* x, std::int64_t rows, void* out) const {
-  const auto item = static_cast<std::int64_t>(size_of(dtype_));
-  const std::int64_t inputs = element_count(input_shape());
-  const std::int64_t outputs = element_count(output_shape());
-  std::size_t last = operations_.size();  // one past the last operation that does anything
-  while (last > 0 && operations_[last - 1]->training_only()) --last;
-  if (last == 0) {
-    device_.copy(out, x, static_cast<std::size_t>(rows * inputs * item));
-    return;
-  }
-
-  // Blocks go through all layers one by one, each on a thread: what a layer wrote is still near when the
-  // next one reads it. Fewer rows than that go through together, each layer on all threads.
-  const std::int64_t block = std::min(rows, rows_a_block());
-  const std::int64_t blocks = (rows + block - 1) / block;
-  const double cost = static_cast<double>(rows) * static_cast<double>(layout().elements());
-  const int threads = blocks < 2 ? 1 : device_.concurrency(cost, blocks);
-
-  const std::int64_t half = block * widest_output();
-  std::unique_ptr<Scratch> scratch(idle_scratch_.exchange(nullptr));
-  if (scratch == nullptr || scratch->rows < block || scratch->threads < threads) {
-    auto larger = std::make_unique<Scratch>();
-    larger->rows = std::max(block, scratch == nullptr ? 0 : scratch->rows);
-    larger->threads = std::max(threads, scratch == nullptr ? 0 : scratch->threads);
-    scratch.reset();
-    larger->memory = device_.make(bytes_of(2 * larger->threads * larger->rows, widest_output(), dtype_));
-    scratch = std::move(larger);
-  }
-
+void Network::infer(std::span<const void* const> x, std::int64_t rows, std::span<void* const> out) const {
   constexpr std::int64_t few_rows = 8, many_rows = 1024;
   constexpr std::size_t near_bytes = 1 << 20;  // parameters that stay in one core's cache need no copies
-  std::shared_ptr<const KernelBlocks> kernel_blocks;
+  std::shared_ptr<const KernelBlocks> blocks;
   if (device_.is_host() && (rows <= few_rows || rows >= many_rows) && store_->flat_bytes() > near_bytes) {
-    kernel_blocks = kernel_blocks_.find(*store_, operations_, value_pointers_);
+    blocks = kernel_blocks_.find(*store_, graph_, value_pointers_.all());
   }
-
-  const auto run_block = [&](std::int64_t i, int thread) {
-    char* const mine = static_cast<char*>(scratch->memory.get()) + 2 * thread * half * item;
-    void* const halves[2] = {mine, mine + half * item};
-    const std::int64_t start = i * block;
-    infer_block(static_cast<const char*>(x) + start * inputs * item, std::min(block, rows - start), last,
-                halves, static_cast<char*>(out) + start * outputs * item, kernel_blocks.get());
-  };
-  if (threads <= 1) {
-    for (std::int64_t i = 0; i < blocks; ++i) run_block(i, 0);
-  } else {
-    std::atomic<std::int64_t> next{0};
-    device_.run_concurrently(threads, [&](int thread) {
-      for (std::int64_t i = 0; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;)
-        run_block(i, thread);
-    });
-  }
-  delete idle_scratch_.exchange(scratch.release());
+  inference_->run(value_pointers_.all(), layout().elements(), x, rows, out, blocks.get());
 }
 
 }  // namespace lamina::nn

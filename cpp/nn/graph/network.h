@@ -1,47 +1,76 @@
-// A stack of layers, and the buffers through which a batch flows forward and back.
+// A model's layers as a graph, built layer by layer: parameters, plans and passes.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
-#include "core/tensor.h"
-#include "nn/graph/kernel_blocks.h"
+#include "nn/graph/execute.h"
+#include "nn/graph/inference.h"
 #include "nn/layers/batch_normalization.h"
-#include "nn/layers/layer.h"
+#include "nn/layers/join.h"
+#include "nn/layers/merge.h"
+#include "nn/layers/reduce.h"
 #include "nn/parameters/store.h"
-#include "nn/training/monitor.h"
 
 namespace lamina::nn {
 
-/// Device memory for one batch: grows to the largest batch seen, never shrinks.
-struct Activations {
-  struct Slot {
-    Device::Memory output;
-    Device::Memory pre_activation;  ///< only where a derivative needs it
-    Device::Memory workspace;       ///< what the operation itself keeps
-    Device::Memory gradient;        ///< of the output, where it is needed once more after the pass
-  };
-  std::int64_t batch = 0;
-  bool defers = false;              ///< whether there are the slots' gradients
-  std::vector<Slot> slots;          ///< one for each operation
-  Device::Memory gradients[2];      ///< handed from operation to operation
-  std::vector<const void*> inputs;  ///< what each operation read in the last forward pass
+/// How a loss takes an output.
+struct OutputReading {
+  Ending ending = Ending::whole;
+  bool has_gradient = true;  ///< false: an output without a loss
+  bool operator==(const OutputReading&) const = default;
 };
 
-/// What remains of a backward pass: an operation's gradients of its parameters.
-struct DeferredBackward {
-  const Layer* operation = nullptr;
-  std::size_t kernel = 0;  ///< the place of its kernel in the layout
-  BackwardArguments arguments;
+/// Memory and tables for passes over batches of up to `batch` samples, forward and backward.
+struct Activations {
+  std::int64_t batch = 0;
+  bool defers = false;
+  std::uint64_t structure = 0;          ///< Network::structure() when it was made
+  std::vector<OutputReading> readings;  ///< by output
+  std::unique_ptr<MemoryPlan> plan;
+  Device::Memory memory;
+  Run run;
 };
 
 class Network {
  public:
+  /// With one input, whose samples have that shape.
   Network(Shape input, DType dtype, Device& device);
-  ~Network();
 
-  // Building. Each call appends one layer as its user knows it; StateError once built.
+  // Building; StateError once built. A value is named by a number: the inputs and the output of each layer
+  // and operation in the order in which they come, the first input being 0.
+  /// One more input; what is added next still reads the value that it would have read.
+  std::int64_t add_input(Shape shape);
+  /// What is added next reads that value.
+  void seek(std::int64_t value);
+  /// What is added next reads: what was added last, after seek() another.
+  std::int64_t value() const { return cursor_; }
+  const Shape& value_shape(std::int64_t value) const { return checked_value(value).shape; }
+  /// Operations that are added next, up to the end of `count` layers, compute with the parameters and the
+  /// state of those of layers `first`, ... in their order; such layers have no parameters of their own.
+  /// ValueError where they do not fit.
+  void share(std::int64_t first, std::int64_t count = 1);
+  /// The outputs; by default what was added last.
+  void set_outputs(const std::vector<std::int64_t>& values);
+
+  // Operations on values; no layers of their own: where they are a layer, add_identity() ends it. Each
+  // becomes the value that is read next.
+  /// "add", "subtract", "multiply", "average", "maximum", "minimum", from left to right, extents of 1
+  /// repeated, and "concatenate" along `axis` of a sample (from 0).
+  void add_merge(const std::string& kind, const std::vector<std::int64_t>& values, std::int64_t axis = -1);
+  void add_binary(MergeKind kind, std::int64_t a, std::int64_t b);
+  /// value op number, or number op value.
+  void add_number(MergeKind kind, double number, bool number_first);
+  /// The sums of products along axis a_axis of a's samples and b_axis of b's (from 0); what is left of both
+  /// follows one another, and is [1] where nothing is. With `normalize` vectors along the axes are scaled to
+  /// norm 1 first.
+  void add_dot(std::int64_t a, std::int64_t b, std::int64_t a_axis, std::int64_t b_axis, bool normalize);
+  /// Products of matrices [..., m, k] and [..., k, n], the axes before those the same.
+  void add_matmul(std::int64_t a, std::int64_t b);
+  void add_slice(const std::vector<Slice::Axis>& axes);
+  void add_reduce(ReductionKind kind, const std::vector<std::int64_t>& axes, bool keep_axes);
+
+  // Layers. Each call appends one layer as its user knows it.
   void add_dense(std::int64_t units, bool use_bias, const Activation&);
   void add_activation(const Activation&);
   void add_dropout(double rate, std::uint64_t seed);
@@ -82,11 +111,9 @@ class Network {
   void add_activity_penalty(double l1, double l2);
   /// A parameter that no operation uses, as one more layer: for the tape to compute with.
   void add_parameter(const Parameter& parameter);
-  // y = body(x) + shortcut(x); layers are added between the calls, an empty shortcut is x itself.
-  void begin_residual();
-  void begin_shortcut();
-  void end_residual();
 
+  /// Ends the building: nothing is added any more, and passes may run with parameters from elsewhere.
+  void finish();
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
@@ -98,16 +125,25 @@ class Network {
 
   DType dtype() const { return dtype_; }
   Device& device() const { return device_; }
-  const Shape& input_shape() const { return shapes_.front(); }
-  const Shape& output_shape() const { return current_; }
-  std::int64_t layers() const { return static_cast<std::int64_t>(shapes_.size()) - 1; }
+  std::size_t inputs() const { return input_shapes_.size(); }
+  std::size_t outputs() const { return output_shapes().size(); }
+  std::span<const Shape> input_shapes() const { return input_shapes_; }
+  std::span<const Shape> output_shapes() const {
+    return output_shapes_.empty() ? std::span<const Shape>(&current_, 1)
+                                  : std::span<const Shape>(output_shapes_);
+  }
+  const Shape& input_shape(std::size_t input = 0) const { return input_shapes_[input]; }
+  const Shape& shape_of_output(std::size_t output) const { return output_shapes()[output]; }
+  /// Of the first output.
+  const Shape& output_shape() const { return output_shapes().front(); }
+  std::int64_t layers() const { return static_cast<std::int64_t>(shapes_.size()); }
   /// The output shape of layer `i`; -1 is the last. ValueError out of range.
   const Shape& output_shape(std::int64_t i) const;
 
   /// Freezes a layer: no step changes it, a frozen BatchNormalization is in inference mode.
   void set_trainable(std::int64_t layer, bool trainable);
-  /// As Layer::index_range(), of the network's input.
-  std::int64_t index_range() const { return operations_.empty() ? 0 : operations_.front()->index_range(); }
+  /// As Layer::index_range(), of an input that is read as it is.
+  std::int64_t index_range(std::size_t input = 0) const;
   /// Whether a layer adds to the loss.
   bool adds_loss() const { return adds_loss_; }
   /// After a training pass: the layers' own state.
@@ -118,79 +154,91 @@ class Network {
   const std::shared_ptr<ParameterStore>& shared_store() const { return store_; }
   const ParameterLayout& layout() const { return store_->layout(); }
 
-  const std::vector<std::unique_ptr<Layer>>& operations() const { return operations_; }
-  /// About the multiplications that one sample's answer takes.
-  double work() const { return work_; }
+  const Graph& graph() const { return graph_; }
+  /// Changes when plans that were made before fit no more: layers were frozen or thawed.
+  std::uint64_t structure() const { return structure_; }
+  /// About the multiplications that one sample's output takes.
+  double work() const { return graph_.work(); }
 
-  /// Runs operations [0, count) on x and keeps what backward needs. With `skip_fused_activation`
-  /// the last of them leaves out its ending function. Returns that operation's output (x
-  /// itself when count is 0).
-  void* forward(const Pass&, const void* x, std::size_t count, bool skip_fused_activation, Activations&,
-                Monitor*) const;
-  /// From the gradient of operation count-1's output, with respect to its ending's input,
-  /// to every parameter's gradient. `gradient` is output_gradient() of the Activations.
-  /// With `deferred`, operations that can update their kernels themselves, and whose kernels are large,
-  /// are left to the caller, who finds them there: nothing reads their kernels any more.
-  void backward(const Pass&, std::size_t count, void* gradient, Activations&, Monitor*,
-                std::vector<DeferredBackward>* deferred = nullptr) const;
-  /// Where the gradient of operation count-1's output belongs.
-  void* output_gradient(const Activations&, std::size_t count) const;
-  /// Makes `activations` hold `batch` samples for training; on failure it holds none. With `defers`,
-  /// backward() can leave operations to the caller.
-  void reserve(Activations& activations, std::int64_t batch, bool defers = false) const;
-  /// The function that ended operation `i`, with what its derivative needs.
-  ProducerActivation producer_activation_of(std::size_t i, const Activations&) const;
+  /// The operation that computes an output, if nothing else reads that value (R4); else null.
+  const Layer* last_operation(std::size_t output) const;
 
-  /// out[rows, output] = the network's answer in inference; x and out are dense. Safe to
-  /// call from several threads while nobody changes the parameters.
-  void infer(const void* x, std::int64_t rows, void* out) const;
+  // Passes of a training, an evaluation, or a call in training.
+  /// Whether reserve() would leave `activations` as they are.
+  bool fits(const Activations& activations, std::int64_t batch, const std::vector<OutputReading>&,
+            bool defers) const;
+  /// Makes `activations` hold `batch` samples; on failure it holds none. With `defers`, backward() can leave
+  /// operations to the caller.
+  void reserve(Activations& activations, std::int64_t batch, const std::vector<OutputReading>&,
+               bool defers = false) const;
+  /// `x`: all inputs. `whole`: nothing is left to a loss.
+  void forward(const Pass&, std::span<const void* const> x, Activations&, Monitor*, bool whole = false) const;
+  /// What a loss reads of an output, after forward().
+  void* prediction(const Activations&, std::size_t output) const;
+  /// The output as a user knows it: after a whole pass, or where a loss may put it.
+  void* output(const Activations&, std::size_t output) const;
+  /// Where the gradient of prediction() belongs; null where the output has none.
+  void* output_gradient(const Activations& activations, std::size_t output) const {
+    return activations.run.seed(output);
+  }
+  /// From output_gradient() of all outputs to every parameter's gradient; see nn::backward().
+  void backward(const Pass&, Activations&, Monitor*, std::vector<DeferredBackward>* deferred = nullptr) const;
+  /// The place in the layout of the kernel that a deferred operation updates.
+  std::size_t kernel_of(const DeferredBackward& rest) const { return first_parameter(rest.layer); }
+
+  /// out[k][rows, output k] = the outputs in inference; x and out are dense. Safe to call from several
+  /// threads while nobody changes the parameters.
+  void infer(std::span<const void* const> x, std::int64_t rows, std::span<void* const> out) const;
   /// Rows that go through all layers together: their activations fit a core's near caches.
-  std::int64_t rows_a_block() const;
+  std::int64_t rows_a_block() const { return inference_->rows_a_block(); }
 
  private:
-  using Operations = std::vector<std::unique_ptr<Layer>>;
-  /// A Residual that is being built.
-  struct OpenResidual {
-    Shape input, output;
-    Operations body, shortcut;
-    bool in_shortcut = false;
+  /// A value as its readers see it.
+  struct NamedValue {
+    ValueId value = 0;
+    Shape shape;
   };
+  const NamedValue& checked_value(std::int64_t value) const;
   void require_unbuilt() const;
-  /// Where the next operation goes.
-  Operations& open_operations();
-  void end_layer() { shapes_.push_back(current_); }
-  void append(std::unique_ptr<Layer> operation);
-  /// Puts an operation whose parameters are laid out where the next one goes.
-  void place(std::unique_ptr<Layer> operation);
+  /// The value that is read next, under a new number.
+  void name_value();
+  void end_layer();
+  /// A node that reads the current value, or those, and becomes the current one.
+  void append(std::unique_ptr<Layer> operation) { append(std::move(operation), {at_}); }
+  void append(std::unique_ptr<Layer> operation, std::vector<ValueId> inputs);
+  /// The function as part of the layer that is being added.
   void activate(const Activation&);
   /// Group normalization over the last axis, as part of a layer.
   void normalize_groups(std::int64_t groups, double epsilon, bool center, bool scale);
   void take_pointers();
-  std::int64_t widest_output() const;
-  /// The place of an operation's first parameter, if its gradient is better not stored.
-  bool find_large_kernel(std::size_t operation, std::size_t& place) const;
-  void infer_block(const void* x, std::int64_t rows, std::size_t operations, void* const halves[2], void* out,
-                   const KernelBlocks* blocks) const;
+  std::size_t first_parameter(LayerId layer) const;
+  /// Whether an operation's kernel gradient is better not stored.
+  bool has_large_kernel(const Node&) const;
+  /// The samples of a value with one axis brought to the end; its other axes keep their order.
+  ValueId with_last_axis(std::int64_t value, std::int64_t axis, bool normalize, Shape& shape);
 
   DType dtype_;
   Device& device_;
-  std::vector<Shape> shapes_;  ///< input, then the output of each layer
-  Shape current_;              ///< the output of all that was added so far
-  std::vector<OpenResidual> open_;
-  std::vector<std::unique_ptr<Layer>> operations_;
+  Graph graph_;
+  std::vector<NamedValue> named_;
+  std::int64_t cursor_ = 0;
+  ValueId at_ = 0;                                   ///< the value that is read next
+  Shape current_;                                    ///< and its samples' shape
+  bool is_fresh_ = false;                            ///< it has no number yet
+  std::vector<Shape> input_shapes_, output_shapes_;  ///< of all outputs, once they are set
+  std::vector<Shape> shapes_;                        ///< the output of each layer
+  std::vector<LayerId> shared_layers_;  ///< what operations to come compute with, the next one last
+  std::int64_t sharing_ = 0;            ///< layers up to the end of that
   std::uint64_t dropouts_ = 0, noises_ = 0;
   std::int64_t power_iterations_ = 0;  ///< of the kernel to come; 0 for none
   bool adds_loss_ = false;
-  std::vector<double> works_;  ///< of each operation, and their sum
-  double work_ = 0.0;
-  bool built_ = false;
+  bool finished_ = false, built_ = false;
+  std::uint64_t structure_ = 1;
   std::shared_ptr<ParameterStore> store_;
   PlacedPointers value_pointers_, gradient_pointers_;
   bool gradients_placed_ = false;
+  std::unique_ptr<Inference> inference_;
   mutable KernelBlocksCache kernel_blocks_;
-
-  struct Scratch;
-  mutable std::atomic<Scratch*> idle_scratch_{nullptr};  ///< kept between calls of infer
 };
 
 }  // namespace lamina::nn

@@ -9,7 +9,6 @@
 #include "nn/layers/prelu.h"
 #include "nn/layers/rearrange.h"
 #include "nn/layers/rescale.h"
-#include "nn/layers/residual.h"
 #include "nn/layers/row_normalization.h"
 
 namespace lamina::nn {
@@ -201,42 +200,7 @@ void Network::normalize_next_kernel(std::int64_t power_iterations) {
 void Network::add_activity_penalty(double l1, double l2) {
   require_unbuilt();
   append(std::make_unique<ActivityPenalty>(current_, l1, l2));
-}
-
-void Network::begin_residual() {
-  require_unbuilt();
-  open_.push_back({current_, {}, {}, {}, false});
-}
-
-void Network::begin_shortcut() {
-  if (open_.empty() || open_.back().in_shortcut) throw StateError("[Residual] begin_residual() is missing");
-  open_.back().in_shortcut = true;
-  open_.back().output = current_;
-  current_ = open_.back().input;
-}
-
-void Network::end_residual() {
-  if (open_.empty() || !open_.back().in_shortcut) throw StateError("[Residual] begin_shortcut() is missing");
-  OpenResidual finished = std::move(open_.back());
-  open_.pop_back();
-  auto residual =
-      std::make_unique<Residual>(std::move(finished.input), finished.output, std::move(finished.body),
-                                 current_, std::move(finished.shortcut));
-  current_ = residual->output_shape();
-  place(std::move(residual));
-}
-
-void Network::set_trainable(std::int64_t layer, bool trainable) {
-  build();
-  for (const auto& operation : operations_) operation->set_trainable(layer, trainable);
-  store_->set_trainable(layer, trainable);
-}
-
-void Network::update_state(const Pass& pass, const Activations& activations) const {
-  for (std::size_t i = 0; i < operations_.size(); ++i) {
-    if (!operations_[i]->has_state_update()) continue;
-    operations_[i]->update_state(pass, value_pointers_[i], activations.slots[i].workspace.get());
-  }
+  name_value();
 }
 
 }  // namespace lamina::nn

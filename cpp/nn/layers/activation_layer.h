@@ -13,6 +13,8 @@ class ActivationLayer final : public Layer {
   const Activation& function() const { return function_; }
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return derivative_from(function_) == DerivativeFrom::input; }
+  bool reads_output() const override { return derivative_from(function_) == DerivativeFrom::output; }
 
  private:
   Activation function_;

@@ -11,6 +11,7 @@ class ActivityPenalty final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
   bool training_only() const override { return true; }
   bool adds_loss() const override { return true; }
 

@@ -19,10 +19,11 @@ void add_factors(std::vector<Parameter>& parameters, std::int64_t features, bool
 }
 
 void finish_backward(const Pass& pass, ColumnNormalization& c, const BackwardArguments& b, bool scale,
-                     bool center, bool trains) {
+                     bool center, bool wants_parameters) {
   c.dy = b.gradient;
-  c.dx = b.input_gradient;
-  if (trains) scale_and_center(*b.parameter_gradients, scale, center, &c.gamma_gradient, &c.beta_gradient);
+  c.dx = b.input_gradients[0];
+  if (wants_parameters)
+    scale_and_center(*b.parameter_gradients, scale, center, &c.gamma_gradient, &c.beta_gradient);
   pass.device.normalize_columns_backward(c);
 }
 
@@ -55,7 +56,7 @@ BatchNormalization::BatchNormalization(Shape input, double momentum, double epsi
       center_(center),
       scale_(scale),
       renormalization_(renormalization) {
-  if (input_shape_.empty()) {
+  if (input_shape().empty()) {
     throw ValueError("[BatchNormalization] a sample must have at least one axis. Received: shape ()");
   }
   if (!(momentum >= 0.0 && momentum <= 1.0)) {
@@ -64,8 +65,8 @@ BatchNormalization::BatchNormalization(Shape input, double momentum, double epsi
   }
   if (!(epsilon >= 0.0))
     throw ValueError(text("[BatchNormalization] epsilon must be at least 0. Received: epsilon=", epsilon));
-  features_ = input_shape_.back();
-  positions_ = element_count(Shape(input_shape_.begin(), input_shape_.end() - 1));
+  features_ = input_shape().back();
+  positions_ = element_count(Shape(input_shape().begin(), input_shape().end() - 1));
   add_factors(parameters_, features_, scale_, center_);
   state_ = parameters_.size();
   parameters_.push_back({"moving_mean", {features_}, false});
@@ -125,7 +126,7 @@ void BatchNormalization::forward(const Pass& pass, const ForwardArguments& f, bo
     r = renormalization(pass, *f.parameters, f.workspace);
     c.renormalization = &r;
   }
-  c.x = f.x;
+  c.x = f.x[0];
   c.y = f.y;
   pass.device.normalize_columns(c);
 }
@@ -137,9 +138,9 @@ void BatchNormalization::backward(const Pass& pass, const BackwardArguments& b) 
     r = renormalization(pass, *b.parameters, b.workspace);
     c.renormalization = &r;
   }
-  c.x = b.x;
-  finish_backward(pass, c, b, scale_, center_, trains());
-  if (b.input_gradient != nullptr) apply_producer_activation(pass, b.producer, b.input_gradient);
+  c.x = b.x[0];
+  finish_backward(pass, c, b, scale_, center_, wants_parameter_gradients(b));
+  if (b.input_gradients[0] != nullptr) apply_producer_activation(pass, b);
 }
 
 void BatchNormalization::update_state(const Pass& pass, const ParameterPointers& parameters,
@@ -164,8 +165,8 @@ void BatchNormalization::update_state(const Pass& pass, const ParameterPointers&
 
 Affine::Affine(Shape input, bool center, bool scale)
     : Layer(std::move(input)), center_(center), scale_(scale) {
-  features_ = input_shape_.back();
-  positions_ = element_count(Shape(input_shape_.begin(), input_shape_.end() - 1));
+  features_ = input_shape().back();
+  positions_ = element_count(Shape(input_shape().begin(), input_shape().end() - 1));
   add_factors(parameters_, features_, scale_, center_);
 }
 
@@ -183,16 +184,16 @@ ColumnNormalization Affine::arguments(const Pass& pass, const ParameterPointers&
 
 void Affine::forward(const Pass& pass, const ForwardArguments& f, bool) const {
   ColumnNormalization c = arguments(pass, *f.parameters);
-  c.x = f.x;
+  c.x = f.x[0];
   c.y = f.y;
   pass.device.normalize_columns(c);
 }
 
 void Affine::backward(const Pass& pass, const BackwardArguments& b) const {
   ColumnNormalization c = arguments(pass, *b.parameters);
-  c.x = b.x;
-  finish_backward(pass, c, b, scale_, center_, trains());
-  if (b.input_gradient != nullptr) apply_producer_activation(pass, b.producer, b.input_gradient);
+  c.x = b.x[0];
+  finish_backward(pass, c, b, scale_, center_, wants_parameter_gradients(b));
+  if (b.input_gradients[0] != nullptr) apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -27,6 +27,7 @@ class BatchNormalization final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
   /// The batch's mean and variance; with renormalization also its deviation, the factor and the offset.
   std::int64_t workspace(std::int64_t) const override { return (renormalization_ ? 5 : 2) * features_; }
   bool has_state_update() const override { return true; }
@@ -53,6 +54,7 @@ class Affine final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
 
  private:
   ColumnNormalization arguments(const Pass&, const ParameterPointers&) const;

@@ -101,13 +101,7 @@ BatchedDense::Kernel BatchedDense::kernel(const Pass& pass, const ParameterPoint
 }
 
 void BatchedDense::forward(const Pass& pass, const ForwardArguments& f, bool skip_fused_activation) const {
-  Device::Memory own{nullptr, Device::Release{&pass.device}};
-  void* copy = f.workspace;
-  if (!direct_ && copy == nullptr) {  // inference, maybe in several threads at once
-    own = pass.device.make(static_cast<std::size_t>(elements()) * size_of(pass.dtype));
-    copy = own.get();
-  }
-  const Kernel w = kernel(pass, *f.parameters, copy);
+  const Kernel w = kernel(pass, *f.parameters, f.workspace);
   for (std::int64_t g = 0; g < s_.groups; ++g) {
     GemmArguments product;
     product.dtype = pass.dtype;
@@ -115,7 +109,7 @@ void BatchedDense::forward(const Pass& pass, const ForwardArguments& f, bool ski
     product.m = pass.batch * s_.rows;
     product.n = s_.columns;
     product.k = s_.depth;
-    product.a = at(f.x, g * s_.depth, pass.dtype);
+    product.a = at(f.x[0], g * s_.depth, pass.dtype);
     product.a_row = s_.groups * s_.depth;
     product.b = at(w.data, g * w.group, pass.dtype);
     product.b_row = w.depth;
@@ -142,7 +136,7 @@ void BatchedDense::weight_gradient(const Pass& pass, const BackwardArguments& b)
   const std::int64_t column = direct_ ? column_stride_ : 1;
   const bool turned = column != 1 && s_.columns > 1;  // the kernel lies as [columns, depth]
   for (std::int64_t g = 0; g < s_.groups; ++g) {
-    const char* const x = at(b.x, g * s_.depth, pass.dtype);
+    const char* const x = at(b.x[0], g * s_.depth, pass.dtype);
     const char* const dy = at(b.gradient, g * s_.columns, pass.dtype);
     GemmArguments weights;
     weights.dtype = pass.dtype;
@@ -172,12 +166,12 @@ void BatchedDense::bias_gradient(const Pass& pass, const BackwardArguments& b) c
 }
 
 void BatchedDense::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (trains()) {
+  if (wants_parameter_gradients(b)) {
     weight_gradient(pass, b);
     bias_gradient(pass, b);
   }
-  if (b.input_gradient == nullptr) return;
-  const bool fused = is_elementwise(b.producer.activation);
+  if (b.input_gradients[0] == nullptr) return;
+  const bool fused = is_elementwise(b.producers[0].activation);
   const Kernel w = kernel(pass, *b.parameters, b.workspace);
   for (std::int64_t g = 0; g < s_.groups; ++g) {
     GemmArguments inputs;
@@ -191,16 +185,16 @@ void BatchedDense::backward(const Pass& pass, const BackwardArguments& b) const 
     inputs.b = at(w.data, g * w.group, pass.dtype);
     inputs.b_row = w.column;
     inputs.b_column = w.depth;
-    inputs.c = at(b.input_gradient, g * s_.depth, pass.dtype);
+    inputs.c = at(b.input_gradients[0], g * s_.depth, pass.dtype);
     inputs.c_row = s_.groups * s_.depth;
-    if (fused && b.producer.activation.kind != ActivationKind::linear) {
-      inputs.saved = at(b.producer.saved, g * s_.depth, pass.dtype);
+    if (fused && b.producers[0].activation.kind != ActivationKind::linear) {
+      inputs.saved = at(b.producers[0].saved, g * s_.depth, pass.dtype);
       inputs.saved_row = s_.groups * s_.depth;
-      inputs.derivative_of = b.producer.activation;
+      inputs.derivative_of = b.producers[0].activation;
     }
     pass.device.gemm(inputs);
   }
-  if (!fused) apply_producer_activation(pass, b.producer, b.input_gradient);
+  if (!fused) apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -27,7 +27,9 @@ class BatchedDense final : public Layer {
   bool try_fuse(const Activation&) override;
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
   std::int64_t workspace(std::int64_t batch) const override;
+  std::int64_t inference_workspace(std::int64_t) const override { return direct_ ? 0 : elements(); }
 
  private:
   /// A kernel's memory, and the distance of its groups, of the rows and of the columns of their matrices.

@@ -5,21 +5,21 @@
 namespace lamina::nn {
 
 BroadcastBias::BroadcastBias(Shape input, Shape bias)
-    : Layer(std::move(input)), elements_(element_count(input_shape_)), kept_(element_count(bias)) {
-  const std::size_t rank = input_shape_.size();
+    : Layer(std::move(input)), elements_(element_count(input_shape())), kept_(element_count(bias)) {
+  const std::size_t rank = input_shape().size();
   bool fits = bias.size() <= rank;
   Shape full(rank, 1);
   for (std::size_t i = 0; fits && i < bias.size(); ++i) {
     const std::size_t axis = rank - bias.size() + i;
-    fits = bias[i] == 1 || bias[i] == input_shape_[axis];
+    fits = bias[i] == 1 || bias[i] == input_shape()[axis];
     full[axis] = bias[i];
   }
   if (!fits) {
     throw ValueError(text("[EinsumDense] a bias of shape ", to_string(bias),
-                          " does not broadcast to samples of shape ", to_string(input_shape_)));
+                          " does not broadcast to samples of shape ", to_string(input_shape())));
   }
   parameters_.push_back({"bias", std::move(bias)});
-  spread_.extents = input_shape_;
+  spread_.extents = input_shape();
   spread_.strides.assign(rank, 0);
   Shape repeated, repeats, kept, strides;
   std::int64_t stride = 1, of_bias = 1;
@@ -27,13 +27,13 @@ BroadcastBias::BroadcastBias(Shape input, Shape bias)
     if (full[axis] > 1) {
       spread_.strides[axis] = of_bias;
       of_bias *= full[axis];
-      kept.insert(kept.begin(), input_shape_[axis]);
+      kept.insert(kept.begin(), input_shape()[axis]);
       strides.insert(strides.begin(), stride);
     } else {
-      repeated.insert(repeated.begin(), input_shape_[axis]);
+      repeated.insert(repeated.begin(), input_shape()[axis]);
       repeats.insert(repeats.begin(), stride);
     }
-    stride *= input_shape_[axis];
+    stride *= input_shape()[axis];
   }
   gathered_.extents = std::move(repeated);
   gathered_.strides = std::move(repeats);
@@ -42,12 +42,7 @@ BroadcastBias::BroadcastBias(Shape input, Shape bias)
 }
 
 void BroadcastBias::forward(const Pass& pass, const ForwardArguments& f, bool) const {
-  Device::Memory own{nullptr, Device::Release{&pass.device}};
-  void* sample = f.workspace;
-  if (sample == nullptr) {  // inference, maybe in several threads at once
-    own = pass.device.make(static_cast<std::size_t>(elements_) * size_of(pass.dtype));
-    sample = own.get();
-  }
+  void* const sample = f.workspace;
   TransposeArguments r = spread_;
   r.dtype = pass.dtype;
   r.in = f.parameters->front();
@@ -57,7 +52,7 @@ void BroadcastBias::forward(const Pass& pass, const ForwardArguments& f, bool) c
   sum.dtype = pass.dtype;
   sum.rows = pass.batch;
   sum.columns = elements_;
-  sum.x = f.x;
+  sum.x = f.x[0];
   sum.beta = sample;
   sum.y = f.y;
   pass.device.normalize_columns(sum);
@@ -65,7 +60,7 @@ void BroadcastBias::forward(const Pass& pass, const ForwardArguments& f, bool) c
 
 void BroadcastBias::backward(const Pass& pass, const BackwardArguments& b) const {
   const std::size_t item = size_of(pass.dtype);
-  if (trains()) {
+  if (wants_parameter_gradients(b)) {
     void* const sums = b.workspace;
     void* const ordered = static_cast<char*>(sums) + static_cast<std::size_t>(elements_) * item;
     pass.device.column_sums(pass.dtype, pass.batch, elements_, b.gradient, sums);
@@ -76,9 +71,9 @@ void BroadcastBias::backward(const Pass& pass, const BackwardArguments& b) const
     pass.device.transpose(r);
     pass.device.column_sums(pass.dtype, elements_ / kept_, kept_, ordered, b.parameter_gradients->front());
   }
-  if (b.input_gradient == nullptr) return;
-  pass.device.copy(b.input_gradient, b.gradient, static_cast<std::size_t>(pass.batch * elements_) * item);
-  apply_producer_activation(pass, b.producer, b.input_gradient);
+  if (b.input_gradients[0] == nullptr) return;
+  pass.device.copy(b.input_gradients[0], b.gradient, static_cast<std::size_t>(pass.batch * elements_) * item);
+  apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -14,7 +14,10 @@ class BroadcastBias final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
   std::int64_t workspace(std::int64_t) const override { return 2 * elements_; }
+  std::int64_t inference_workspace(std::int64_t) const override { return elements_; }
 
  private:
   std::int64_t elements_, kept_ = 1;  ///< of a sample, and of the bias

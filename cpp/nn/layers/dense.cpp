@@ -17,12 +17,12 @@ std::int64_t columns_a_block(DType dtype) { return kBlockBytes / static_cast<std
 
 Dense::Dense(Shape input, std::int64_t units, bool use_bias)
     : Layer(std::move(input)), inputs_(0), units_(units), positions_(1), use_bias_(use_bias) {
-  if (input_shape_.empty()) {
+  if (input_shape().empty()) {
     throw ValueError("[Dense] the input of a sample must have at least one axis. Received: shape ()");
   }
   if (units < 1) throw ValueError(text("[Dense] units must be a positive integer. Received: units=", units));
-  inputs_ = input_shape_.back();
-  positions_ = element_count(Shape(input_shape_.begin(), input_shape_.end() - 1));
+  inputs_ = input_shape().back();
+  positions_ = element_count(Shape(input_shape().begin(), input_shape().end() - 1));
   output_shape_.back() = units;
   element_count(output_shape_);
   parameters_.push_back({"kernel", {inputs_, units_}});
@@ -68,7 +68,7 @@ void Dense::multiply_blocks(const Pass& pass, const ForwardArguments& f) const {
     product.m = rows(pass);
     product.n = std::min(columns, units_ - first);
     product.k = inputs_;
-    product.a = f.x;
+    product.a = f.x[0];
     product.a_row = inputs_;
     product.b = static_cast<const char*>(f.kernel_blocks) + first * inputs_ * item;
     product.b_row = product.n;
@@ -100,7 +100,7 @@ void Dense::forward(const Pass& pass, const ForwardArguments& f, bool skip_fused
   product.m = rows(pass);
   product.n = units_;
   product.k = inputs_;
-  product.a = f.x;
+  product.a = f.x[0];
   product.a_row = inputs_;
   product.b = (*f.parameters)[0];
   product.b_row = units_;
@@ -115,8 +115,8 @@ void Dense::forward(const Pass& pass, const ForwardArguments& f, bool skip_fused
 }
 
 void Dense::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (trains() && b.parameter_gradients != nullptr) multiply_weight_gradient(pass, b);
-  if (b.input_gradient == nullptr) return;
+  if (wants_parameter_gradients(b)) multiply_weight_gradient(pass, b);
+  if (b.input_gradients[0] == nullptr) return;
   multiply_input_gradient(pass, b);
 }
 
@@ -128,7 +128,7 @@ void Dense::multiply_weight_gradient(const Pass& pass, const BackwardArguments& 
   weights.m = inputs_;
   weights.n = units_;
   weights.k = rows(pass);
-  weights.a = b.x;
+  weights.a = b.x[0];
   weights.a_row = 1;
   weights.a_column = inputs_;
   weights.b = b.gradient;
@@ -141,7 +141,7 @@ void Dense::multiply_weight_gradient(const Pass& pass, const BackwardArguments& 
 }
 
 void Dense::multiply_input_gradient(const Pass& pass, const BackwardArguments& b) const {
-  const bool fused = is_elementwise(b.producer.activation);
+  const bool fused = is_elementwise(b.producers[0].activation);
   GemmArguments inputs;  // dx = dz W^T, times the derivative of the function below
   inputs.dtype = pass.dtype;
   inputs.of_layer = true;
@@ -153,15 +153,15 @@ void Dense::multiply_input_gradient(const Pass& pass, const BackwardArguments& b
   inputs.b = (*b.parameters)[0];
   inputs.b_row = 1;
   inputs.b_column = units_;
-  inputs.c = b.input_gradient;
+  inputs.c = b.input_gradients[0];
   inputs.c_row = inputs_;
-  if (fused && b.producer.activation.kind != ActivationKind::linear) {
-    inputs.saved = b.producer.saved;
+  if (fused && b.producers[0].activation.kind != ActivationKind::linear) {
+    inputs.saved = b.producers[0].saved;
     inputs.saved_row = inputs_;
-    inputs.derivative_of = b.producer.activation;
+    inputs.derivative_of = b.producers[0].activation;
   }
   pass.device.gemm(inputs);
-  if (!fused) apply_producer_activation(pass, b.producer, b.input_gradient);
+  if (!fused) apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -14,6 +14,7 @@ class Dense final : public Layer {
   bool try_fuse(const Activation&) override;
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
   bool updates_kernel() const override { return true; }
 
   // The kernel in blocks of columns (see kernel_blocks.h): block after block, each [inputs, columns].

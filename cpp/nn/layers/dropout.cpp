@@ -19,7 +19,7 @@ Dropout::Dropout(Shape input, double rate, std::uint64_t seed, std::uint64_t ind
       rate_(rate),
       seed_(seed),
       index_(index),
-      elements_(element_count(input_shape_)) {
+      elements_(element_count(input_shape())) {
   if (!(rate >= 0.0 && rate < 1.0)) {
     throw ValueError(text("[Dropout] rate must be at least 0 and less than 1. Received: rate=", rate));
   }
@@ -39,30 +39,30 @@ void Dropout::apply(const Pass& pass, const void* in, void* out) const {
 
 void Dropout::forward(const Pass& pass, const ForwardArguments& f, bool) const {
   if (pass.training && rate_ > 0.0) {
-    apply(pass, f.x, f.y);
+    apply(pass, f.x[0], f.y);
   } else {
-    pass.device.copy(f.y, f.x, static_cast<std::size_t>(pass.batch * elements_) * size_of(pass.dtype));
+    pass.device.copy(f.y, f.x[0], static_cast<std::size_t>(pass.batch * elements_) * size_of(pass.dtype));
   }
 }
 
 void Dropout::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (b.input_gradient == nullptr) return;
-  if (rate_ > 0.0 && b.y != nullptr && is_plain_relu(b.producer.activation)) {
+  if (b.input_gradients[0] == nullptr) return;
+  if (rate_ > 0.0 && b.y != nullptr && is_plain_relu(b.producers[0].activation)) {
     // What was dropped is 0 in the output, like what the function below made 0: nothing is drawn again.
     const std::int64_t n = pass.batch * elements_;
-    pass.device.activate_backward(pass.dtype, b.producer.activation, pass.batch, elements_, b.y, b.gradient,
-                                  b.input_gradient);
-    pass.device.vector_op({pass.dtype, VectorKind::scale, n, b.input_gradient, nullptr, b.input_gradient,
-                           numerics::keep_scale<double>(rate_), 0.0});
+    pass.device.activate_backward(pass.dtype, b.producers[0].activation, pass.batch, elements_, b.y,
+                                  b.gradient, b.input_gradients[0]);
+    pass.device.vector_op({pass.dtype, VectorKind::scale, n, b.input_gradients[0], nullptr,
+                           b.input_gradients[0], numerics::keep_scale<double>(rate_), 0.0});
     return;
   }
   if (rate_ > 0.0) {
-    apply(pass, b.gradient, b.input_gradient);
+    apply(pass, b.gradient, b.input_gradients[0]);
   } else {
-    pass.device.copy(b.input_gradient, b.gradient,
+    pass.device.copy(b.input_gradients[0], b.gradient,
                      static_cast<std::size_t>(pass.batch * elements_) * size_of(pass.dtype));
   }
-  apply_producer_activation(pass, b.producer, b.input_gradient);
+  apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

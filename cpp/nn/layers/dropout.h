@@ -15,6 +15,7 @@ class Dropout final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
   bool training_only() const override { return true; }
 
  private:

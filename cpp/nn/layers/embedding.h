@@ -13,6 +13,7 @@ class Embedding final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
   std::int64_t index_range() const override { return entries_; }
 
  private:

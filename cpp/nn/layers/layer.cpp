@@ -2,13 +2,15 @@
 
 namespace lamina::nn {
 
-void Layer::apply_producer_activation(const Pass& pass, const ProducerActivation& below,
-                                      void* input_gradient) const {
-  if (below.activation.kind == ActivationKind::linear) return;
-  const std::int64_t columns = input_shape_.empty() ? 1 : input_shape_.back();
-  const std::int64_t rows = columns == 0 ? 0 : pass.batch * element_count(input_shape_) / columns;
-  pass.device.activate_backward(pass.dtype, below.activation, rows, columns, below.saved, input_gradient,
-                                input_gradient);
+void Layer::apply_producer_activation(const Pass& pass, const BackwardArguments& b, std::size_t input) const {
+  const ProducerActivation& producer = b.producers[input];
+  if (producer.activation.kind == ActivationKind::linear) return;
+  const Shape& shape = input_shape(input);
+  const std::int64_t columns = shape.empty() ? 1 : shape.back();
+  const std::int64_t rows = columns == 0 ? 0 : pass.batch * element_count(shape) / columns;
+  void* const gradient = b.input_gradients[input];
+  pass.device.activate_backward(pass.dtype, producer.activation, rows, columns, producer.saved, gradient,
+                                gradient);
 }
 
 }  // namespace lamina::nn

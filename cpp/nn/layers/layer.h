@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "device/device.h"
@@ -14,54 +15,59 @@ namespace lamina::nn {
 struct Pass {
   Device& device;
   DType dtype = DType::float32;
-  std::int64_t batch = 0;         ///< samples
-  bool training = false;          ///< whether dropout drops
-  std::uint64_t step = 0;         ///< the training step, which names the step's random numbers
-  double* penalty = nullptr;      ///< where layers add to the loss; null when nobody asks
-  double loss_scale = 1.0;        ///< what all gradients are multiplied by until the optimizer takes them
-  const void* checked = nullptr;  ///< a batch that is within Network::index_range(); or null
+  std::int64_t batch = 0;     ///< samples
+  bool training = false;      ///< whether dropout drops
+  std::uint64_t step = 0;     ///< the training step, which names the step's random numbers
+  double* penalty = nullptr;  ///< where layers add to the loss; null when nobody asks
+  double loss_scale = 1.0;    ///< what all gradients are multiplied by until the optimizer takes them
+  /// Inputs of the network that are known to be indices within Network::index_range().
+  std::span<const void* const> checked = {};
 };
 
-/// The function that ended the layer below. A gradient is always handed down with respect
-/// to what went into that function, so that a product's epilogue can apply its derivative.
+/// The function that ended the layer below. A gradient is handed down with respect to
+/// what went into that function where nothing else reads the value, so that a product's epilogue can apply
+/// its derivative.
 struct ProducerActivation {
   Activation activation;
   const void* saved = nullptr;  ///< its output or input, as derivative_from says
 };
 
 struct ForwardArguments {
-  const void* x = nullptr;         ///< [batch, input elements]
+  std::span<const void* const> x;  ///< one for each input: [batch, input elements]
   void* y = nullptr;               ///< [batch, output elements]
   void* pre_activation = nullptr;  ///< like y, or null: what went into fused_activation()
   const ParameterPointers* parameters = nullptr;
-  void* workspace = nullptr;            ///< Layer::workspace() elements, kept for backward; null in inference
+  /// Layer::workspace() elements, kept for backward; in inference Layer::inference_workspace() ones, or null.
+  void* workspace = nullptr;
   const void* kernel_blocks = nullptr;  ///< Dense: its kernel once more, as kernel_blocks.h says; or null
 };
 
 struct BackwardArguments {
-  const void* x = nullptr;
-  const void* y = nullptr;
+  std::span<const void* const> x;  ///< null where the layer does not read_inputs()
+  const void* y = nullptr;         ///< null where the layer does not read_output()
   const void* gradient = nullptr;  ///< [batch, output elements], with respect to fused_activation()'s input
-  void* input_gradient = nullptr;  ///< [batch, input elements], or null when nobody needs it
-  ProducerActivation producer;
+  std::span<void* const> input_gradients;         ///< like x; null where none is needed
+  std::span<const ProducerActivation> producers;  ///< one for each input
   const ParameterPointers* parameters = nullptr;
-  /// Null where only the input's is wanted, which is asked of layers that updates_kernel() alone.
-  const ParameterPointers* parameter_gradients = nullptr;
-  void* workspace = nullptr;  ///< as the forward pass left it
+  const ParameterPointers* parameter_gradients = nullptr;  ///< null where only the inputs' are wanted
+  void* workspace = nullptr;                               ///< as the forward pass left it
   /// The update of parameter 0, to be done in place of leaving its gradient; only where the layer
-  /// updates_kernel() and input_gradient is null. Else null.
+  /// updates_kernel() and no input's gradient is wanted. Else null.
   const UpdateArguments* kernel_update = nullptr;
 };
 
 class Layer {
  public:
-  explicit Layer(Shape input) : input_shape_(std::move(input)), output_shape_(input_shape_) {}
+  explicit Layer(Shape input) : output_shape_(input), input_shapes_{std::move(input)} {}
+  Layer(std::vector<Shape> inputs, Shape output)
+      : output_shape_(std::move(output)), input_shapes_(std::move(inputs)) {}
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
   /// Without the batch.
-  const Shape& input_shape() const { return input_shape_; }
+  std::size_t input_count() const { return input_shapes_.size(); }
+  const Shape& input_shape(std::size_t input = 0) const { return input_shapes_[input]; }
   const Shape& output_shape() const { return output_shape_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
 
@@ -71,10 +77,18 @@ class Layer {
   /// function is element-wise. Saves a pass over the output; the bits are the same.
   virtual bool try_fuse(const Activation&) { return false; }
 
-  /// y = layer(x). With `skip_fused_activation`, y is what would go into fused_activation().
+  /// y = layer(x...). With `skip_fused_activation`, y is what would go into fused_activation().
   virtual void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const = 0;
-  /// Fills the gradients of the parameters and, if wanted, of the input.
+  /// Fills the gradients of the parameters and of the inputs, as far as they are wanted.
   virtual void backward(const Pass&, const BackwardArguments&) const = 0;
+  /// What backward() reads of the forward pass beside the workspace; the memory of the rest is used again.
+  virtual bool reads_inputs() const { return true; }
+  virtual bool reads_output() const { return true; }
+  /// Whether the gradient of that input is the output's as it is: it may be used where it is, without a call.
+  virtual bool passes_gradient(std::size_t input) const {
+    static_cast<void>(input);
+    return false;
+  }
   /// Whether backward() takes BackwardArguments::kernel_update.
   virtual bool updates_kernel() const { return false; }
   /// Whether the layer does nothing outside of training.
@@ -82,6 +96,8 @@ class Layer {
 
   /// Elements of the pass's dtype that forward() keeps for backward() beside x and y.
   virtual std::int64_t workspace(std::int64_t) const { return 0; }
+  /// Elements that forward() computes with where nothing is kept.
+  virtual std::int64_t inference_workspace(std::int64_t) const { return 0; }
   /// How many indices from 0 on the input may hold; 0 where it holds no indices.
   virtual std::int64_t index_range() const { return 0; }
   /// Whether forward() adds to Pass::penalty.
@@ -113,15 +129,20 @@ class Layer {
   }
 
  protected:
-  /// Multiplies a finished input gradient by the derivative of the function below.
-  void apply_producer_activation(const Pass&, const ProducerActivation&, void* input_gradient) const;
+  /// Multiplies a finished input gradient by the derivative of the function that ended the input's producer.
+  void apply_producer_activation(const Pass&, const BackwardArguments&, std::size_t input = 0) const;
+  bool wants_parameter_gradients(const BackwardArguments& b) const {
+    return b.parameter_gradients != nullptr && trains();
+  }
 
-  Shape input_shape_;
   Shape output_shape_;
   std::vector<Parameter> parameters_;
   Activation fused_activation_;
   std::int64_t index_ = -1;
   bool trainable_ = true;
+
+ private:
+  std::vector<Shape> input_shapes_;
 };
 
 }  // namespace lamina::nn

@@ -41,7 +41,7 @@ GaussianNoise::GaussianNoise(Shape input, double stddev, std::uint64_t seed, std
       stddev_(stddev),
       seed_(seed),
       index_(index),
-      elements_(element_count(input_shape_)) {
+      elements_(element_count(input_shape())) {
   if (!(stddev >= 0.0)) {
     throw ValueError(text("[GaussianNoise] stddev must be at least 0. Received: stddev=", stddev));
   }
@@ -50,14 +50,14 @@ GaussianNoise::GaussianNoise(Shape input, double stddev, std::uint64_t seed, std
 void GaussianNoise::forward(const Pass& pass, const ForwardArguments& f, bool) const {
   const std::int64_t n = pass.batch * elements_;
   draw(pass, seed_, index_, n, 0.0, stddev_, f.y);
-  elementwise(pass, ElementwiseKind::add, n, f.x, f.y, f.y);
+  elementwise(pass, ElementwiseKind::add, n, f.x[0], f.y, f.y);
 }
 
 void GaussianNoise::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (b.input_gradient == nullptr) return;
-  pass.device.copy(b.input_gradient, b.gradient,
+  if (b.input_gradients[0] == nullptr) return;
+  pass.device.copy(b.input_gradients[0], b.gradient,
                    static_cast<std::size_t>(pass.batch * elements_) * size_of(pass.dtype));
-  apply_producer_activation(pass, b.producer, b.input_gradient);
+  apply_producer_activation(pass, b);
 }
 
 GaussianDropout::GaussianDropout(Shape input, double rate, std::uint64_t seed, std::uint64_t index)
@@ -65,7 +65,7 @@ GaussianDropout::GaussianDropout(Shape input, double rate, std::uint64_t seed, s
       stddev_(std::sqrt(checked_rate("GaussianDropout", rate) / (1.0 - rate))),
       seed_(seed),
       index_(index),
-      elements_(element_count(input_shape_)) {}
+      elements_(element_count(input_shape())) {}
 
 void GaussianDropout::apply(const Pass& pass, const void* in, void* out) const {
   const std::int64_t n = pass.batch * elements_;
@@ -74,13 +74,13 @@ void GaussianDropout::apply(const Pass& pass, const void* in, void* out) const {
 }
 
 void GaussianDropout::forward(const Pass& pass, const ForwardArguments& f, bool) const {
-  apply(pass, f.x, f.y);
+  apply(pass, f.x[0], f.y);
 }
 
 void GaussianDropout::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (b.input_gradient == nullptr) return;
-  apply(pass, b.gradient, b.input_gradient);
-  apply_producer_activation(pass, b.producer, b.input_gradient);
+  if (b.input_gradients[0] == nullptr) return;
+  apply(pass, b.gradient, b.input_gradients[0]);
+  apply_producer_activation(pass, b);
 }
 
 MaskedDropout::MaskedDropout(Shape input, double rate, Shape noise, bool alpha, std::uint64_t seed,
@@ -90,21 +90,21 @@ MaskedDropout::MaskedDropout(Shape input, double rate, Shape noise, bool alpha, 
       noise_(std::move(noise)),
       one_mask_(false),
       repeats_(false),
-      elements_(element_count(input_shape_)),
+      elements_(element_count(input_shape())),
       seed_(seed),
       index_(index) {
-  bool fits = noise_.size() == input_shape_.size() + 1 && (noise_.front() == 1 || noise_.front() == -1);
-  for (std::size_t axis = 0; fits && axis < input_shape_.size(); ++axis) {
+  bool fits = noise_.size() == input_shape().size() + 1 && (noise_.front() == 1 || noise_.front() == -1);
+  for (std::size_t axis = 0; fits && axis < input_shape().size(); ++axis) {
     std::int64_t& extent = noise_[axis + 1];
-    if (extent == -1) extent = input_shape_[axis];
-    fits = extent == 1 || extent == input_shape_[axis];
-    repeats_ = repeats_ || extent != input_shape_[axis];
+    if (extent == -1) extent = input_shape()[axis];
+    fits = extent == 1 || extent == input_shape()[axis];
+    repeats_ = repeats_ || extent != input_shape()[axis];
     drawn_ *= extent;
   }
   if (!fits) {
     throw ValueError(
         text("[Dropout] each extent of noise_shape must be 1, None or the input's, whose samples have shape ",
-             to_string(input_shape_), ". Received: noise_shape=", to_string(noise_)));
+             to_string(input_shape()), ". Received: noise_shape=", to_string(noise_)));
   }
   one_mask_ = noise_.front() == 1;
   repeats_ = repeats_ || one_mask_;
@@ -141,7 +141,7 @@ void MaskedDropout::forward(const Pass& pass, const ForwardArguments& f, bool) c
     TransposeArguments r;
     r.dtype = pass.dtype;
     r.extents = {pass.batch};
-    r.extents.insert(r.extents.end(), input_shape_.begin(), input_shape_.end());
+    r.extents.insert(r.extents.end(), input_shape().begin(), input_shape().end());
     r.strides.assign(r.extents.size(), 0);
     std::int64_t stride = 1;
     for (std::size_t axis = noise_.size(); axis-- > 1;) {
@@ -153,14 +153,14 @@ void MaskedDropout::forward(const Pass& pass, const ForwardArguments& f, bool) c
     r.out = whole;
     pass.device.transpose(r);
   }
-  elementwise(pass, ElementwiseKind::choose, n, f.x, whole, f.y, scale_, offset_, dropped_);
+  elementwise(pass, ElementwiseKind::choose, n, f.x[0], whole, f.y, scale_, offset_, dropped_);
 }
 
 void MaskedDropout::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (b.input_gradient == nullptr) return;
+  if (b.input_gradients[0] == nullptr) return;
   elementwise(pass, ElementwiseKind::choose, pass.batch * elements_, b.gradient, b.workspace,
-              b.input_gradient, scale_);
-  apply_producer_activation(pass, b.producer, b.input_gradient);
+              b.input_gradients[0], scale_);
+  apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -14,6 +14,8 @@ class GaussianNoise final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
   bool training_only() const override { return true; }
 
  private:
@@ -29,6 +31,8 @@ class GaussianDropout final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
   bool training_only() const override { return true; }
 
  private:
@@ -49,6 +53,8 @@ class MaskedDropout final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
   bool training_only() const override { return true; }
   std::int64_t workspace(std::int64_t batch) const override;
 

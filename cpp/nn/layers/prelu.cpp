@@ -5,15 +5,15 @@
 namespace lamina::nn {
 
 Prelu::Prelu(Shape input, std::int64_t shared) : Layer(std::move(input)) {
-  const auto rank = static_cast<std::int64_t>(input_shape_.size());
+  const auto rank = static_cast<std::int64_t>(input_shape().size());
   if (shared < 0 || shared > rank) {
     throw ValueError(
-        text("[PReLU] a sample of shape ", to_string(input_shape_), " cannot share ", shared, " axes"));
+        text("[PReLU] a sample of shape ", to_string(input_shape()), " cannot share ", shared, " axes"));
   }
-  Shape alpha = input_shape_;
+  Shape alpha = input_shape();
   for (std::int64_t axis = 0; axis < shared; ++axis) alpha[static_cast<std::size_t>(axis)] = 1;
   columns_ = element_count(alpha);
-  rows_ = element_count(input_shape_) / columns_;
+  rows_ = element_count(input_shape()) / columns_;
   parameters_.push_back({"alpha", alpha});
 }
 
@@ -22,7 +22,7 @@ void Prelu::forward(const Pass& pass, const ForwardArguments& f, bool) const {
   p.dtype = pass.dtype;
   p.rows = pass.batch * rows_;
   p.columns = columns_;
-  p.x = f.x;
+  p.x = f.x[0];
   p.alpha = f.parameters->front();
   p.y = f.y;
   pass.device.prelu(p);
@@ -33,16 +33,16 @@ void Prelu::backward(const Pass& pass, const BackwardArguments& b) const {
   p.dtype = pass.dtype;
   p.rows = pass.batch * rows_;
   p.columns = columns_;
-  p.x = b.x;
+  p.x = b.x[0];
   p.alpha = b.parameters->front();
   p.dy = b.gradient;
-  p.dx = b.input_gradient;
-  if (trains()) p.products = b.workspace;
+  p.dx = b.input_gradients[0];
+  if (wants_parameter_gradients(b)) p.products = b.workspace;
   pass.device.prelu_backward(p);
-  if (trains()) {
+  if (wants_parameter_gradients(b)) {
     pass.device.column_sums(pass.dtype, p.rows, p.columns, b.workspace, b.parameter_gradients->front());
   }
-  if (b.input_gradient != nullptr) apply_producer_activation(pass, b.producer, b.input_gradient);
+  if (b.input_gradients[0] != nullptr) apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -12,6 +12,7 @@ class Prelu final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_output() const override { return false; }
   std::int64_t workspace(std::int64_t batch) const override { return batch * rows_ * columns_; }
 
  private:

@@ -13,6 +13,8 @@ class Permute final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
 
  private:
   std::vector<std::int64_t> order_, inverse_;
@@ -25,6 +27,8 @@ class Repeat final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
 
  private:
   std::int64_t n_, features_ = 1;

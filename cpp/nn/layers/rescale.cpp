@@ -23,9 +23,9 @@ Device::Memory copied(const std::vector<double>& values, DType dtype, Device& de
 
 Rescale::Rescale(Shape input, RescaleKind kind, const std::vector<double>& a, const std::vector<double>& b,
                  DType dtype, Device& device)
-    : Layer(std::move(input)), kind_(kind), elements_(element_count(input_shape_)) {
+    : Layer(std::move(input)), kind_(kind), elements_(element_count(input_shape())) {
   if (static_cast<std::int64_t>(a.size()) != elements_ || static_cast<std::int64_t>(b.size()) != elements_) {
-    throw ValueError(text("[Rescale] samples of shape ", to_string(input_shape_), " need ", elements_,
+    throw ValueError(text("[Rescale] samples of shape ", to_string(input_shape()), " need ", elements_,
                           " numbers. Received: ", a.size(), " and ", b.size()));
   }
   a_ = copied(a, dtype, device);
@@ -37,14 +37,14 @@ void Rescale::apply(const Pass& pass, RescaleKind kind, const void* x, void* y) 
 }
 
 void Rescale::forward(const Pass& pass, const ForwardArguments& f, bool) const {
-  apply(pass, kind_, f.x, f.y);
+  apply(pass, kind_, f.x[0], f.y);
 }
 
 void Rescale::backward(const Pass& pass, const BackwardArguments& b) const {
-  if (b.input_gradient == nullptr) return;
+  if (b.input_gradients[0] == nullptr) return;
   apply(pass, kind_ == RescaleKind::multiply_add ? RescaleKind::times : RescaleKind::over, b.gradient,
-        b.input_gradient);
-  apply_producer_activation(pass, b.producer, b.input_gradient);
+        b.input_gradients[0]);
+  apply_producer_activation(pass, b);
 }
 
 }  // namespace lamina::nn

@@ -13,6 +13,8 @@ class Rescale final : public Layer {
 
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return false; }
+  bool reads_output() const override { return false; }
 
  private:
   void apply(const Pass&, RescaleKind, const void* x, void* y) const;

@@ -94,23 +94,22 @@ void SpectralNormalization::set_trainable(std::int64_t index, bool trainable) {
   inner_->set_trainable(index, trainable);
 }
 
-SpectralNormalization::Places SpectralNormalization::places() const {
+SpectralNormalization::Places SpectralNormalization::places(std::int64_t batch) const {
   Places p{};
-  p.u = placed(rows_ * columns_);
+  p.kernel = placed(inner_->workspace(batch));
+  p.u = p.kernel + placed(rows_ * columns_);
   p.v = p.u + placed(columns_);
   p.product = p.v + placed(rows_);
-  p.inner = p.product + placed(columns_);
+  p.end = p.product + placed(columns_);
   return p;
 }
 
-std::int64_t SpectralNormalization::workspace(std::int64_t batch) const {
-  return places().inner + inner_->workspace(batch);
-}
+std::int64_t SpectralNormalization::workspace(std::int64_t batch) const { return places(batch).end; }
 
 void SpectralNormalization::normalize(const Pass& pass, const void* kernel, const void* u,
                                       char* workspace) const {
   const auto item = static_cast<std::int64_t>(size_of(pass.dtype));
-  const Places p = places();
+  const Places p = places(pass.batch);
   const std::int64_t n = rows_ * columns_;
   void* const divided = workspace + p.kernel * item;
   void* const new_u = workspace + p.u * item;
@@ -132,31 +131,33 @@ void SpectralNormalization::normalize(const Pass& pass, const void* kernel, cons
   vectors.flat(VectorKind::divide, n, sigma, kernel, divided);
 }
 
+void* SpectralNormalization::divided(const Pass& pass, void* workspace) const {
+  if (!active(pass)) return nullptr;
+  return static_cast<char*>(workspace) +
+         static_cast<std::size_t>(places(pass.batch).kernel) * size_of(pass.dtype);
+}
+
 void SpectralNormalization::forward(const Pass& pass, const ForwardArguments& f,
                                     bool skip_fused_activation) const {
   ForwardArguments inner = f;
-  auto* const memory = static_cast<char*>(f.workspace);
-  const bool replaces = active(pass) && memory != nullptr;
-  if (replaces) normalize(pass, f.parameters->front(), f.parameters->back(), memory);
-  const Replaced parameters(*f.parameters, parameters_.size() - 1, replaces ? memory : nullptr);
-  inner.parameters = &parameters.all;
-  if (memory != nullptr) {
-    inner.workspace = inner_->workspace(pass.batch) == 0
-                          ? nullptr
-                          : memory + places().inner * static_cast<std::int64_t>(size_of(pass.dtype));
+  if (active(pass)) {
+    normalize(pass, f.parameters->front(), f.parameters->back(), static_cast<char*>(f.workspace));
   }
+  const Replaced parameters(*f.parameters, parameters_.size() - 1, divided(pass, f.workspace));
+  inner.parameters = &parameters.all;
   inner_->forward(pass, inner, skip_fused_activation);
 }
 
 void SpectralNormalization::backward(const Pass& pass, const BackwardArguments& b) const {
   BackwardArguments inner = b;
-  auto* const memory = static_cast<char*>(b.workspace);
   const std::size_t count = parameters_.size() - 1;
-  const Replaced parameters(*b.parameters, count, active(pass) ? memory : nullptr);
-  const ParameterPointers gradients = b.parameter_gradients->first(count);
+  const Replaced parameters(*b.parameters, count, divided(pass, b.workspace));
   inner.parameters = &parameters.all;
-  inner.parameter_gradients = &gradients;
-  inner.workspace = memory + places().inner * static_cast<std::int64_t>(size_of(pass.dtype));
+  ParameterPointers gradients;
+  if (b.parameter_gradients != nullptr) {
+    gradients = b.parameter_gradients->first(count);
+    inner.parameter_gradients = &gradients;
+  }
   inner_->backward(pass, inner);
 }
 
@@ -164,9 +165,11 @@ void SpectralNormalization::update_state(const Pass& pass, const ParameterPointe
                                          const void* workspace) const {
   if (!active(pass)) return;
   const std::size_t item = size_of(pass.dtype);
+  const Places p = places(pass.batch);
   const auto* memory = static_cast<const char*>(workspace);
-  pass.device.copy(parameters.front(), memory, static_cast<std::size_t>(rows_ * columns_) * item);
-  pass.device.copy(parameters.back(), memory + static_cast<std::size_t>(places().u) * item,
+  pass.device.copy(parameters.front(), memory + static_cast<std::size_t>(p.kernel) * item,
+                   static_cast<std::size_t>(rows_ * columns_) * item);
+  pass.device.copy(parameters.back(), memory + static_cast<std::size_t>(p.u) * item,
                    static_cast<std::size_t>(columns_) * item);
 }
 

@@ -23,20 +23,27 @@ class SpectralNormalization final : public Layer {
   bool try_fuse(const Activation&) override;
   void forward(const Pass&, const ForwardArguments&, bool skip_fused_activation) const override;
   void backward(const Pass&, const BackwardArguments&) const override;
+  bool reads_inputs() const override { return inner_->reads_inputs(); }
+  bool reads_output() const override { return inner_->reads_output(); }
   std::int64_t workspace(std::int64_t batch) const override;
+  std::int64_t inference_workspace(std::int64_t batch) const override {
+    return inner_->inference_workspace(batch);
+  }
   bool has_state_update() const override { return true; }
   bool state_update_moves_weights() const override { return true; }
   void update_state(const Pass&, const ParameterPointers&, const void* workspace) const override;
   void set_trainable(std::int64_t index, bool trainable) override;
 
  private:
-  /// Where things lie in the workspace, in elements; the inner layer's own comes last.
+  /// Where things are in the workspace, in elements, behind the inner layer's own; `end`: how many there are.
   struct Places {
-    std::int64_t kernel, u, v, product, inner;
+    std::int64_t kernel, u, v, product, end;
   };
-  Places places() const;
+  Places places(std::int64_t batch) const;
   bool active(const Pass& pass) const { return pass.training && trainable_; }
-  /// The divided kernel and the new u into the workspace.
+  /// The kernel to compute with in the workspace; null for the parameter itself.
+  void* divided(const Pass&, void* workspace) const;
+  /// The divided kernel and the new u, into the workspace.
   void normalize(const Pass&, const void* kernel, const void* u, char* workspace) const;
 
   /// Parameter pointers with another kernel, without memory of their own.

@@ -40,6 +40,7 @@ class PlacedPointers {
   PlacedPointers& operator=(PlacedPointers&&) = default;
   explicit PlacedPointers(const std::vector<std::vector<void*>>& of_operations);
   const ParameterPointers& operator[](std::size_t operation) const { return parts_[operation]; }
+  std::span<const ParameterPointers> all() const { return parts_; }
 
  private:
   std::vector<void*> all_;

@@ -7,25 +7,26 @@
 
 namespace lamina::nn {
 
-Trainer::LossPlan Trainer::plan_loss(const OutputObjective& objective) const {
-  const auto& operations = network.operations();
+Trainer::LossPlan Trainer::plan_losses(const Objective& objective) const {
   LossPlan plan;
-  plan.operations = operations.size();
-  if (!objective.loss) return plan;
-  const LossSpecification& loss = *objective.loss;
-  if (loss.from_logits) {
-    plan.form = PredictionForm::logits;
-    return plan;
-  }
-  if (operations.empty()) return plan;
-  const Layer& last = *operations.back();
-  if (takes_logits(loss, last.fused_activation().kind)) {
-    plan.form = PredictionForm::logits_of_activation;
-    plan.skip_fused_activation = true;
-  } else if (const auto* activation = dynamic_cast<const ActivationLayer*>(&last);
-             activation != nullptr && takes_logits(loss, activation->function().kind)) {
-    plan.form = PredictionForm::logits_of_activation;
-    plan.operations -= 1;
+  for (std::size_t i = 0; i < objective.size(); ++i) {
+    OutputReading reading;
+    PredictionForm form = PredictionForm::values;
+    const auto& loss = objective[i].loss;
+    const Layer* const last = network.last_operation(i);
+    const auto* const activation = dynamic_cast<const ActivationLayer*>(last);
+    reading.has_gradient = loss.has_value();
+    if (loss && loss->from_logits) {
+      form = PredictionForm::logits;
+    } else if (loss && last != nullptr && takes_logits(*loss, last->fused_activation().kind)) {
+      form = PredictionForm::logits_of_activation;
+      reading.ending = Ending::skips_activation;
+    } else if (loss && activation != nullptr && takes_logits(*loss, activation->function().kind)) {
+      form = PredictionForm::logits_of_activation;
+      reading.ending = Ending::left_out;
+    }
+    plan.readings.push_back(reading);
+    plan.forms.push_back(form);
   }
   return plan;
 }
@@ -38,7 +39,7 @@ void Trainer::compile(std::vector<OutputObjective> objectives, const OptimizerSe
 
   const std::unique_lock lock(store().lock());
   recorded_.clear();
-  plan_ = plan_loss(objective[0]);
+  plan_ = plan_losses(objective);
   objective_ = std::move(objective);
   parameters.set_optimizer(std::move(optimizer));
 }

@@ -24,7 +24,7 @@ class Trainer {
         seed_(seed),
         batch_(device, dtype) {}
 
-  ~Trainer() { delete idle_batch_.load(); }
+  ~Trainer() { delete idle_scratch_.load(); }
 
   Network network;
   OptimizedParameters parameters;
@@ -37,8 +37,8 @@ class Trainer {
   /// Losses, metrics and what they have added up to.
   const Objective& objective() const { return objective_; }
   /// Of a sample, for each input and output.
-  std::span<const Shape> input_shapes() const { return {&network.input_shape(), 1}; }
-  std::span<const Shape> output_shapes() const { return {&network.output_shape(), 1}; }
+  std::span<const Shape> input_shapes() const { return network.input_shapes(); }
+  std::span<const Shape> output_shapes() const { return network.output_shapes(); }
   /// StateError before compile().
   Optimizer& optimizer() const { return parameters.optimizer(); }
 
@@ -94,13 +94,12 @@ class Trainer {
   void set_epochs_seen(std::int64_t n);
 
  private:
-  /// How the last operation and the loss share the work.
+  /// How the losses take the outputs.
   struct LossPlan {
-    std::size_t operations = 0;          ///< how many run before the loss
-    bool skip_fused_activation = false;  ///< the loss applies the last ending itself
-    PredictionForm form = PredictionForm::values;
+    std::vector<OutputReading> readings;  ///< by output
+    std::vector<PredictionForm> forms;    ///< likewise
   };
-  LossPlan plan_loss(const OutputObjective&) const;
+  LossPlan plan_losses(const Objective&) const;
   void check(const Samples&, bool scanned) const;
   void require_loss() const;
   /// Forward, losses and metrics for the batch in batch_; with `training` backward and update.
@@ -143,7 +142,13 @@ class Trainer {
   LossPlan plan_;
   Activations activations_;
   Batch batch_;
-  mutable std::atomic<Batch*> idle_batch_{nullptr};  ///< kept between calls of predict
+  /// What predict() works with: converted inputs, and where a block's outputs belong.
+  struct Scratch {
+    Scratch(Device& device, DType dtype) : inputs(device, dtype) {}
+    Batch inputs;
+    std::vector<void*> outputs;
+  };
+  mutable std::atomic<Scratch*> idle_scratch_{nullptr};  ///< kept between calls
 };
 
 }  // namespace lamina::nn

@@ -7,8 +7,9 @@ namespace lamina::nn {
 void Trainer::reserve(std::int64_t rows) {
   const bool defers = this->defers();
   // Recorded steps write to the activations that go.
-  if (activations_.batch < rows || (defers && !activations_.defers)) recorded_.clear();
-  network.reserve(activations_, rows, defers);
+  if (plan_.readings.empty()) plan_.readings.resize(network.outputs());
+  if (!network.fits(activations_, rows, plan_.readings, defers)) recorded_.clear();
+  network.reserve(activations_, rows, plan_.readings, defers);
 }
 
 bool Trainer::may_record(std::int64_t steps) const {
@@ -18,10 +19,13 @@ bool Trainer::may_record(std::int64_t steps) const {
 }
 
 bool Trainer::known_indices(std::span<const ArrayView> x) const {
-  const std::int64_t range = network.index_range();
   constexpr std::int64_t exact = std::int64_t{1} << 24;  // further ones may be rounded to float
-  return range == 0 ||
-         (range <= exact && network.device().find_bad_label(x[0], {range, false, 0, false}) < 0);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::int64_t range = network.index_range(i);
+    if (range == 0) continue;
+    if (range > exact || network.device().find_bad_label(x[i], {range, false, 0, false}) >= 0) return false;
+  }
+  return true;
 }
 
 void Trainer::record(CapturedSteps::Entry& entry, const BatchPlaces& places) {

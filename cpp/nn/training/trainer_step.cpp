@@ -20,33 +20,23 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
                   recording_ ? 0 : static_cast<std::uint64_t>(steps_seen_),  // a recording adds it
                   adds_loss() ? &penalty : nullptr, loss_scale,
                   // What a recording is run with was checked by known_indices().
-                  recording_ && network.index_range() > 0 ? batch_.x(0) : nullptr};
+                  recording_ ? batch_.inputs() : std::span<const void* const>()};
   const FloatEnvironment environment;
   store().shared().fetch(true);
-  void* const prediction = network.forward(pass, batch_.x(0), plan_.operations, plan_.skip_fused_activation,
-                                           activations_, &monitor);
-  void* const gradient = network.output_gradient(activations_, plan_.operations);
+  network.forward(pass, batch_.inputs(), activations_, &monitor);
 
   objective_.begin();
   double result = 0.0;
-  const void* output = prediction;
   for (std::size_t i = 0; i < objective_.size(); ++i) {
     const OutputObjective& objective = objective_[i];
-    const TargetRule& rule = objective_.rules()[i];
-    if (!objective.loss) {
-      if (training) {
-        device.fill_zero(gradient,
-                         static_cast<std::size_t>(rows * element_count(rule.output)) * size_of(dtype));
-      }
-      continue;
-    }
+    if (!objective.loss) continue;
     LossArguments loss;
     loss.dtype = dtype;
     loss.loss = *objective.loss;
-    loss.form = plan_.form;
-    loss.rows = rows * rule.positions;
+    loss.form = plan_.forms[i];
+    loss.rows = rows * objective_.rules()[i].positions;
     loss.columns = objective_.columns(i);
-    loss.prediction = prediction;
+    loss.prediction = network.prediction(activations_, i);
     loss.target = batch_.y(i);
     loss.weights = batch_.weights(i);
     loss.skip_missing = objective.skip_missing;
@@ -54,13 +44,12 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
     loss.scale = scale.scale;
     if (training) {
       loss.scale *= loss_scale;
-      loss.gradient = gradient;
+      loss.gradient = network.output_gradient(activations_, i);
     }
-    if (plan_.form == PredictionForm::logits_of_activation && !objective.metrics.empty()) {
-      // The metrics read what the model would have returned: a left-out layer has a buffer of
-      // its own, a left-out ending is written over the logits.
-      loss.output = activations_.slots.back().output.get();
-      output = loss.output;
+    // The metrics read what the model would have returned: a left-out layer has a buffer of its own, a
+    // left-out fused activation is written over the logits.
+    if (loss.form == PredictionForm::logits_of_activation && !objective.metrics.empty()) {
+      loss.output = network.output(activations_, i);
     }
     const double total = device.loss(loss);
     objective_.add_loss(i, scale, total);
@@ -70,20 +59,11 @@ double Trainer::step(std::int64_t rows, bool training, Monitor& monitor, bool up
       throw NotFiniteError(text("[fit] the loss is not finite. Received: ", total));
     }
   }
-  for (std::size_t i = 0; i < objective_.size(); ++i) measure(i, output, rows);
+  for (std::size_t i = 0; i < objective_.size(); ++i) measure(i, network.output(activations_, i), rows);
 
   if (training) {
     deferred_.clear();
-    if (plan_.operations > 0) {
-      const ProducerActivation ending = network.producer_activation_of(plan_.operations - 1, activations_);
-      if (!plan_.skip_fused_activation && ending.activation.kind != ActivationKind::linear) {
-        const TargetRule& rule = objective_.rules()[0];
-        device.activate_backward(dtype, ending.activation, rows * rule.positions, objective_.columns(0),
-                                 ending.saved, gradient, gradient);
-      }
-      network.backward(pass, plan_.operations, gradient, activations_, &monitor,
-                       update && defers() ? &deferred_ : nullptr);
-    }
+    network.backward(pass, activations_, &monitor, update && defers() ? &deferred_ : nullptr);
     if (parameters.penalties.any()) {
       const GradientView gradients = store().gradients();
       penalty += parameters.penalties.apply(store(), &gradients, loss_scale);
@@ -136,9 +116,10 @@ void Trainer::take_step(const Pass& pass) {
   // Nothing reads these kernels any more: their elements are updated while their gradients are near.
   for (DeferredBackward& rest : deferred_) {
     Optimizer::Separate part;
-    if (optimizer.separate(store(), trained, store().layout().parameters()[rest.kernel], part)) {
+    const std::size_t kernel = network.kernel_of(rest);
+    if (optimizer.separate(store(), trained, store().layout().parameters()[kernel], part)) {
       rest.arguments.kernel_update = &part.update;
-      store().gradient_used(rest.kernel);
+      store().gradient_used(kernel);
     }
     rest.operation->backward(pass, rest.arguments);
   }
@@ -259,33 +240,39 @@ void Trainer::predict(std::span<const ArrayView> x, std::span<void* const> out, 
   const std::int64_t block_bytes = network.rows_a_block() * widths * item;
   const std::int64_t block =
       std::clamp<std::int64_t>(most_bytes / block_bytes, 1, most_blocks) * network.rows_a_block();
-  const std::int64_t outputs = element_count(network.output_shape()) * item;
   // Converted inputs are kept for the next call, unless they are many.
   const std::size_t most_kept = std::max(static_cast<std::size_t>(most_bytes), store().flat_bytes());
-  std::unique_ptr<Batch> inputs(idle_batch_.exchange(nullptr));
-  if (inputs == nullptr) inputs = std::make_unique<Batch>(network.device(), network.dtype());
+  std::unique_ptr<Scratch> scratch(idle_scratch_.exchange(nullptr));
+  if (scratch == nullptr) scratch = std::make_unique<Scratch>(network.device(), network.dtype());
+  Batch& inputs = scratch->inputs;
+  std::vector<void*>& outputs = scratch->outputs;
+  outputs.resize(out.size());
+  const auto bytes_of = [&](std::size_t k) { return element_count(network.shape_of_output(k)) * item; };
   // Where the device's memory is not the host's, outputs come back block by block.
   Device& device = network.device();
-  Device::Memory results{nullptr, Device::Release{&device}};
   const std::int64_t all = x.front().rows;
-  if (!device.is_host() && all > 0) {
-    results = device.make(static_cast<std::size_t>(std::min(block, all) * outputs));
+  std::vector<Device::Memory> results;
+  for (std::size_t k = 0; k < out.size() && !device.is_host() && all > 0; ++k) {
+    results.push_back(device.make(static_cast<std::size_t>(std::min(block, all) * bytes_of(k))));
   }
   for (std::int64_t first = 0; first < all; first += block) {
     const std::int64_t rows = std::min(block, all - first);
-    inputs->gather_inputs(x, nullptr, first, rows);
-    char* const to = static_cast<char*>(out[0]) + first * outputs;
+    inputs.gather_inputs(x, nullptr, first, rows);
+    for (std::size_t k = 0; k < out.size(); ++k) {
+      outputs[k] = results.empty() ? static_cast<char*>(out[k]) + first * bytes_of(k) : results[k].get();
+    }
     {
       const std::shared_lock lock(store().lock());
-      network.infer(inputs->x(0), rows, results != nullptr ? results.get() : to);
-      if (results != nullptr) {
-        device.copy_to_host(to, results.get(), static_cast<std::size_t>(rows * outputs));
+      network.infer(inputs.inputs(), rows, outputs);
+      for (std::size_t k = 0; k < results.size(); ++k) {
+        device.copy_to_host(static_cast<char*>(out[k]) + first * bytes_of(k), results[k].get(),
+                            static_cast<std::size_t>(rows * bytes_of(k)));
       }
     }
     ++monitor.batches;
     monitor.tick(static_cast<double>(rows) * network.work(), true);
   }
-  if (inputs->bytes() <= most_kept) delete idle_batch_.exchange(inputs.release());
+  if (inputs.bytes() <= most_kept) delete idle_scratch_.exchange(scratch.release());
 }
 
 void Trainer::call_training(std::span<const ArrayView> x, std::span<void* const> out) {
@@ -300,11 +287,12 @@ void Trainer::call_training(std::span<const ArrayView> x, std::span<void* const>
   // Steps from 2^39 on are calls: they never share random numbers with training.
   constexpr std::uint64_t first_call = std::uint64_t{1} << 39;
   const Pass pass{network.device(), network.dtype(), rows, true, first_call + calls_seen_};
-  const void* const output =
-      network.forward(pass, batch_.x(0), network.operations().size(), false, activations_, nullptr);
-  network.device().copy_to_host(
-      out[0], output,
-      static_cast<std::size_t>(rows * element_count(network.output_shape())) * size_of(network.dtype()));
+  network.forward(pass, batch_.inputs(), activations_, nullptr, true);
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    const auto bytes =
+        static_cast<std::size_t>(rows * element_count(network.shape_of_output(k))) * size_of(network.dtype());
+    network.device().copy_to_host(out[k], network.output(activations_, k), bytes);
+  }
   {
     const std::unique_lock lock(store().lock());
     network.update_state(pass, activations_);

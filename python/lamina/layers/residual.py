@@ -148,13 +148,14 @@ class Residual(Layer):
             layer._unbuild()
 
     def _append_to(self, network: _core.Network) -> None:
-        network.begin_residual()
+        x = network.value
         for layer in self._layers:
             layer._plan_into(network)
-        network.begin_shortcut()
+        body = network.value
+        network.seek(x)
         if self.projection is not None:
             self.projection._plan_into(network)
-        network.end_residual()
+        network.add_merge("add", [body, network.value])
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
