@@ -485,7 +485,7 @@ def test_bad_data_sets() -> None:
     with pytest.raises(ValueError, match="needs y"):
         Dataset.from_arrays(X, sample_weight=W)
     with pytest.raises(TypeError, match="real numbers"):
-        Dataset.from_arrays(np.array(["a"]))
+        Dataset.from_arrays(X, np.array(["a"] * len(X)))
     with pytest.raises(ValueError, match="batches already"):
         Dataset.from_arrays(X).batch(2).batch(2)
     with pytest.raises(ValueError, match="batch_size"):

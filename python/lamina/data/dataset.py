@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from lamina import _checks
-from lamina._arrays import real_array
-from lamina._typing import Array
 from lamina.data import pipeline
+from lamina.data.columns import columns_of
 from lamina.data.pipeline import Element, Node
 from lamina.random import draw_seed
 
@@ -48,31 +47,91 @@ class Dataset:
         """The rows of arrays, which are read where they lie.
 
         Args:
-            x: The inputs: anything that `fit` takes as an array.
-            y: The targets, if any.
-            sample_weight: A weight for each sample, if any; only together with `y`.
+            x: The inputs: anything that `fit` takes as an array, or a list, tuple or dictionary of
+                arrays for a model with several inputs. Arrays may hold strings.
+            y: The targets, if any: an array, or several in the same way.
+            sample_weight: A weight for each sample, if any, or one array for each output; only
+                together with `y`.
 
         Raises:
-            TypeError: For what does not hold real numbers.
+            TypeError: For what does not hold real numbers (or strings, in `x`).
             ValueError: For different numbers of rows.
+
+        Example:
+            >>> columns = {"age": np.arange(3.0), "town": np.array(["A", "B", "A"])}
+            >>> data = lamina.data.Dataset.from_arrays(columns, np.ones(3)).batch(2)
+            >>> [str(town) for town in next(iter(data))[0]["town"]]
+            ['A', 'B']
         """
         if y is None and sample_weight is not None:
             raise ValueError("Dataset: sample_weight needs y. Received: y=None")
         parts = {"x": x, "y": y, "sample_weight": sample_weight}
-        columns: list[Array] = []
-        for name, value in parts.items():
-            if value is None and name != "x":
-                continue
-            array = real_array(value, name)
-            if array.ndim == 0:
-                raise ValueError(f"Dataset: `{name}` needs an axis of samples. Received: a number")
-            if columns and len(array) != len(columns[0]):
-                raise ValueError(
-                    f"Dataset: `x` and `{name}` must have the same number of samples. "
-                    f"Received: {len(columns[0])} and {len(array)}"
-                )
-            columns.append(array)
-        return cls(pipeline.Rows(tuple(columns)))
+        given = {name: value for name, value in parts.items() if value is not None or name == "x"}
+        return cls(pipeline.Rows(tuple(columns_of(given))))
+
+    @classmethod
+    def from_tensor_slices(cls, tensors: Any) -> Dataset:
+        """The rows of arrays, as TensorFlow's data sets take them.
+
+        Args:
+            tensors: `x`, or a tuple `(x, y)` or `(x, y, sample_weight)`, each as for `from_arrays`.
+
+        Raises:
+            TypeError: As `from_arrays`.
+            ValueError: As `from_arrays`, and for a tuple of another length.
+
+        Example:
+            >>> inputs = {"a": np.ones((4, 2)), "b": np.zeros((4, 3))}
+            >>> data = lamina.data.Dataset.from_tensor_slices((inputs, np.ones(4))).batch(4)
+            >>> len(data)
+            1
+        """
+        parts = tensors if isinstance(tensors, tuple) else (tensors,)
+        if not 1 <= len(parts) <= 3:
+            raise ValueError(
+                "Dataset.from_tensor_slices: x, (x, y) or (x, y, sample_weight) is needed. "
+                f"Received: a tuple of length {len(parts)}"
+            )
+        return cls.from_arrays(*parts)
+
+    @classmethod
+    def zip(cls, *datasets: Any) -> Dataset:
+        """The elements of several data sets beside each other, as long as the shortest has one.
+
+        Args:
+            *datasets: Two or three data sets: of x, of y and of sample weights. What has several
+                parts becomes a tuple, so that `zip(zip(a, b), y)` is for a model with two inputs.
+                A tuple or list of data sets is taken, too.
+
+        Raises:
+            TypeError: For what is no data set.
+            ValueError: For another number of them, and for batches beside samples.
+
+        Example:
+            >>> features = lamina.data.Dataset.from_arrays(np.ones((4, 2)))
+            >>> labels = lamina.data.Dataset.from_arrays(np.zeros(4))
+            >>> x, y = next(iter(lamina.data.Dataset.zip(features, labels).batch(4)))
+            >>> x.shape, y.shape
+            ((4, 2), (4,))
+        """
+        sets: Any = datasets
+        if len(sets) == 1 and isinstance(sets[0], (tuple, list)):
+            sets = sets[0]
+        for each in sets:
+            if not isinstance(each, Dataset):
+                raise TypeError(f"Dataset.zip: data sets are needed. Received: {each!r}")
+        if not 1 <= len(sets) <= 3:
+            raise ValueError(
+                "Dataset.zip: one to three data sets are needed, for x, y and sample_weight. "
+                f"Received: {len(sets)}"
+            )
+        nodes = [each._node for each in sets]
+        if len({node.batched for node in nodes}) > 1:
+            raise ValueError(
+                "Dataset.zip: all must have batches, or all samples. Received: batched="
+                f"{[node.batched for node in nodes]}"
+            )
+        return cls(pipeline.Zipped(nodes))
 
     @classmethod
     def from_npy(cls, x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
@@ -98,6 +157,9 @@ class Dataset:
         cls, factory: Callable[[], Any], length: int | None = None, batched: bool = False
     ) -> Dataset:
         """What a function's iterator yields: x, (x, y) or (x, y, sample_weight).
+
+        Each part is an array or a number, or a list, tuple or dictionary of them; a list or tuple
+        of one to three that is yielded itself has the parts.
 
         Args:
             factory: Called without arguments at the start of each pass; gives an iterable.
@@ -167,7 +229,15 @@ class Dataset:
         return Dataset(pipeline.Prefetched(self._node, ahead))
 
     def map(self, function: Callable[..., Any]) -> Dataset:
-        """`function(x)`, `function(x, y)` or `function(x, y, sample_weight)` of each element."""
+        """`function(x)`, `function(x, y)` or `function(x, y, sample_weight)` of each element.
+
+        Args:
+            function: Takes the parts of an element, which may be nests, and returns x, (x, y) or
+                (x, y, sample_weight) in the same way.
+
+        Raises:
+            TypeError: If it cannot be called.
+        """
         if not callable(function):
             raise TypeError(f"Dataset.map: a function is needed. Received: {function!r}")
         return Dataset(pipeline.Mapped(self._node, function))

@@ -1,7 +1,8 @@
 """What a data set is made of: each node yields elements, as a function of the pass's number.
 
-An element is a tuple of one to three arrays or numbers: x, maybe y, maybe a weight. Nothing
-here has a state, so any pass can be started at any element: that is what an exact resume needs.
+An element is a tuple of one to three parts: x, maybe y, maybe a weight. A part is an array or a
+number, or a list, tuple or dictionary of them. Nothing here has a state, so any pass can be started
+at any element: that is what an exact resume needs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import lamina._core as _core
 from lamina._typing import Array
 from lamina.data.prefetch import prefetch
+from lamina.graph import tree
 
 Element = tuple[Any, ...]
 
@@ -42,25 +44,38 @@ class Node:
 
     def shuffling(self) -> list[ShuffledRows | BufferShuffled]:
         """All shuffles from here down."""
-        found = []
-        node: Node | None = self
-        while node is not None:
+        found: list[ShuffledRows | BufferShuffled] = []
+        waiting: list[Node] = [self]
+        while waiting:
+            node = waiting.pop()
             if isinstance(node, (ShuffledRows, BufferShuffled)):
                 found.append(node)
-            node = getattr(node, "_base", None) or getattr(node, "_rows", None)
+            waiting.extend(reversed(node.below()))
         return found
+
+    def below(self) -> list[Node]:
+        """The nodes whose elements it takes."""
+        node = getattr(self, "_base", None) or getattr(self, "_rows", None)
+        return [] if node is None else [node]
 
 
 class Rows(Node):
     """Rows of arrays, in an order that is known before any is read.
 
     Args:
-        columns: Arrays of the same length.
+        columns: Arrays of the same length, or nests of such arrays: one for each part.
     """
 
-    def __init__(self, columns: tuple[Array, ...]) -> None:
+    def __init__(self, columns: tuple[Any, ...]) -> None:
         self.columns = columns
-        self.length: int = int(columns[0].shape[0])
+        self.length: int = int(next(tree.leaves(columns)).shape[0])
+        self._nested = any(map(tree.is_nest, columns))
+
+    def at(self, place: Any) -> Element:
+        """The rows at a place: an index, a slice or an array of indices."""
+        if not self._nested:
+            return tuple(column[place] for column in self.columns)
+        return tuple(tree.map_structure(lambda array: array[place], c) for c in self.columns)
 
     def order(self, epoch: int) -> Array | None:
         """The rows' indices in a pass; None when they come as they are."""
@@ -70,8 +85,7 @@ class Rows(Node):
         """One row after the other."""
         order = self.order(epoch)
         for place in range(skip, self.length):
-            row = place if order is None else order[place]
-            yield tuple(column[row] for column in self.columns)
+            yield self.at(place if order is None else order[place])
 
     def indices(self, epoch: int) -> Array:
         """`order` as an array always."""
@@ -128,8 +142,7 @@ class RowBatches(Node):
         order = self._rows.order(epoch)
         for first in range(skip * self._size, self._count, self._size):
             last = min(first + self._size, self._count)
-            part: Any = slice(first, last) if order is None else order[first:last]
-            yield tuple(column[part] for column in self._rows.columns)
+            yield self._rows.at(slice(first, last) if order is None else order[first:last])
 
 
 class Batches(Node):
@@ -155,9 +168,29 @@ class Batches(Node):
                     "Dataset.batch: all elements must have as many parts. Received: elements of "
                     f"{sorted({len(element) for element in block})} parts"
                 )
-            yield tuple(
-                np.stack([np.asarray(v) for v in parts]) for parts in zip(*block, strict=True)
-            )
+            yield tuple(_stack(list(parts)) for parts in zip(*block, strict=True))
+
+
+class Zipped(Node):
+    """The elements of several nodes beside each other, as long as all have one."""
+
+    def __init__(self, bases: list[Node]) -> None:
+        self._bases = bases
+        lengths = [base.length for base in bases]
+        finite = [n for n, base in zip(lengths, bases, strict=True) if not _is_endless(base)]
+        if finite and None not in finite:
+            self.length = min(n for n in finite if n is not None)
+        self.batched = bases[0].batched
+        self.shuffles = max(base.shuffles for base in bases)
+
+    def below(self) -> list[Node]:
+        """All of them."""
+        return self._bases
+
+    def iterate(self, epoch: int, skip: int = 0) -> Iterator[Element]:
+        """One part for each node: its only part, or the tuple of its parts."""
+        for elements in zip(*(base.iterate(epoch, skip) for base in self._bases), strict=False):
+            yield tuple(part[0] if len(part) == 1 else part for part in elements)
 
 
 class Generated(Node):
@@ -222,6 +255,8 @@ class Repeated(Node):
 
     def __init__(self, base: Node, count: int | None) -> None:
         self._base, self._count = base, count
+        #: Whether a pass has no end.
+        self.is_endless = count is None and base.length != 0
         if count is not None and base.length is not None:
             self.length = count * base.length
         self.batched, self.shuffles = base.batched, base.shuffles
@@ -275,14 +310,43 @@ class Prefetched(Node):
         return prefetch(lambda: self._base.iterate(epoch, skip), self._ahead)
 
 
+def _is_endless(node: Node) -> bool:
+    """Whether a pass has no end for sure."""
+    if isinstance(node, Repeated):
+        return node.is_endless
+    if isinstance(node, (Mapped, Batches, BufferShuffled, Prefetched)):
+        return all(map(_is_endless, node.below()))
+    return isinstance(node, Zipped) and all(map(_is_endless, node.below()))
+
+
+def _stack(parts: list[Any]) -> Any:
+    """One part of several elements as a batch.
+
+    Raises:
+        ValueError: If they are not nested in the same way.
+    """
+    first = parts[0]
+    if not any(map(tree.is_nest, parts)):
+        return np.stack([np.asarray(part) for part in parts])
+    kinds = [[place for place, _ in tree.paths(part)] for part in parts]
+    if any(kind != kinds[0] for kind in kinds):
+        other = next(part for part, kind in zip(parts, kinds, strict=True) if kind != kinds[0])
+        raise ValueError(
+            "Dataset.batch: all elements must be nested in the same way. "
+            f"Received: {_described(first)} and {_described(other)}"
+        )
+    columns = zip(*map(tree.flatten, parts), strict=True)
+    return tree.pack(first, [np.stack([np.asarray(v) for v in column]) for column in columns])
+
+
+def _described(part: Any) -> str:
+    if isinstance(part, dict):
+        return f"a dictionary with keys {sorted(map(str, part))}"
+    return f"a {type(part).__name__}" + (f" of length {len(part)}" if tree.is_nest(part) else "")
+
+
 def as_element(value: Any) -> Element:
     """What a user's function gave, as a tuple of one to three parts."""
-    if isinstance(value, dict):
-        raise TypeError(
-            "Elements must be x, (x, y) or (x, y, sample_weight); dictionaries of named inputs "
-            "need a model with several inputs, which lamina does not have. Received: a "
-            f"dictionary with keys {sorted(map(str, value))}"
-        )
     if isinstance(value, (tuple, list)):
         if not 1 <= len(value) <= 3:
             raise ValueError(
