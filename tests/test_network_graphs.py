@@ -379,3 +379,103 @@ def test_bad_values_are_errors() -> None:
     network.share(0)
     with pytest.raises(ValueError, match="share"):
         network.add_dense(2, True, F("linear"))
+
+
+def _objective(kind: str, weight: float) -> _core.OutputObjective:
+    return _core.OutputObjective(_core.Loss(kind), "mean", weight)
+
+
+def _embeddings(network: _core.Network) -> None:
+    """Columns of indices beside numbers, two towers and their dot."""
+    network.seek(1)
+    network.add_embedding(9, 6)
+    network.add_flatten()
+    column = network.value
+    network.add_merge("concatenate", [0, column], 0)
+    network.add_dense(12, True, F("relu"))
+    network.add_dropout(0.25, 3)
+    left = network.value
+    network.seek(0)
+    network.add_dense(12, True, F("gelu"))
+    right = network.value
+    network.add_dot((left, right), (0, 0), True)
+    score = network.value
+    network.seek(left)
+    network.add_dense(3, True, F("softmax"))
+    classes = network.value
+    network.seek(right)
+    network.share(5)
+    network.add_dense(3, True, F("softmax"))
+    again = network.value
+    network.set_outputs([score, classes, again])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_plan_of_several_inputs_and_outputs_has_the_bits_of_the_tape(dtype: str) -> None:
+    network, mirror = (_core.Network((4,), dtype, "cpu", SEED) for _ in range(2))
+    variables = []
+    for each in (network, mirror):
+        each.add_input((1,))
+        _embeddings(each)
+    for i, info in enumerate(network.parameters()):
+        value = _core.random_uniform(info.shape, -0.7, 0.9, SEED, i, dtype)
+        network.set_parameter(i, value)
+        variables.append(lamina.Variable(value, dtype=dtype))
+    layers = _core.Layers(mirror, variables)
+    kinds = ["mean_squared_error", "categorical_crossentropy", "categorical_crossentropy"]
+    weights = [0.7, 1.3, 0.4]
+    network.compile(
+        [_objective(kind, weight) for kind, weight in zip(kinds, weights, strict=True)],
+        _core.Optimizer("sgd", 0.1),
+    )
+    x = _core.random_normal((200, 4), 0.0, 1.0, SEED, 90, dtype)
+    indices = np.asarray(np.arange(200) % 9, dtype).reshape(200, 1)
+    targets = [
+        _core.random_uniform((200, 1), 0.0, 1.0, SEED, 91, dtype),
+        *(_core.random_uniform((200, 3), 0.0, 1.0, SEED, k, dtype) for k in (92, 93)),
+    ]
+    network.train_on_batch([x, indices], targets, None)
+    inputs = [lamina.ops.convert_to_tensor(v) for v in (x, indices)]
+    with lamina.GradientTape() as tape:
+        total = None
+        for kind, weight, target, prediction in zip(
+            kinds, weights, targets, layers(inputs, True, 0)[0], strict=True
+        ):
+            loss = _core.batch_loss(
+                _core.Loss(kind),
+                "mean",
+                weight,
+                lamina.ops.convert_to_tensor(target),
+                prediction,
+                None,
+            )[0]
+            total = loss if total is None else total + loss
+    gradients = tape.gradient(total, variables)
+    for i, gradient in enumerate(gradients):
+        assert np.array_equal(network.get_gradient(i), np.asarray(gradient)), i
+    whole = network.predict([x, indices], 64, None)
+    assert [y.shape for y in whole] == [(200, 1), (200, 3), (200, 3)]
+    rows = network.predict([x[7:8], indices[7:8]], 64, None)
+    for all_rows, one in zip(whole, rows, strict=True):
+        assert np.array_equal(all_rows[7:8], one)
+
+
+def test_outputs_without_a_loss_train_nothing() -> None:
+    network = _core.Network((4,), "float32", "cpu", SEED)
+    network.add_dense(5, True, F("tanh"))
+    trunk = network.value
+    network.add_dense(2, True, F("linear"))
+    first = network.value
+    network.seek(trunk)
+    network.add_dense(2, True, F("linear"))
+    network.set_outputs([first, network.value])
+    for i, info in enumerate(network.parameters()):
+        network.set_parameter(i, _core.random_uniform(info.shape, -1.0, 1.0, SEED, i, "float32"))
+    before = [network.get_parameter(i) for i in range(6)]
+    network.compile([_objective("mean_squared_error", 1.0), None], _core.Optimizer("adam", 0.1))
+    x = _core.random_normal((30, 4), 0.0, 1.0, SEED, 90, "float32")
+    y = _core.random_normal((30, 2), 0.0, 1.0, SEED, 91, "float32")
+    for _ in range(3):
+        network.train_on_batch(x, [y, None], None)
+    moved = [not np.array_equal(before[i], network.get_parameter(i)) for i in range(6)]
+    assert moved == [True, True, True, True, False, False]

@@ -62,9 +62,15 @@ ValueId Graph::call(LayerId layer, std::unique_ptr<Layer> operation, std::vector
                                  return a.name == b.name && a.shape == b.shape && a.trained == b.trained;
                                });
   if (!same) {
-    throw ValueError(text(
-        "[share] the layer must have the parameters of the one it shares them with. Received: ", own.size(),
-        " for ", theirs.size(), " parameters, for samples of shape ", to_string(operation->input_shape())));
+    const auto listed = [](const std::vector<Parameter>& parameters) {
+      std::string all;
+      for (const Parameter& p : parameters)
+        all += (all.empty() ? "" : ", ") + p.name + " " + to_string(p.shape);
+      return all;
+    };
+    throw ValueError(text("[share] the layer must have the parameters of the one it shares them with, ",
+                          listed(theirs), ". Received: ", listed(own), ", for samples of shape ",
+                          to_string(operation->input_shape())));
   }
   return add_node(layer, std::move(operation), std::move(inputs));
 }

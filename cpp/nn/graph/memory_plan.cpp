@@ -42,6 +42,41 @@ std::size_t place_in_order(std::vector<LiveBuffer>& buffers, const std::vector<s
   return total;
 }
 
+/// Buffers that do not live together share a region as large as the largest of them: what two halves are to a
+/// chain.
+std::size_t place_in_regions(std::vector<LiveBuffer>& buffers, const std::vector<std::size_t>& by_birth) {
+  struct Region {
+    std::size_t bytes = 0;
+    std::int64_t death = -1;
+    std::vector<std::size_t> members;
+  };
+  std::vector<Region> regions;
+  for (const std::size_t i : by_birth) {
+    LiveBuffer& buffer = buffers[i];
+    Region* best = nullptr;
+    for (Region& region : regions) {
+      if (region.death >= buffer.birth) continue;
+      const bool fits = region.bytes >= buffer.bytes;
+      const bool best_fits = best != nullptr && best->bytes >= buffer.bytes;
+      // The smallest that is large enough, else the one that grows least.
+      if (best == nullptr || (fits && (!best_fits || region.bytes < best->bytes)) ||
+          (!fits && !best_fits && region.bytes > best->bytes)) {
+        best = &region;
+      }
+    }
+    if (best == nullptr) best = &regions.emplace_back();
+    best->bytes = std::max(best->bytes, buffer.bytes);
+    best->death = buffer.death;
+    best->members.push_back(i);
+  }
+  std::size_t total = 0;
+  for (const Region& region : regions) {
+    for (const std::size_t i : region.members) buffers[i].offset = total;
+    total += region.bytes;
+  }
+  return total;
+}
+
 }  // namespace
 
 std::size_t pack(std::vector<LiveBuffer>& buffers) {
@@ -53,12 +88,19 @@ std::size_t pack(std::vector<LiveBuffer>& buffers) {
                    [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
   std::stable_sort(by_birth.begin(), by_birth.end(),
                    [&](std::size_t a, std::size_t b) { return buffers[a].birth < buffers[b].birth; });
-  std::vector<LiveBuffer> other = buffers;
-  const std::size_t size_first = place_in_order(buffers, by_size);
-  const std::size_t birth_first = place_in_order(other, by_birth);
-  if (birth_first >= size_first) return size_first;
-  buffers = std::move(other);
-  return birth_first;
+  std::vector<LiveBuffer> by_time = buffers, in_regions = buffers;
+  std::size_t total = place_in_order(buffers, by_size);
+  const std::size_t birth_first = place_in_order(by_time, by_birth);
+  if (birth_first < total) {
+    total = birth_first;
+    buffers = std::move(by_time);
+  }
+  const std::size_t regions = place_in_regions(in_regions, by_birth);
+  if (regions < total) {
+    total = regions;
+    buffers = std::move(in_regions);
+  }
+  return total;
 }
 
 /// Makes one plan. Time: the forward call of each node, then the loss, then the backward steps.
