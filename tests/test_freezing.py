@@ -105,8 +105,8 @@ def test_a_stopped_step_leaves_moving_averages() -> None:
 
 def test_calls_in_training_mode_draw_anew_and_training_does_not_notice() -> None:
     model = lamina.Sequential([lamina.Input((6,)), layers.Dropout(0.5, seed=1), layers.Dense(3)])
-    model.compile("sgd", "mse")
     twin = lamina.models.clone_model(model)
+    model.compile("sgd", "mse")
     twin.set_weights(model.get_weights())
     twin._trainer.counters.seed = model._trainer.counters.seed
     twin.compile("sgd", "mse")

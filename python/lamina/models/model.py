@@ -19,7 +19,7 @@ from lamina.layers.weights import set_weights
 from lamina.metrics.metric import Metric
 from lamina.models import custom_model
 from lamina.optimizers.optimizer import Optimizer
-from lamina.registry import custom_object_scope
+from lamina.registry import custom_object_scope, serialize_keras_object
 from lamina.training import evaluation, fitting, prediction
 from lamina.training.trainer import Trainer
 from lamina.variable import Variable
@@ -900,9 +900,7 @@ class Model(Layer):
         """The configuration as JSON; `options` go to `json.dumps`."""
         import json
 
-        name = self._file_class_name or type(self).__name__
-        config = {"module": "lamina", "class_name": name}
-        return json.dumps({**config, "config": self.get_config()}, **options)
+        return json.dumps(serialize_keras_object(self), **options)
 
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
         """Writes the whole model into one file, in one step.
