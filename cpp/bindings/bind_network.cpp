@@ -7,9 +7,9 @@
 
 #include "bindings/arrays.h"
 #include "bindings/bind_layers.h"
+#include "bindings/fast_path.h"
 #include "bindings/metrics.h"
 #include "bindings/module.h"
-#include "bindings/quick_calls.h"
 #include "core/error.h"
 #include "device/names.h"
 #include "nn/training/trainer.h"
@@ -289,7 +289,7 @@ void init_network(py::module_& m) {
            "An array, or a list of one for each of several outputs.")
       .def("call_training", &call_training, py::arg("x"),
            "The outputs as in training; moving averages move.");
-  add_quick_calls(network);
+  add_fast_calls(network);
 
   m.def(
       "has_nan",

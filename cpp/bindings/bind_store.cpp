@@ -12,7 +12,7 @@
 
 #include "autograd/apply.h"
 #include "bindings/arrays.h"
-#include "bindings/release_gil.h"
+#include "bindings/fast_path.h"
 #include "bindings/tensor_object.h"
 #include "device/names.h"
 

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "bindings/quick_loops.h"
+#include "bindings/fast_path.h"
 #include "core/error.h"
 #include "numerics/order.h"
 
@@ -62,6 +62,6 @@ PYBIND11_MODULE(_core, m) {
   init_text(m);
   init_files(m);
   init_eager(m);  // likewise
-  init_quick_loops(m);
+  init_fast_path(m);
   init_bench(m);  // after init_network: it takes a Network
 }

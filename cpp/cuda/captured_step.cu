@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -144,7 +146,7 @@ class Graph final : public CapturedStep {
     steps_ = runs.steps;
     runs_ = 0;
     Numbers numbers{};
-    for (int i = 0; i < 3; ++i) numbers.rows.samples[i] = runs.samples[i];
+    std::copy(std::begin(runs.samples), std::end(runs.samples), numbers.rows.samples);
     numbers.rows.order = runs.order;
     numbers.first_step = runs.first_step;
     numbers.first_row = runs.first_row;

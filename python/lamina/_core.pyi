@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['Activation', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'OutputObjective', 'ParameterInfo', 'ParameterStore', 'QuickLoss', 'QuickSteps', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_captured_steps', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
+__all__: list[str] = ['Activation', 'FastLoss', 'FastSteps', 'FileFormatError', 'Layers', 'Loss', 'Metric', 'MetricState', 'Network', 'Optimizer', 'OutputObjective', 'ParameterInfo', 'ParameterStore', 'Schedule', 'Tape', 'Tensor', 'Unrecorded', 'Variable', 'activate', 'activate_backward', 'activation', 'available_devices', 'available_isas', 'batch_loss', 'bench_activation', 'bench_bandwidth', 'bench_dropout', 'bench_fma_peak', 'bench_gather', 'bench_gemm', 'bench_loss', 'bench_optimizer', 'bench_predict', 'build_info', 'column_moments', 'combine_hashes', 'constrain', 'convert', 'cublaslt_status', 'cuda_captured_steps', 'cuda_name', 'cuda_status', 'default_num_threads', 'derivative_from', 'differentiable', 'elementary', 'empty_cache', 'find_bad_label', 'get_num_threads', 'has_nan', 'hash_integers', 'hash_strings', 'is_recording', 'isa', 'live_nodes', 'load_safetensors', 'loss_gradient', 'loss_values', 'mark_changed', 'memory_stats', 'metric_values', 'numerics_version', 'ops', 'orthogonal_penalty', 'orthonormalize', 'penalty', 'permutation', 'random_integers', 'random_normal', 'random_truncated_normal', 'random_uniform', 'record_custom', 'replace_file', 'require_device', 'row_losses', 'save_safetensors', 'set_cublaslt_candidates', 'set_default_float', 'set_dtype_object', 'set_memory_limit', 'set_num_threads', 'stop_gradient', 'stream_id']
 class FileFormatError(ValueError):
     """
     A file that is damaged, or is not what it claims to be.
@@ -963,7 +963,7 @@ class Network:
         """
     def try_predict(self, x: typing.Any) -> numpy.ndarray | None:
         """
-        The answers to an array that fits as it is. None where predict() is to be called.
+        The output for an array that fits as it is. None where predict() is to be called.
         """
     def try_train_on_batch(self, x: typing.Any, y: typing.Any) -> float | list[float] | None:
         """
@@ -1216,7 +1216,7 @@ class Layers:
         ...
     def try_call(self, x: typing.Any, training: bool) -> typing.Any:
         """
-        The answer to a tensor, or to an array while a tape records; NotImplemented where __call__ is to be called.
+        The output for a tensor, or for an array while a tape records; NotImplemented where __call__ is to be called.
         """
 class Unrecorded:
     """
@@ -1228,7 +1228,7 @@ class Unrecorded:
         ...
     def __init__(self) -> None:
         ...
-class QuickLoss:
+class FastLoss:
     """
     A loss for targets and predictions that fit as they are.
     """
@@ -1238,7 +1238,7 @@ class QuickLoss:
         """
         The loss of a batch as a tensor; NotImplemented where the shapes are to be aligned first.
         """
-class QuickSteps:
+class FastSteps:
     """
     Steps of an optimizer for variables whose state a network or a store keeps.
     """

@@ -290,6 +290,44 @@ void check_other_layers() {
   CHECK(allocations_of([&] { step(), step(), step(); }) == 0);
 }
 
+/// Steps, evaluations and predictions of two inputs and two outputs with losses, weights and metrics.
+void check_several_outputs() {
+  nn::Trainer model({6}, DType::float32, device("cpu"), 1);
+  nn::Network& network = model.network;
+  const std::int64_t second = network.add_input({3});
+  network.add_merge("concatenate", {0, second}, 0);
+  network.add_dense(16, true, Activation{ActivationKind::relu});
+  const std::int64_t trunk = network.value();
+  network.add_dense(2, true, {});
+  const std::int64_t first_head = network.value();
+  network.seek(trunk);
+  network.add_dense(4, true, Activation{ActivationKind::softmax});
+  network.set_outputs({first_head, network.value()});
+  nn::OutputObjective first{LossSpecification{}, LossReduction::mean, 0.5};
+  first.metrics.push_back({MetricKind::mean_absolute_error, 0.5});
+  const nn::OutputObjective labels{LossSpecification{LossKind::sparse_categorical_crossentropy}};
+  model.compile({first, labels}, nn::OptimizerSettings{});
+  constexpr std::int64_t rows = 40;
+  const std::vector<float> x(rows * 6, 0.25f), z(rows * 3, 0.5f), y(rows * 2, 0.5f), w(rows, 1.5f);
+  const std::vector<std::int64_t> classes(rows, 1);
+  nn::Samples samples;
+  samples.x = {view_of(x.data(), ElementType::float32, rows, 6),
+               view_of(z.data(), ElementType::float32, rows, 3)};
+  samples.y = {view_of(y.data(), ElementType::float32, rows, 2),
+               view_of(classes.data(), ElementType::int64, rows, 0)};
+  samples.weights = {std::nullopt, view_of(w.data(), ElementType::float32, rows, 0)};
+  std::vector<float> a(rows * 2), b(rows * 4);
+  void* const out[] = {a.data(), b.data()};
+  nn::Monitor monitor;
+  const auto all = [&] {
+    model.train_step(samples, true, monitor);
+    model.evaluate(samples, 7, true, monitor);
+    model.predict(samples.x, out, monitor);
+  };
+  all();
+  CHECK(allocations_of([&] { all(), all(); }) == 0);
+}
+
 }  // namespace
 
 int main() {
@@ -305,6 +343,7 @@ int main() {
     for (const bool converted : {false, true}) check_case(c, converted);
   }
   check_other_layers();
+  check_several_outputs();
   for (const int n : {2, 3}) {
     threads::set_count(n);
     check_workers();

@@ -119,7 +119,7 @@ def quick_call(loss: Any) -> Any:
     ):
         return False
     reduction = REDUCTIONS[loss.reduction]
-    return _core.QuickLoss(loss.specification(), reduction).try_call
+    return _core.FastLoss(loss.specification(), reduction).try_call
 
 
 def row_values(

@@ -100,7 +100,7 @@ def quick_steps(state: OptimizerState) -> Any:
     """The core's step for the gradients and variables of a state that fit as they are."""
     indices = [index for index, _, _ in state.weights]
     handles = [variable.handle() for _, variable, _ in state.weights]
-    return _core.QuickSteps(state.store, indices, handles, state.copied).try_apply
+    return _core.FastSteps(state.store, indices, handles, state.copied).try_apply
 
 
 def apply_custom(optimizer: Optimizer, gradients: list[Any], variables: list[Any]) -> None:

@@ -1,5 +1,4 @@
-#include "bindings/quick_loops.h"
-
+// Models, losses, gradients and an optimizer's steps in a training loop by hand.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
@@ -15,8 +14,8 @@
 #include "autograd/tape.h"
 #include "autograd/variable.h"
 #include "bindings/bind_store.h"
+#include "bindings/fast_path.h"
 #include "bindings/metrics.h"
-#include "bindings/release_gil.h"
 #include "bindings/tensor_object.h"
 #include "nn/training/trainer.h"
 #include "ops/ops.h"
@@ -35,14 +34,6 @@ using nn::Trainer;
 constexpr std::uint64_t kFirstCall = std::uint64_t{1} << 39;
 
 PyTypeObject* variable_class = nullptr;
-
-/// The C++ object in an instance of a bound class (of which it must be one), or null before __init__.
-template <class T>
-T* held(PyObject* object) {
-  auto* const instance = reinterpret_cast<py::detail::instance*>(object);
-  if (!instance->simple_layout || !instance->simple_holder_constructed) return nullptr;
-  return static_cast<T*>(instance->simple_value_holder[0]);
-}
 
 /// The variable in an object; null for other objects.
 Variable* variable_in(PyObject* object) {
@@ -162,42 +153,42 @@ PyObject* tape_gradient(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 }
 
 /// A loss of the core with its settings, for targets and predictions that fit as they are.
-struct QuickLoss {
+struct FastLoss {
   autograd::BatchLoss loss;
   bool labels;
 };
 
 PyObject* call_loss(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  const QuickLoss* const quick = held<QuickLoss>(self);
-  if (count != 2 || quick == nullptr || !is_tensor(arguments[1])) return not_implemented();
+  const FastLoss* const fast = held<FastLoss>(self);
+  if (count != 2 || fast == nullptr || !is_tensor(arguments[1])) return not_implemented();
   return guarded([&] {
     const Tensor& prediction = tensor_in(arguments[1]);
     if (!ops::is_floating(prediction.type()) || prediction.rank() == 0) return not_implemented();
     const Tensor target = simple_tensor(arguments[0]);
-    if (!target.defined() || target.rank() != prediction.rank() - (quick->labels ? 1 : 0) ||
+    if (!target.defined() || target.rank() != prediction.rank() - (fast->labels ? 1 : 0) ||
         !std::equal(target.shape().begin(), target.shape().end(), prediction.shape().begin())) {
       return not_implemented();
     }
     autograd::BatchLoss::Answer answer;
     run(static_cast<double>(prediction.size()) * 16.0,
-        [&] { answer = quick->loss(target, prediction, Tensor()); });
+        [&] { answer = fast->loss(target, prediction, Tensor()); });
     return wrap(std::move(answer.loss));
   });
 }
 
 /// Steps of an optimizer for variables whose state a store keeps.
-class QuickSteps {
+class FastSteps {
  public:
   /// `places` of the variables among the parameters. `copies`: the variables' values lie elsewhere.
-  QuickSteps(std::shared_ptr<nn::OptimizedParameters> parameters, std::vector<std::size_t> places,
-             std::vector<std::shared_ptr<Variable>> variables, bool copies)
+  FastSteps(std::shared_ptr<nn::OptimizedParameters> parameters, std::vector<std::size_t> places,
+            std::vector<std::shared_ptr<Variable>> variables, bool copies)
       : parameters_(std::move(parameters)),
         places_(std::move(places)),
         variables_(std::move(variables)),
         copies_(copies) {
-    if (places_.size() != variables_.size()) throw ValueError("[QuickSteps] one place for each variable");
+    if (places_.size() != variables_.size()) throw ValueError("[FastSteps] one place for each variable");
     for (const std::size_t place : places_) {
-      if (place >= parameters_->store().size()) throw ValueError("[QuickSteps] there is no such parameter");
+      if (place >= parameters_->store().size()) throw ValueError("[FastSteps] there is no such parameter");
     }
     for (std::size_t i = 0; i < variables_.size(); ++i) numbers_[variables_[i].get()] = i;
   }
@@ -272,64 +263,47 @@ class QuickSteps {
 };
 
 PyObject* take_step(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  QuickSteps* const steps = held<QuickSteps>(self);
+  FastSteps* const steps = held<FastSteps>(self);
   if (count != 1 || steps == nullptr) return not_implemented();
   return guarded([&] { return steps->step(arguments[0]); });
 }
 
-PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
-PyMethodDef layers_method = {"try_call", as_method(&call_layers), METH_FASTCALL,
-                             "try_call(self: lamina._core.Layers, x: object, training: bool) -> object\n\n"
-                             "The answer to a tensor, or to an array while a tape records; NotImplemented "
-                             "where __call__ is to be called."};
-PyMethodDef tape_method = {
-    "try_gradient", as_method(&tape_gradient), METH_FASTCALL,
-    "try_gradient(self: lamina._core.Tape, target: object, sources: object) -> object\n\n"
-    "The gradient of one tensor; NotImplemented where gradient() is to be called."};
-PyMethodDef loss_method = {
-    "try_call", as_method(&call_loss), METH_FASTCALL,
-    "try_call(self: lamina._core.QuickLoss, y_true: object, y_pred: object) -> object\n\n"
-    "The loss of a batch as a tensor; NotImplemented where the shapes are to be aligned first."};
-PyMethodDef steps_method = {
-    "try_apply", as_method(&take_step), METH_FASTCALL,
-    "try_apply(self: lamina._core.QuickSteps, grads_and_vars: object) -> object\n\n"
-    "One step; the number of steps so far. NotImplemented, and nothing done, where apply() is to be called."};
-
-void add_method(const py::object& owner, PyMethodDef& method) {
-  auto* const type = reinterpret_cast<PyTypeObject*>(owner.ptr());
-  const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &method));
-  if (!descriptor) throw py::error_already_set();
-  owner.attr(method.ml_name) = descriptor;
-}
-
 }  // namespace
 
-void init_quick_loops(py::module_& m) {
+void init_fast_path(py::module_& m) {
   variable_class = reinterpret_cast<PyTypeObject*>(py::object(m.attr("Variable")).ptr());
-  add_method(m.attr("Layers"), layers_method);
-  add_method(m.attr("Tape"), tape_method);
-  py::class_<QuickLoss> loss(m, "QuickLoss", "A loss for targets and predictions that fit as they are.");
+  add_fast_method(m.attr("Layers"), "try_call", &call_layers,
+                  "try_call(self: lamina._core.Layers, x: object, training: bool) -> object\n\n"
+                  "The output for a tensor, or for an array while a tape records; NotImplemented where "
+                  "__call__ is to be called.");
+  add_fast_method(m.attr("Tape"), "try_gradient", &tape_gradient,
+                  "try_gradient(self: lamina._core.Tape, target: object, sources: object) -> object\n\n"
+                  "The gradient of one tensor; NotImplemented where gradient() is to be called.");
+  py::class_<FastLoss> loss(m, "FastLoss", "A loss for targets and predictions that fit as they are.");
   loss.def(py::init([](const LossSpecification& specification, const std::string& reduction) {
-             return QuickLoss{{specification, reduction_from_name(reduction), 1.0, false},
-                              takes_labels(specification.kind)};
+             return FastLoss{{specification, reduction_from_name(reduction), 1.0, false},
+                             takes_labels(specification.kind)};
            }),
            py::arg("loss"), py::arg("reduction"));
-  add_method(loss, loss_method);
-  py::class_<QuickSteps> steps(m, "QuickSteps",
-                               "Steps of an optimizer for variables whose state a network or a store keeps.");
+  add_fast_method(
+      loss, "try_call", &call_loss,
+      "try_call(self: lamina._core.FastLoss, y_true: object, y_pred: object) -> object\n\n"
+      "The loss of a batch as a tensor; NotImplemented where the shapes are to be aligned first.");
+  py::class_<FastSteps> steps(m, "FastSteps",
+                              "Steps of an optimizer for variables whose state a network or a store keeps.");
   steps
       .def(py::init([](const std::shared_ptr<Trainer>& network, std::vector<std::size_t> places,
                        std::vector<std::shared_ptr<Variable>> variables, bool copies) {
-             return QuickSteps(share(network), std::move(places), std::move(variables), copies);
+             return FastSteps(share(network), std::move(places), std::move(variables), copies);
            }),
            py::arg("parameters"), py::arg("places"), py::arg("variables"), py::arg("copies"))
       .def(py::init<std::shared_ptr<nn::OptimizedParameters>, std::vector<std::size_t>,
                     std::vector<std::shared_ptr<Variable>>, bool>(),
            py::arg("parameters"), py::arg("places"), py::arg("variables"), py::arg("copies"));
-  add_method(steps, steps_method);
+  add_fast_method(steps, "try_apply", &take_step,
+                  "try_apply(self: lamina._core.FastSteps, grads_and_vars: object) -> object\n\n"
+                  "One step; the number of steps so far. NotImplemented, and nothing done, where apply() is "
+                  "to be called.");
 }
 
 }  // namespace lamina::bindings

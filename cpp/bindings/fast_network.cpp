@@ -1,12 +1,11 @@
-#include "bindings/quick_calls.h"
-
+// Steps on small batches and predictions of a few rows.
 #include <algorithm>
 #include <exception>
 #include <optional>
 
 #include "autograd/tapes.h"
 #include "bindings/arrays.h"
-#include "bindings/release_gil.h"
+#include "bindings/fast_path.h"
 #include "nn/training/trainer.h"
 
 namespace lamina::bindings {
@@ -16,14 +15,6 @@ namespace {
 using nn::Monitor;
 using nn::Samples;
 using nn::Trainer;
-
-/// The network in an instance of the Network class (the method descriptor has checked that it is
-/// one), or null before __init__.
-Trainer* network_of(PyObject* self) {
-  auto* const instance = reinterpret_cast<py::detail::instance*>(self);
-  if (!instance->simple_layout || !instance->simple_holder_constructed) return nullptr;
-  return static_cast<Trainer*>(instance->simple_value_holder[0]);
-}
 
 bool is_array(PyObject* object) {
   return Py_TYPE(object) == py::detail::npy_api::get().PyArray_Type_;  // subclasses go the long way
@@ -92,7 +83,7 @@ PyObject* try_train_on_batch(PyObject* self, PyObject* const* arguments, Py_ssiz
     PyErr_SetString(PyExc_TypeError, "try_train_on_batch() takes exactly two arguments: x and y");
     return nullptr;
   }
-  Trainer* const model = network_of(self);
+  Trainer* const model = held<Trainer>(self);
   if (model == nullptr || !is_array(arguments[0]) || !is_array(arguments[1])) return none();
   if (model->objective().size() != 1 || model->input_shapes().size() != 1) return none();
   // The work is not known before the arrays are; a look at the first axis is enough.
@@ -121,7 +112,7 @@ PyObject* try_predict(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
     PyErr_SetString(PyExc_TypeError, "try_predict() takes exactly one argument: x");
     return nullptr;
   }
-  const Trainer* const model = network_of(self);
+  const Trainer* const model = held<Trainer>(self);
   if (model == nullptr || !model->network.built() || !is_array(arguments[0])) return none();
   if (model->input_shapes().size() != 1 || model->output_shapes().size() != 1) return none();
   if (autograd::is_recording()) return none();  // a tape wants tensors
@@ -138,30 +129,17 @@ PyObject* try_predict(PyObject* self, PyObject* const* arguments, Py_ssize_t cou
   });
 }
 
-/// A function of METH_FASTCALL, as the table of methods wants it.
-PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
-PyMethodDef methods[] = {
-    {"try_train_on_batch", as_method(&try_train_on_batch), METH_FASTCALL,
-     "try_train_on_batch(self: lamina._core.Network, x: object, y: object) -> float | list[float] | None\n\n"
-     "One step on arrays that fit as they are: the mean loss, with metrics a list of means. "
-     "None, and nothing done, where train_on_batch() is to be called."},
-    {"try_predict", as_method(&try_predict), METH_FASTCALL,
-     "try_predict(self: lamina._core.Network, x: object) -> numpy.ndarray | None\n\n"
-     "The answers to an array that fits as it is. None where predict() is to be called."},
-};
-
 }  // namespace
 
-void add_quick_calls(const py::object& network_class) {
-  auto* const type = reinterpret_cast<PyTypeObject*>(network_class.ptr());
-  for (PyMethodDef& method : methods) {
-    const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &method));
-    if (!descriptor) throw py::error_already_set();
-    network_class.attr(method.ml_name) = descriptor;
-  }
+void add_fast_calls(const py::object& network_class) {
+  add_fast_method(
+      network_class, "try_train_on_batch", &try_train_on_batch,
+      "try_train_on_batch(self: lamina._core.Network, x: object, y: object) -> float | list[float] | None\n\n"
+      "One step on arrays that fit as they are: the mean loss, with metrics a list of means. "
+      "None, and nothing done, where train_on_batch() is to be called.");
+  add_fast_method(network_class, "try_predict", &try_predict,
+                  "try_predict(self: lamina._core.Network, x: object) -> numpy.ndarray | None\n\n"
+                  "The output for an array that fits as it is. None where predict() is to be called.");
 }
 
 }  // namespace lamina::bindings
