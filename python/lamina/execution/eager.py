@@ -46,10 +46,10 @@ class EagerEngine:
 
     def __init__(self, model: Trainable, counters: Counters, whole: bool) -> None:
         self._model = weakref.ref(model)
-        self.network, self.placed = lower(model, counters.seed, "cpu", "strict", whole)
+        plan = lower(model, counters.seed, "cpu", "strict", whole)
+        self.network, self.placed, self._leaves = plan
         self._indices = {id(variable): index for index, variable in self.placed}
         self.counters, self.whole = counters, whole
-        self._leaves = model._leaves()
         handles = [variable.handle() for _, variable in self.placed] if whole else []
         self._layers = _core.Layers(self.network, handles) if whole else None
         self.watch = False
@@ -61,7 +61,8 @@ class EagerEngine:
         self._parts: list[float] = []
         self.call_losses: list[Any] = []
         self.fast_predict: Callable[[Any], Array | None] | None = None
-        if whole and not model._custom_steps("predict_step"):
+        single = self.network.input_count == self.network.output_count == 1
+        if whole and single and not model._custom_steps("predict_step"):
             self.fast_predict = self.network.try_predict
         self.fast_train: Callable[[Any, Any], Any] | None = None
         self.fast_call: Any = None
@@ -116,7 +117,7 @@ class EagerEngine:
                 "compile: missing_targets='ignore' is for models that run as a plan, and this one "
                 "runs on the tape. Received: missing_targets='ignore'"
             )
-        weights = trained_of(self.placed)
+        weights = trained_of(self.placed, self.model.weights)
         if optimizer.is_native():
             self.network.set_optimizer(optimizer.specification(weights))
         self._objective, self._optimizer = objective, optimizer
@@ -130,7 +131,8 @@ class EagerEngine:
         """Layers were frozen or thawed."""
         if self.whole:
             for index, leaf in enumerate(self._leaves):
-                self.network.set_trainable(index, leaf.trainable)
+                if leaf is not None:
+                    self.network.set_trainable(index, leaf.trainable)
         else:
             for place, variable in self.placed:
                 self.network.set_trainable(place, variable.trainable)
@@ -173,10 +175,10 @@ class EagerEngine:
         if self._layers is None:
             with call_context.at_step(step):
                 return self.model._forward(inputs, training)
-        y, penalty, value = self._layers(inputs[0], training, step)
+        outputs, penalty, value = self._layers(inputs, training, step)
         if penalty is not None:
             self._penalty, self.call_losses = (penalty, value), [penalty]
-        return y
+        return self.model._pack_outputs(outputs)
 
     def train_batch(self, samples: Samples, fresh: bool = False) -> Values:
         """One step; loss and metrics so far, or with `fresh` of this batch."""
@@ -232,7 +234,7 @@ class EagerEngine:
                 "in a layer."
             )
         if self.watch and not math.isfinite(total):
-            self._tracked.add_losses(total, parts, rows)
+            self._track(total, 0.0, parts, rows)
             raise FloatingPointError(f"[fit] the loss is not finite. Received: {total}")
         states = self._tracked.preview(y or [], y_pred, weights)
         optimizer = self._optimizer
@@ -252,7 +254,7 @@ class EagerEngine:
             optimizer.apply(self._with_penalties(variables, gradients), variables)
             self.network.constrain()
         self._tracked.commit(states)
-        self._tracked.add_losses(total if value == 0.0 else total + value * rows, parts, rows)
+        self._track(total, value, parts, rows)
 
     def _flat(self, outputs: Any) -> list[Any]:
         return tree.flatten(outputs) if isinstance(outputs, (list, tuple, dict)) else [outputs]
@@ -274,28 +276,40 @@ class EagerEngine:
 
     def _losses(
         self, y: list[Any] | None, y_pred: list[Any], weights: list[Any] | None
-    ) -> tuple[Any, float, list[float], int]:
+    ) -> tuple[Any, float, list[tuple[float, int] | None], int]:
         """The weighted sum of losses as a tensor, its sum over the rows, the same of each
-        reported output, and the number of rows."""  # noqa: D205, D209
+        output without its weight, with its rows, and the number of rows or, of several outputs,
+        of samples."""  # noqa: D205, D209
         loss: Any = None
         total, rows = 0.0, int(y_pred[0].shape[0]) if y_pred else 0
-        parts = []
+        several = len(self._objective.outputs) > 1
+        parts: list[tuple[float, int] | None] = []
         for place, output in enumerate(self._objective.outputs):
             if output.loss is None:
+                parts.append(None)
                 continue
             target = None if y is None else y[place]
             weight = None if weights is None else weights[place]
             value, whole, count = _weighted(output, target, y_pred[place], weight, output.weight)
-            if place == 0:
+            if not several:
                 rows = count
             loss = value if loss is None else loss + value
             total += whole
-            if output.log_name is not None:
-                if output.weight != 1.0:
-                    with _eager.unrecorded():
-                        whole = _weighted(output, target, y_pred[place], weight, 1.0)[1]
-                parts.append(whole)
+            if several and output.weight != 1.0:
+                with _eager.unrecorded():
+                    whole = _weighted(output, target, y_pred[place], weight, 1.0)[1]
+            parts.append((whole, count))
         return loss, total, parts, rows
+
+    def _track(
+        self, total: float, penalty: float, parts: list[tuple[float, int] | None], rows: int
+    ) -> None:
+        """Adds a batch's losses to those so far."""
+        if len(parts) > 1:
+            self._tracked.add_batch(parts, penalty, rows)
+        else:
+            total = total if penalty == 0.0 else total + penalty * rows
+            self._tracked.add_losses(total, [], rows)
 
     def _extra(self) -> tuple[list[Any], float]:
         """What custom layers and penalties add to the loss, and the sum of that."""
@@ -370,7 +384,7 @@ class EagerEngine:
         with _eager.unrecorded():
             self._tracked.commit(self._tracked.preview(y or [], y_pred, weights))
         value += self.network.penalty_value()
-        self._tracked.add_losses(total if value == 0.0 else total + value * rows, parts, rows)
+        self._track(total, value, parts, rows)
 
     # Predicting.
 
@@ -379,7 +393,8 @@ class EagerEngine:
         model = self.model
         custom = model._custom_steps("predict_step")
         if self.whole and not custom:
-            return self.network.predict(inputs[0], size, poll)
+            outputs = self.network.predict(inputs, size, poll)
+            return model._pack_outputs(outputs if isinstance(outputs, list) else [outputs])
         structure: Any = None
         found: list[list[Array]] = []
         with _eager.unrecorded(), call_context.prepared_for(model):

@@ -231,6 +231,11 @@ class TrackedMetrics:
         self._shown = held()[1]
         self._parts: list[OutputObjective] = [o for o in objective.outputs if o.log_name]
         self._names.extend(str(part.log_name) for part in self._parts)
+        #: With several outputs: the sums and rows of each output's loss, and of penalties.
+        self._several = len(objective.outputs) > 1
+        self._outputs_sums = [[0.0, 0.0] for _ in range(len(objective.outputs) + 1)]
+        self._weights = [None if o.loss is None else o.weight for o in objective.outputs]
+        self._reported = [i for i, o in enumerate(objective.outputs) if o.log_name]
         self._sums = [0.0] * (1 + len(self._parts))
         self._rows = 0.0
         #: What the last custom step returned.
@@ -240,6 +245,7 @@ class TrackedMetrics:
         """Starts all sums again."""
         self._sums = [0.0] * len(self._sums)
         self._rows = 0.0
+        self._outputs_sums = [[0.0, 0.0] for _ in self._outputs_sums]
         self.step_logs = None
         for tracker in self.trackers:
             tracker.reset()
@@ -255,6 +261,34 @@ class TrackedMetrics:
                 self._sums[place] += value
         self._rows += rows
 
+    def add_batch(self, losses: list[tuple[float, int] | None], penalty: float, rows: int) -> None:
+        """Adds a batch as a plan with several outputs does.
+
+        Args:
+            losses: The sum of each output's unweighted loss over its rows, and their number.
+            penalty: What penalties add to the loss.
+            rows: The number of samples.
+        """
+        for entry, loss in zip(self._outputs_sums, losses, strict=False):
+            if loss is not None:
+                entry[0] += loss[0]
+                entry[1] += loss[1]
+        last = self._outputs_sums[-1]
+        if penalty != 0.0:
+            last[0] += penalty * rows
+        last[1] += rows
+
+    def _means(self) -> list[float]:
+        """The mean loss, then that of each reported output."""
+        if not (self._several and self._outputs_sums[-1][1]):
+            return [total / self._rows if self._rows else 0.0 for total in self._sums]
+        means = [total / count if count else 0.0 for total, count in self._outputs_sums]
+        loss = 0.0
+        for weight, mean in zip(self._weights, means, strict=False):
+            if weight is not None:
+                loss += weight * mean
+        return [loss + means[-1], *(means[place] for place in self._reported)]
+
     def preview(self, y: list[Any], y_pred: list[Any], weights: list[Any] | None) -> list[Any]:
         """The states of the metrics with a batch more, for `commit`."""
         return [
@@ -269,7 +303,7 @@ class TrackedMetrics:
 
     def metric_values(self) -> Values:
         """The mean loss, each metric's numbers, then the mean loss of each output."""
-        means = [total / self._rows if self._rows else 0.0 for total in self._sums]
+        means = self._means()
         values = Values([means[0]])
         for tracker in self.trackers:
             values.extend(tracker.values())
@@ -293,6 +327,8 @@ class TrackedMetrics:
     def metric_state(self) -> list[float]:
         """What `set_metric_state` goes on from."""
         state = [*self._sums, self._rows]
+        if self._several:
+            state.extend(number for entry in self._outputs_sums for number in entry)
         for tracker in self.trackers:
             numbers = tracker.state()
             state.extend([float(len(numbers)), *numbers])
@@ -303,6 +339,10 @@ class TrackedMetrics:
         at = len(self._sums)
         self._sums, self._rows = list(state[:at]), state[at]
         at += 1
+        if self._several:
+            for entry in self._outputs_sums:
+                entry[:] = state[at : at + 2]
+                at += 2
         for tracker in self.trackers:
             length = int(state[at])
             tracker.set_state(list(state[at + 1 : at + 1 + length]))

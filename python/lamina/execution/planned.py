@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -45,11 +46,14 @@ class PlannedEngine:
     is_planned = True
 
     def __init__(self, model: Trainable, counters: Counters, device: str, precision: str) -> None:
-        self.network, self.placed = lower(model, counters.seed, device, precision, True)
+        plan = lower(model, counters.seed, device, precision, True)
+        self.network, self.placed, self._leaves = plan
+        self._model = weakref.ref(model)
+        self._is_single = self.network.input_count == self.network.output_count == 1
         self.counters, self.device = counters, device
         self._name = model.name
         self._tape_layers: Any = None
-        self._leaves = model._leaves()
+        self._state: _StateByOutput | None = None
         self.metrics = MetricSet(self.network, _NOTHING, [])
         self.fast_predict: Callable[[Any], Array | None] | None = self.network.try_predict
         self.fast_train: Callable[[Any, Any], Any] | None = None
@@ -83,85 +87,99 @@ class PlannedEngine:
         self.network.iterations = value
 
     def compile(self, objective: Objective) -> None:
-        """Takes the loss, metrics and the optimizer; unchanged when this raises."""
-        (output,) = objective.outputs
-        loss, optimizer = output.loss, objective.optimizer
-        if loss is None:
+        """Takes losses, metrics and the optimizer; unchanged when this raises."""
+        optimizer = objective.optimizer
+        if all(output.loss is None for output in objective.outputs):
             return
-        weights = trained_of(self.placed)
+        model = self._model()
+        weights = trained_of(self.placed, [] if model is None else model.weights)
         specifications = []
         for reported in objective.metrics:
             specification = reported.metric.specification()
             if reported.weighted:
                 specification.weighted = True
             specifications.append(specification)
-        self.network.compile(
-            loss.specification(),
-            optimizer.specification(weights),
-            specifications,
-            reduction=REDUCTIONS[loss.reduction or ""],
-            loss_weight=output.weight,
-            skip_missing=objective.skips_missing,
-        )
-        sizes = [s.result_size(columns_of(output)) for s in specifications]
-        self.metrics = MetricSet(self.network, objective, sizes)
-        self.fast_train = self.network.try_train_on_batch
+        objectives = [
+            _core.OutputObjective(
+                None if output.loss is None else output.loss.specification(),
+                "mean" if output.loss is None else REDUCTIONS[output.loss.reduction or ""],
+                output.weight,
+                [
+                    specification
+                    for reported, specification in zip(
+                        objective.metrics, specifications, strict=True
+                    )
+                    if reported.output == place
+                ],
+                objective.skips_missing,
+            )
+            for place, output in enumerate(objective.outputs)
+        ]
+        self.network.compile(objectives, optimizer.specification(weights))
+        sizes = [
+            specification.result_size(columns_of(objective.outputs[reported.output]))
+            for reported, specification in zip(objective.metrics, specifications, strict=True)
+        ]
+        self._state = None
+        if len(objectives) > 1:
+            self._state = _StateByOutput(self.network, objective, sizes)
+        self.metrics = MetricSet(self._state or self.network, objective, sizes)
+        self.fast_train = self.network.try_train_on_batch if self._is_single else None
         optimizer.bind(self.network, weights)
 
     def set_trainable(self) -> None:
         """Layers were frozen or thawed."""
         for index, leaf in enumerate(self._leaves):
-            self.network.set_trainable(index, leaf.trainable)
+            if leaf is not None:
+                self.network.set_trainable(index, leaf.trainable)
+
+    def _ordered(self, numbers: list[float]) -> list[float]:
+        """The network's numbers in the order of reports."""
+        return numbers if self._state is None else self._state.ordered(numbers)
 
     def train_epoch(
         self, samples: Samples, size: int, shuffle: bool, poll: Poll | None
     ) -> list[float]:
         """One pass over samples; loss and metrics so far."""
-        y: Any = None if samples.y is None else samples.y[0]
-        weights = samples.weights
-        return self.network.train(
-            samples.x[0],
-            y,
-            None if weights is None else weights[0],
-            size,
-            shuffle,
-            poll,
-        )
+        numbers = self.network.train(*_data(samples), size, shuffle, self._poll(poll))
+        return self._ordered(numbers)
+
+    def _poll(self, poll: Poll | None) -> Poll | None:
+        if poll is None or self._state is None:
+            return poll
+        order = self._state.ordered
+        return lambda done, numbers: poll(done, order(numbers))
 
     def train_batch(self, samples: Samples, fresh: bool = False) -> list[float]:
         """One step; loss and metrics so far, or with `fresh` of this batch."""
-        y: Any = None if samples.y is None else samples.y[0]
-        weights = samples.weights
-        return self.network.train_on_batch(
-            samples.x[0],
-            y,
-            None if weights is None else weights[0],
-            fresh,
-        )
+        return self._ordered(self.network.train_on_batch(*_data(samples), fresh))
 
     def evaluate(self, samples: Samples, size: int, poll: Poll | None) -> list[float]:
         """Loss and metrics with these samples more."""
-        return self.network.evaluate(*_single(samples), size, poll)
+        return self._ordered(self.network.evaluate(*_data(samples), size, self._poll(poll)))
 
     def test_batch(self, samples: Samples, fresh: bool = False) -> list[float]:
         """Loss and metrics with a batch more, or with `fresh` of this one."""
-        return self.network.test_on_batch(*_single(samples), fresh)
+        return self._ordered(self.network.test_on_batch(*_data(samples), fresh))
 
-    def predict(self, inputs: list[Array], size: int, poll: Poll | None) -> Array:
+    def _packed(self, outputs: Any) -> Any:
+        """The network's outputs as the model returns them."""
+        model = self._model()
+        each = outputs if isinstance(outputs, list) else [outputs]
+        return each[0] if model is None else model._pack_outputs(each)
+
+    def predict(self, inputs: list[Array], size: int, poll: Poll | None) -> Any:
         """The outputs for rows of arrays."""
-        outputs: Array = self.network.predict(inputs[0], size, poll)
-        return outputs
+        return self._packed(self.network.predict(inputs, size, poll))
 
-    def call_training(self, inputs: list[Array]) -> Array:
+    def call_training(self, inputs: list[Array]) -> Any:
         """The outputs as in training."""
-        outputs: Array = self.network.call_training(inputs[0])
-        return outputs
+        return self._packed(self.network.call_training(inputs))
 
     def call(self, inputs: list[Any], training: bool) -> Any:
-        """The output as a tensor for a tensor."""
-        x = inputs[0]
+        """The outputs as tensors for tensors."""
         if self.device != "cpu":
-            return self._call_elsewhere(x, training)
+            return self._call_elsewhere(inputs, training)
         layers = self._tape_layers
         if layers is None:
             handles = [variable.handle() for _, variable in self.placed]
@@ -169,39 +187,97 @@ class PlannedEngine:
         step = call_context.step_of()
         if step is None:
             step = self.counters.next_call(training)
-        output, penalty, _ = layers(x, training, step)
+        outputs, penalty, _ = layers(inputs, training, step)
         self.call_losses = [] if penalty is None else [penalty]
-        self.fast_call = layers.try_call if penalty is None else None
-        return output
+        self.fast_call = layers.try_call if penalty is None and self._is_single else None
+        return self._packed(outputs)
 
-    def _call_elsewhere(self, x: Any, training: bool) -> Any:
+    def _call_elsewhere(self, inputs: list[Any], training: bool) -> Any:
         if _core.is_recording():
             raise RuntimeError(
                 f"Model '{self._name}' is on '{self.device}', and tapes compute on the CPU "
                 "so far: `compile(..., device='cpu')` moves it there."
             )
-        rows = np.asarray(x)
-        output = (
+        rows = [np.asarray(x) for x in inputs]
+        outputs = (
             self.network.call_training(rows)
             if training
-            else self.network.predict(rows, len(rows), None)
+            else self.network.predict(rows, len(rows[0]), None)
         )
-        return _eager.typed_tensor(output, str(x.dtype))
+        each = outputs if isinstance(outputs, list) else [outputs]
+        return self._packed([_eager.typed_tensor(y, str(inputs[0].dtype)) for y in each])
 
 
-def _single(samples: Samples) -> tuple[Array, Any, Array | None]:
-    """The arrays of samples with one input and one output."""
-    weights = samples.weights
+class _StateByOutput:
+    """Loss and metrics of a network with several outputs, in the order of reports.
+
+    The network lists the losses of outputs first, and metrics output by output.
+
+    Args:
+        network: The network, compiled.
+        objective: What is reported.
+        sizes: How many numbers each metric's result has; 0 for a single one.
+    """
+
+    def __init__(self, network: _core.Network, objective: Objective, sizes: list[int]) -> None:
+        self._network = network
+        places = range(len(objective.metrics))
+        #: The metrics in the network's order.
+        order = sorted(places, key=lambda place: objective.metrics[place].output)
+        self._places = [order.index(place) for place in places]
+        losses: dict[int, int] = {}
+        for output, part in enumerate(objective.outputs):
+            if part.loss is not None:
+                losses[output] = 1 + len(losses)
+        starts: dict[int, int] = {}
+        start = 1 + len(losses)
+        for place in order:
+            starts[place] = start
+            start += max(sizes[place], 1)
+        self._order = [0]
+        for place in places:
+            self._order.extend(range(starts[place], starts[place] + max(sizes[place], 1)))
+        reported = [i for i, part in enumerate(objective.outputs) if part.log_name is not None]
+        self._order.extend(losses[output] for output in reported)
+
+    def ordered(self, numbers: list[float]) -> list[float]:
+        """The network's numbers as `metric_values` lists them."""
+        return [numbers[place] for place in self._order]
+
+    def metric_values(self) -> list[float]:
+        """The mean loss, each metric's numbers, then the mean loss of each output."""
+        return self.ordered(self._network.metric_values())
+
+    def metric_variables(self, i: int) -> list[tuple[str, Array]]:
+        """The state of a metric."""
+        return self._network.metric_variables(self._places[i])
+
+    def metric_state(self) -> list[float]:
+        """What `set_metric_state` goes on from."""
+        return self._network.metric_state()
+
+    def set_metric_state(self, state: list[float]) -> None:
+        """Goes on from a `metric_state`."""
+        self._network.set_metric_state(state)
+
+    def reset_metrics(self) -> None:
+        """Starts all sums again."""
+        self._network.reset_metrics()
+
+
+def _data(samples: Samples) -> tuple[Any, Any, Any]:
+    """Inputs, targets and weights: lists of several, or the only array."""
+    x, y, weights = samples.x, samples.y, samples.weights
     return (
-        samples.x[0],
-        None if samples.y is None else samples.y[0],
-        None if weights is None else weights[0],
+        x[0] if len(x) == 1 else x,
+        y[0] if y is not None and len(y) == 1 else y,
+        weights[0] if weights is not None and len(weights) == 1 else weights,
     )
 
 
 def lower(
     model: Trainable, seed: int, device: str, precision: str, whole: bool
-) -> tuple[_core.Network, Placed]:
+) -> tuple[_core.Network, Placed, list[Any]]:
     """A network with the model's parameters, which live there from now on.
 
     Args:
@@ -210,13 +286,17 @@ def lower(
         device: Where it computes.
         precision: How products of layers are rounded.
         whole: Whether the network computes the model; else it keeps the parameters alone.
+
+    Returns:
+        The network, the variables with their places there, and the layer that each layer of the
+        network is.
     """
     shape = model._input_shapes()[0] if whole else (1,)
     network = _core.Network(shape, model.dtype, device, seed, precision)
-    leaves = model._leaves()
+    leaves: list[Any] = []
     model._name_weights()
     if whole:
-        model._plan_into(network)
+        leaves = model._plan_into(network)
         placed = list(enumerate(variables_of(network, leaves)))
     else:
         placed = list(enumerate(_held_by(network, model.weights)))
@@ -225,18 +305,25 @@ def lower(
         _attach_rules(variable, network, place)
     if whole:
         for index, leaf in enumerate(leaves):
-            if not leaf.trainable:
+            if leaf is not None and not leaf.trainable:
                 network.set_trainable(index, False)
     else:
         for place, variable in placed:
             if not variable.trainable:
                 network.set_trainable(place, False)
-    return network, placed
+    return network, placed, leaves
 
 
-def trained_of(placed: Placed) -> Placed:
-    """Those that an optimizer can train: also frozen ones, which may be thawed later."""
-    return [(place, variable) for place, variable in placed if not variable.is_state]
+def trained_of(placed: Placed, weights: list[Variable]) -> Placed:
+    """Those that an optimizer can train: also frozen ones, which may be thawed later.
+
+    Args:
+        placed: Variables with their places in a network.
+        weights: The model's weights, in whose order they come.
+    """
+    order = {id(variable): place for place, variable in enumerate(weights)}
+    found = [(place, variable) for place, variable in placed if not variable.is_state]
+    return sorted(found, key=lambda each: order.get(id(each[1]), len(order)))
 
 
 def _held_by(network: _core.Network, weights: list[Variable]) -> list[Variable]:

@@ -80,8 +80,8 @@ class Trainable(Protocol):
     def _can_plan(self) -> bool:
         """Whether the core can compute all of it as one plan."""
 
-    def _plan_into(self, network: _core.Network) -> None:
-        """Adds its layers to a plan."""
+    def _plan_into(self, network: _core.Network) -> list[Any]:
+        """Adds its layers to a plan; the layer that each layer there is, None for operations."""
 
     def _input_shapes(self) -> list[Shape]:
         """The shapes of samples as the network takes them."""
@@ -110,6 +110,9 @@ class Trainable(Protocol):
 
     def _pack_inputs(self, arrays: list[Any]) -> Any:
         """Inputs as a `predict_step` gets them."""
+
+    def _pack_outputs(self, outputs: list[Any]) -> Any:
+        """Outputs of a plan as the model returns them."""
 
     def _each_output(self, arrays: list[Array]) -> list[tuple[Any, Array]]:
         """Layers with their outputs, where one follows the other."""

@@ -116,6 +116,9 @@ class Function(Operation):
             )
         return self.run(values)
 
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return builder.run(self, flatten(args[0]))
+
     def compute_output_spec(self, inputs: Any) -> Any:
         """The outputs as symbolic tensors, for inputs of other shapes, too."""
         values = flatten(inputs)

@@ -52,6 +52,24 @@ class Operation:
 
         return infer(f"'{self.name}'", self.call, args, kwargs)
 
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Adds a call to the core's plan.
+
+        Args:
+            builder: A `lamina.graph.builder.Builder`.
+            args: The arguments, with values of the plan in the place of tensors.
+            kwargs: Likewise.
+
+        Returns:
+            The values of the outputs, nested as the outputs are.
+
+        Raises:
+            NotInPlanError: If the plan cannot have it.
+        """
+        from lamina.graph.builder import NotInPlanError
+
+        raise NotInPlanError(f"op {self.name}")
+
     def __getstate__(self) -> dict[str, Any]:
         # A copy is not part of the graph.
         return {key: value for key, value in vars(self).items() if key != "_inbound_nodes"}

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from lamina import _checks
 from lamina._lazy import LazyModule
 from lamina._typing import BatchShape, Config
+from lamina.graph.builder import NotInPlanError
 from lamina.layers.layer import LAYERS, Layer, PlainOptions
+from lamina.layers.merging import merged_values
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -75,10 +77,12 @@ class Concatenate(Layer):
             output[axis] = None if first is None or second is None else first + second
         return tuple(output)
 
-    def lower(self, graph: Any, inputs: list[int]) -> int:
-        """Adds the operation to the core's graph; as `Add.lower`."""
-        value: int = graph.add_merge("concatenate", inputs, axis=self.axis)
-        return value
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        values = merged_values(self, args)
+        axis = self.axis % (len(values[0].sample) + 1)
+        if axis == 0:
+            raise NotInPlanError(f"{self.name} joins batches")
+        return builder.merge("concatenate", values, axis - 1)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
@@ -190,11 +194,10 @@ class Dot(Layer):
             axes.append(axis % rank)
         return axes[0], axes[1]
 
-    def lower(self, graph: Any, inputs: list[int]) -> int:
-        """Adds the operation to the core's graph; as `Add.lower`."""
-        axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        value: int = graph.add_dot(inputs, axes=axes, normalize=self.normalize)
-        return value
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        x1, x2 = merged_values(self, args)
+        first, second = self._axes(x1.shape, x2.shape)
+        return builder.dot(x1, x2, (first - 1, second - 1), self.normalize)
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

@@ -217,11 +217,19 @@ class Layer(Operation):
 
     # How layers become a plan.
 
-    def _plan_into(self, network: _core.Network) -> None:
+    def _plan_into(self, network: _core.Network) -> Any:
         """Adds the layer and its penalty on outputs."""
         self._append_to(network)
         if self.activity_regularizer is not None:
             network.add_activity_penalty(*self.activity_regularizer.factors())
+
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from lamina.graph.builder import NotInPlanError, values_of
+
+        if not self._native:
+            raise NotInPlanError(f"custom layers: {self.name}")
+        (x,) = values_of(args)
+        return builder.add_layer(self, x)
 
     def _leaves(self) -> list[Layer]:
         """The layers that it puts into a plan, in their order there."""

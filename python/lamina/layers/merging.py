@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina._lazy import LazyModule
 from lamina._typing import BatchShape
+from lamina.graph.builder import NotInPlanError, Value, values_of
 from lamina.layers.layer import LAYERS, Layer
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Merge(Layer):
     they broadcast.
     """
 
-    #: What the core's graph calls the operation.
+    #: What the core's plan calls the operation.
     kind = ""
 
     def build(self, input_shape: Any) -> None:
@@ -77,18 +78,23 @@ class Merge(Layer):
         """The output's shape for those of the inputs, all with the batch in front."""
         return self._merged_shape(input_shape)
 
-    def lower(self, graph: Any, inputs: list[int]) -> int:
-        """Adds the operation to the core's graph.
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return builder.merge(self.kind, merged_values(self, args))
 
-        Args:
-            graph: The graph that is being built.
-            inputs: The values to join.
 
-        Returns:
-            The value of the output.
-        """
-        value: int = graph.add_merge(self.kind, inputs)
-        return value
+def merged_values(layer: Layer, args: tuple[Any, ...]) -> list[Value]:
+    """The values that a layer joins.
+
+    Raises:
+        NotInPlanError: For custom layers, penalties and what is of another type.
+    """
+    if not LAYERS.is_builtin(type(layer)) or layer.activity_regularizer is not None:
+        raise NotInPlanError(f"custom layers: {layer.name}")
+    values = values_of(args)
+    for value in values:
+        if value.dtype != layer.dtype:
+            raise NotInPlanError(f"{layer.name} joins values of {value.dtype}")
+    return values
 
 
 def _check_list(shapes: Any) -> None:

@@ -12,7 +12,9 @@ from lamina.execution.trainable import PreparedInputs
 from lamina.graph import tree
 from lamina.graph.config import function_config, function_from_config, unique_names
 from lamina.graph.function import Function
+from lamina.graph.inference import STAND_INS
 from lamina.graph.keras_tensor import KerasTensor
+from lamina.graph.lowering import Partition
 from lamina.graph.node import Node
 from lamina.graph.rooting import with_inputs
 from lamina.graph.signature import Signature
@@ -54,8 +56,20 @@ class Graph:
         )
 
         calls = [node.operation for node in self.function.calls]
+        self._partition: Partition | None = None
         #: Layers that are called several times.
         self._shared = {id(each) for each in self.layers if calls.count(each) > 1}
+
+    def partition(self, dtype: str) -> Partition:
+        """What of it runs in the core's plan."""
+        found = self._partition
+        if found is None:
+            found = self._partition = Partition(self.function, dtype)
+        return found
+
+    def plan_changed(self) -> None:
+        """A layer is not what it was."""
+        self._partition = None
 
     def call(self, node: Node, args: Any, kwargs: dict[str, Any]) -> Any:
         """Makes one call of the graph."""
@@ -115,6 +129,17 @@ def call_model(model: Any, graph: Graph, inputs: Any, training: bool | None) -> 
     """Calls a model: on tensors gives tensors, on arrays arrays."""
     train = call_context.training_of(training)
     eager = _eager.is_eager(inputs) or any(map(_eager.is_tensor, tree.leaves(inputs)))
+    if call_context.outermost() and model._can_plan():
+        if not eager:
+            return model._trainer.predict_arrays(inputs, train)
+        values = graph.partition(model.dtype).values_before(
+            graph.signature.tensors_of(inputs), graph.call
+        )
+        model._clear_losses()
+        engine = model._trainer.ready()
+        result = engine.call([_eager.typed_tensor(v, model.dtype) for v in values], train)
+        model._call_losses = engine.call_losses
+        return result
     step = call_context.step_of()
     outermost = call_context.outermost()
     if outermost:
@@ -157,6 +182,44 @@ def prepare_inputs(graph: Graph, x: Any, name: str) -> PreparedInputs:
     structure = graph.traced.inputs if tree.is_nest(graph.traced.inputs) else None
     samples = [tuple(array.shape[1:]) for array in arrays]
     return PreparedInputs(arrays, samples, graph.traced.outputs, structure)
+
+
+def plan_inputs(model: Any, inputs: PreparedInputs) -> PreparedInputs:
+    """The arrays that the model's plan takes: preprocessing layers have seen them."""
+    graph = model._graph
+    partition = graph.partition(model.dtype)
+    arrays = [
+        _whole(array, dtype)
+        for array, dtype in zip(inputs.arrays, graph.signature.dtypes, strict=True)
+    ]
+    if partition.before:
+        found = partition.values_before(arrays, graph.call)
+        arrays = [data_array(np.asarray(value), "x") for value in found]
+    return inputs._replace(arrays=arrays)
+
+
+def _whole(array: Array, dtype: str) -> Array:
+    """Numbers for an input of integers are cut off as in a conversion to its type."""
+    if array.dtype.kind == "f" and "int" in dtype:
+        return array.astype(STAND_INS.get(dtype, dtype))
+    return array
+
+
+def is_plain(graph: Graph, partition: Any) -> bool:
+    """Whether one array goes in and one comes out, as they are."""
+    return (
+        partition is not None
+        and not partition.before
+        and len(graph.signature.tensors) == 1
+        and graph.signature.dtypes[0] in ("float32", "float64")
+        and isinstance(graph.function.input_structure, KerasTensor)
+        and isinstance(graph.function.output_structure, KerasTensor)
+    )
+
+
+def pack_outputs(graph: Graph, outputs: list[Any]) -> Any:
+    """Outputs in the structure of the model's."""
+    return tree.pack(graph.function.output_structure, outputs)
 
 
 def _input_array(signature: Signature, place: int, value: Any, name: str) -> Array:

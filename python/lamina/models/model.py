@@ -1015,9 +1015,10 @@ class Model(Layer):
         custom = [leaf.name for leaf in leaves if not leaf._is_planned()]
         steps = [name for name in STEPS if self._custom_steps(name)]
         compiled = self._trainer.config
-        if self._graph is not None and not custom:
-            return "tape (graph of layers)"
-        if custom:
+        partition = self._partition()
+        if partition is not None and partition.reason is not None:
+            return f"tape ({partition.reason})"
+        if custom and partition is None:
             return f"tape (custom layers: {', '.join(custom)})"
         if len(leaves) < len(self._leaves()):
             return "tape (custom call)"
@@ -1034,10 +1035,33 @@ class Model(Layer):
         return self._traced is not None
 
     def _takes_inputs_as_they_are(self) -> bool:
-        return self._graph is None
+        return self._graph is None or functional.is_plain(self._graph, self._partition())
+
+    def _partition(self) -> Any:
+        """What of it runs in the core's plan; None where that is not known."""
+        if self._graph is None or type(self).call is not Model.call:
+            return None
+        return self._graph.partition(self.dtype)
 
     def _can_plan(self) -> bool:
-        return False
+        partition = self._partition()
+        if partition is None or partition.reason is not None:
+            return False
+        return not (partition.before and self._custom_steps(*STEPS))
+
+    def _plan_into(self, network: Any) -> list[Any]:
+        """Adds its calls to a plan; the layer that each layer of the plan is, or None."""
+        partition = self._partition()
+        if partition is None:
+            return list(super()._plan_into(network))
+        layers: list[Any] = partition.lower(network)
+        return layers
+
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        partition = self._partition()
+        if partition is None:
+            return super()._lower(builder, args, kwargs)
+        return builder.run(self._graph.function, self._graph.signature.flatten(args[0]))
 
     def _adds_losses(self) -> bool:
         return not self._can_plan()
@@ -1046,6 +1070,9 @@ class Model(Layer):
         return len(self._traced.outputs) if self._traced is not None else None
 
     def _input_shapes(self) -> list[Shape]:
+        if self._can_plan():
+            shapes: list[Shape] = self._partition().input_shapes()
+            return shapes
         return list(self._traced.samples)
 
     def _output_shapes(self) -> list[Shape]:
@@ -1070,7 +1097,8 @@ class Model(Layer):
         self, x: Any, name: str, known: PreparedInputs | None = None
     ) -> PreparedInputs:
         if self._graph is not None:
-            return functional.prepare_inputs(self._graph, x, name)
+            inputs = functional.prepare_inputs(self._graph, x, name)
+            return functional.plan_inputs(self, inputs) if self._can_plan() else inputs
         return custom_model.prepare_inputs(self, x, name)
 
     def _build_for(self, samples: list[Shape]) -> None:
@@ -1079,6 +1107,11 @@ class Model(Layer):
     def _pack_inputs(self, arrays: list[Any]) -> Any:
         return custom_model.pack_inputs(self, arrays)
 
+    def _pack_outputs(self, outputs: list[Any]) -> Any:
+        if self._graph is None:
+            return outputs[0]
+        return functional.pack_outputs(self._graph, outputs)
+
     def _flatten_targets(self, y: Any, argument: str) -> list[Any]:
         return custom_model.flatten_like_outputs(self, y, argument, False)
 
@@ -1086,10 +1119,12 @@ class Model(Layer):
         return custom_model.flatten_like_outputs(self, weights, argument, True)
 
     def _input_tensors(self, arrays: list[Any]) -> list[Any]:
-        if self._graph is not None:
-            return functional.input_tensors(self._graph, arrays)
         from lamina import _eager
 
+        if self._can_plan():
+            return [_eager.typed_tensor(array, self.dtype) for array in arrays]
+        if self._graph is not None:
+            return functional.input_tensors(self._graph, arrays)
         return [_eager.floating_tensor(array, self.dtype) for array in arrays]
 
     def _forward(self, inputs: list[Any], training: bool) -> Any:
@@ -1125,6 +1160,8 @@ class Model(Layer):
 
     def _plan_changed(self) -> None:
         super()._plan_changed()
+        if self._graph is not None:
+            self._graph.plan_changed()
         self._trainer.release_engine()
 
     def _trainable_changed(self) -> None:

@@ -628,9 +628,21 @@ class Sequential(Model):
     def _can_plan(self) -> bool:
         return self._native and all(leaf._is_planned() for leaf in self._leaves())
 
-    def _plan_into(self, network: _core.Network) -> None:
+    def _plan_into(self, network: _core.Network) -> list[Any]:
         for layer in self._layers:
             layer._plan_into(network)
+        return self._leaves()
+
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        output = args[0]
+        for layer in self.layers:
+            output = builder.call(layer, (output,), {})
+        return output
+
+    @property
+    def _prepares_data(self) -> bool:
+        """Whether it only prepares data, which Python computes before a plan."""
+        return bool(self._preprocessing) and not self._layers
 
     def _output_count(self) -> int | None:
         return 1

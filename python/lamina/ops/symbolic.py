@@ -6,14 +6,20 @@ import inspect
 from collections.abc import Callable
 from functools import cache, wraps
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lamina._checks import unknown_name
+from lamina._lazy import LazyModule
 from lamina.graph.config import plain
 from lamina.graph.inference import infer
 from lamina.graph.keras_tensor import KerasTensor, any_symbolic
 from lamina.graph.operation import Operation
 from lamina.registry import Registry
+
+if TYPE_CHECKING:
+    from lamina.ops import lowering
+else:
+    lowering = LazyModule("lamina.ops.lowering")
 
 #: The parameters that Keras' operations take when they are called; all others are settings.
 _CALL_PARAMETERS = frozenset(
@@ -79,6 +85,9 @@ class FunctionOperation(Operation):
         if rule is not None:
             return rule(*args, **kwargs, **self.settings)
         return infer(f"`{self.function_name}`", self.call, args, kwargs)
+
+    def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return lowering.lower(builder, self.function_name, self.arguments(args, kwargs))
 
     def get_config(self) -> dict[str, Any]:
         """Its name and settings, as plain data."""

@@ -26,6 +26,9 @@ class PreprocessingLayer(Layer):
         trainable: Accepted for compatibility: there is nothing to train.
     """
 
+    #: Python computes it before a plan.
+    _prepares_data = True
+
     def __init__(self, name: str | None = None, dtype: Any = None, trainable: bool = True) -> None:
         super().__init__(name=name, dtype=dtype, trainable=trainable)
 
