@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import lamina._core as _core
 from lamina import _checks
 from lamina._lazy import LazyModule
-from lamina._typing import BatchShape, Config
+from lamina._typing import BatchShape, Config, Shape
 from lamina.graph.builder import NotInPlanError
 from lamina.layers.layer import LAYERS, Layer, PlainOptions
 from lamina.layers.merging import merged_values
@@ -144,14 +146,11 @@ class Dot(Layer):
         """The sums of products."""
         x1, x2 = _list(type(self), inputs)
         first, second = self._axes(tuple(x1.shape), tuple(x2.shape))
-        shape = self.compute_output_shape([tuple(x1.shape), tuple(x2.shape)])
-        if self.normalize:
-            x1, x2 = ops.normalize(x1, axis=first), ops.normalize(x2, axis=second)
-        # One matrix product a sample: (rows, depth) by (depth, columns).
-        depth = x1.shape[first]
-        left = ops.reshape(ops.moveaxis(x1, first, -1), (x1.shape[0], -1, depth))
-        right = ops.reshape(ops.moveaxis(x2, second, 1), (x2.shape[0], depth, -1))
-        return ops.reshape(ops.matmul(left, right), shape)
+        self.compute_output_shape([tuple(x1.shape), tuple(x2.shape)])
+        axes = first - 1, second - 1
+        product = _product(x1.shape[1:], x2.shape[1:], axes, self.normalize, self.dtype)
+        (output,), _, _ = product([x1, x2], False, 0)
+        return output
 
     def compute_output_shape(self, input_shape: Any) -> BatchShape:
         """The output's shape for those of the two inputs, all with the batch in front."""
@@ -203,6 +202,16 @@ class Dot(Layer):
         """The arguments of the constructor, as plain data."""
         axes = self.axes if isinstance(self.axes, int) else list(self.axes)
         return {**super().get_config(), "axes": axes, "normalize": self.normalize}
+
+
+@lru_cache(maxsize=64)
+def _product(
+    first: Shape, second: Shape, axes: tuple[int, int], normalize: bool, dtype: str
+) -> _core.Layers:
+    """What a plan has for `Dot`, as a call on tensors."""
+    network = _core.Network(first, dtype, "cpu", 0)
+    network.add_dot((0, network.add_input(second)), axes, normalize)
+    return _core.Layers(network, [])
 
 
 def _list(cls: type, inputs: Any) -> Any:
