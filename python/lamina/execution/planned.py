@@ -133,34 +133,35 @@ class PlannedEngine:
             if leaf is not None:
                 self.network.set_trainable(index, leaf.trainable)
 
-    def _ordered(self, numbers: list[float]) -> list[float]:
-        """The network's numbers in the order of reports."""
-        return numbers if self._state is None else self._state.ordered(numbers)
-
     def train_epoch(
         self, samples: Samples, size: int, shuffle: bool, poll: Poll | None
     ) -> list[float]:
         """One pass over samples; loss and metrics so far."""
-        numbers = self.network.train(*_data(samples), size, shuffle, self._poll(poll))
-        return self._ordered(numbers)
-
-    def _poll(self, poll: Poll | None) -> Poll | None:
-        if poll is None or self._state is None:
-            return poll
-        order = self._state.ordered
-        return lambda done, numbers: poll(done, order(numbers))
+        x, y, weights = samples.x, samples.y, samples.weights
+        state = self._state
+        if state is None:
+            return self.network.train(x, y, weights, size, shuffle, poll)
+        poll = state.ordered_poll(poll)
+        return state.ordered(self.network.train(x, y, weights, size, shuffle, poll))
 
     def train_batch(self, samples: Samples, fresh: bool = False) -> list[float]:
         """One step; loss and metrics so far, or with `fresh` of this batch."""
-        return self._ordered(self.network.train_on_batch(*_data(samples), fresh))
+        numbers = self.network.train_on_batch(samples.x, samples.y, samples.weights, fresh)
+        return numbers if self._state is None else self._state.ordered(numbers)
 
     def evaluate(self, samples: Samples, size: int, poll: Poll | None) -> list[float]:
         """Loss and metrics with these samples more."""
-        return self._ordered(self.network.evaluate(*_data(samples), size, self._poll(poll)))
+        x, y, weights = samples.x, samples.y, samples.weights
+        state = self._state
+        if state is None:
+            return self.network.evaluate(x, y, weights, size, poll)
+        poll = state.ordered_poll(poll)
+        return state.ordered(self.network.evaluate(x, y, weights, size, poll))
 
     def test_batch(self, samples: Samples, fresh: bool = False) -> list[float]:
         """Loss and metrics with a batch more, or with `fresh` of this one."""
-        return self._ordered(self.network.test_on_batch(*_data(samples), fresh))
+        numbers = self.network.test_on_batch(samples.x, samples.y, samples.weights, fresh)
+        return numbers if self._state is None else self._state.ordered(numbers)
 
     def _packed(self, outputs: Any) -> Any:
         """The network's outputs as the model returns them."""
@@ -244,6 +245,12 @@ class _StateByOutput:
         """The network's numbers as `metric_values` lists them."""
         return [numbers[place] for place in self._order]
 
+    def ordered_poll(self, poll: Poll | None) -> Poll | None:
+        """A function that is called between batches, with the numbers in that order."""
+        if poll is None:
+            return None
+        return lambda done, numbers: poll(done, self.ordered(numbers))
+
     def metric_values(self) -> list[float]:
         """The mean loss, each metric's numbers, then the mean loss of each output."""
         return self.ordered(self._network.metric_values())
@@ -263,16 +270,6 @@ class _StateByOutput:
     def reset_metrics(self) -> None:
         """Starts all sums again."""
         self._network.reset_metrics()
-
-
-def _data(samples: Samples) -> tuple[Any, Any, Any]:
-    """Inputs, targets and weights: lists of several, or the only array."""
-    x, y, weights = samples.x, samples.y, samples.weights
-    return (
-        x[0] if len(x) == 1 else x,
-        y[0] if y is not None and len(y) == 1 else y,
-        weights[0] if weights is not None and len(weights) == 1 else weights,
-    )
 
 
 def lower(
