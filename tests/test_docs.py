@@ -16,8 +16,14 @@ import pytest
 import lamina
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = sorted(DOCS.glob("coming-from-*.md"))
-_SNIPPET = re.compile(r"^```\{code-block\} python\n:caption: lamina\n(.*?)^```$", re.M | re.S)
+#: Pages whose snippets run one after the other; of those that compare, the ones of lamina.
+PAGES = sorted(
+    [*DOCS.glob("coming-from-*.md")]
+    + [DOCS / f"{name}.md" for name in ("functional", "subclassing", "training-loops")]
+)
+_SNIPPET = re.compile(
+    r"^```(?:python|\{code-block\} python\n:caption: lamina)\n(.*?)^```$", re.M | re.S
+)
 _FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -64,13 +70,16 @@ def test_there_are_examples() -> None:
     assert len(names) >= 25
 
 
+@pytest.mark.skipif(not DOCS.exists(), reason="a source package has no pages")
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_page(page: Path) -> None:
-    snippets = _SNIPPET.findall(page.read_text())
+    text = page.read_text()
+    snippets = list(_SNIPPET.finditer(text))
     assert len(snippets) >= 2
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    for number, snippet in enumerate(snippets):
-        exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)
+    for snippet in snippets:
+        above = text.count("\n", 0, snippet.start(1))  # errors name the line of the page
+        exec(compile("\n" * above + snippet[1], str(page), "exec"), namespace)
 
 
 @pytest.mark.skipif(not DOCS.exists(), reason="a source package has no pages")
