@@ -11,6 +11,7 @@ from lamina._names import checked_name
 from lamina._typing import Array, BatchShape, Config, Shape
 from lamina.config import standardize_dtype
 from lamina.graph.keras_tensor import KerasTensor, any_symbolic
+from lamina.graph.node import Node
 from lamina.graph.operation import Operation
 from lamina.layers import weights as _weights
 from lamina.layers.tracking import PLAIN, Tracker
@@ -599,6 +600,11 @@ class Layer(Operation):
                 f"Layer '{self.name}' takes inputs and `training`. Received: {sorted(options)}"
             )
         return native.call_layer(self, inputs, training)
+
+    def _node(self, index: int, what: str) -> Node:
+        if not self._inbound_nodes:
+            symbolic.record_in_stacks(self)
+        return super()._node(index, what)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for symbolic inputs, which build the layer, without recording a call."""

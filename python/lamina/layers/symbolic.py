@@ -89,6 +89,26 @@ def custom_spec(layer: Any, args: tuple[Any, ...], options: dict[str, Any]) -> A
     return outputs
 
 
+def record_in_stacks(layer: Any, before: Any = None) -> None:
+    """Records the calls of a layer that follow from the models that it is in, the first first.
+
+    A stack of layers whose input is known has a graph without a call on symbolic tensors; it is
+    made when a tensor of it is needed.
+
+    Args:
+        layer: A layer without calls.
+        before: Only models that it was in before this one.
+    """
+    for parent in layer._parents():
+        if parent is before:
+            break
+        record = getattr(parent, "_record_calls", None)
+        if record is not None and parent.built:
+            record()
+        if layer._inbound_nodes:
+            break
+
+
 def data_spec(layer: Any, args: tuple[Any, ...]) -> KerasTensor:
     """The output of a preprocessing layer."""
     shapes = map_structure(lambda x: getattr(x, "shape", None), args[0])

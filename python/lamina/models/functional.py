@@ -121,8 +121,12 @@ def _output_names(structure: Any, outputs: list[KerasTensor]) -> list[str]:
 
 
 def call_graph(graph: Graph, inputs: Any) -> Any:
-    """The outputs for tensors; strings are arrays."""
-    return graph.function.run(graph.signature.tensors_of(inputs), graph.call)
+    """The outputs for tensors; strings are arrays. A list of one output is that output."""
+    return _unpacked(graph.function.run(graph.signature.tensors_of(inputs), graph.call))
+
+
+def _unpacked(outputs: Any) -> Any:
+    return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
 
 def call_model(model: Any, graph: Graph, inputs: Any, training: bool | None) -> Any:
@@ -213,13 +217,13 @@ def is_plain(graph: Graph, partition: Any) -> bool:
         and len(graph.signature.tensors) == 1
         and graph.signature.dtypes[0] in ("float32", "float64")
         and isinstance(graph.function.input_structure, KerasTensor)
-        and isinstance(graph.function.output_structure, KerasTensor)
+        and isinstance(_unpacked(graph.function.output_structure), KerasTensor)
     )
 
 
 def pack_outputs(graph: Graph, outputs: list[Any]) -> Any:
     """Outputs in the structure of the model's."""
-    return tree.pack(graph.function.output_structure, outputs)
+    return _unpacked(tree.pack(graph.function.output_structure, outputs))
 
 
 def _input_array(signature: Signature, place: int, value: Any, name: str) -> Array:

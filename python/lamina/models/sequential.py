@@ -22,8 +22,10 @@ from lamina.layers.layer import LAYERS, Layer
 from lamina.layers.preprocessing.preprocessing_layer import PreprocessingLayer, data_array
 from lamina.layers.resolve import deserialize
 from lamina.layers.resolve import serialize as serialize_layer
+from lamina.layers.symbolic import record_in_stacks
 from lamina.models import custom_model
 from lamina.models.model import Model
+from lamina.models.stack_graph import record_stack
 from lamina.registry import custom_object_scope, shorten
 from lamina.variable import Variable
 
@@ -430,18 +432,49 @@ class Sequential(Model):
         return self._input.batch_size if self._input is not None else None
 
     @property
-    def inputs(self) -> list[InputLayer]:
-        """The input."""
+    def inputs(self) -> list[Any]:
+        """The symbolic input in a list; AttributeError before the input shape is known."""
         if self._input is None:
             raise AttributeError(f"Sequential model '{self.name}' has no defined inputs yet.")
-        return [self._input]
+        return [self._input.output]
 
     @property
     def outputs(self) -> list[Any]:
-        """The layer whose output is the model's; AttributeError before there is one."""
+        """The symbolic output in a list; AttributeError before building."""
         if not self.built:
             raise AttributeError(f"Sequential model '{self.name}' has no defined outputs yet.")
-        return [self._layers[-1]]
+        return [self._record_calls()]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the model's first call as a layer; without one, of `inputs`."""
+        return self._node(0, "input").inputs[0] if self._is_called() else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the model's first call as a layer; without one, of `outputs`."""
+        return self._node(0, "output").outputs[0] if self._is_called() else self.outputs[0]
+
+    def _is_called(self) -> bool:
+        if not self._inbound_nodes:
+            record_in_stacks(self)
+        return bool(self._inbound_nodes)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The name of the only input; AttributeError before the input shape is known."""
+        return [self.inputs[0].name]
+
+    def _record_calls(self) -> Any:
+        """The output for the symbolic input; its layers then have nodes.
+
+        A layer's first node is of the first model that it is in, whichever is looked at first.
+        """
+        for layer in self.layers:
+            if not layer._inbound_nodes:
+                record_in_stacks(layer, before=self)
+        with self._trainer.lock:
+            return record_stack(self.layers, self.inputs[0])
 
     @property
     def output_names(self) -> list[str] | None:
