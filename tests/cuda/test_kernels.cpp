@@ -346,6 +346,65 @@ void normalizations() {
   }
 }
 
+/// Every function over dense, repeated, cut and reversed operands; sums and extremes along rows and down
+/// columns.
+template <class T>
+void merges() {
+  Numbers numbers(11);
+  constexpr std::int64_t a = 5, b = 7, c = 3, n = a * b * c;
+  for (int kind = 0; kind <= static_cast<int>(StridedKind::quotient_slope); ++kind) {
+    for (const int form : {0, 1, 2, 3, 4}) {
+      check_same(text("strided ", kind, " form ", form),
+                 {numbers.array<T>(n, -2, 2, true), numbers.array<T>(n, -2, 2, true),
+                  numbers.array<T>(n, -2, 2, true), numbers.array<T>(2 * n)},
+                 [&](Device& on, const Pointers& p) {
+                   StridedArguments s;
+                   s.dtype = kDType<T>;
+                   s.kind = static_cast<StridedKind>(kind);
+                   s.a = p[0], s.b = p[1], s.c = p[2], s.out = p[3];
+                   s.number = 0.75;
+                   if (form == 0) {
+                     s.add_axis({n, 1, 1, 1, 1});
+                   } else if (form == 1) {  // repeated along the middle axis, and along the first
+                     s.add_axis({a, c, 0, b * c, b * c});
+                     s.add_axis({b, 0, c, c, c});
+                     s.add_axis({c, 1, 1, 1, 1});
+                   } else if (form == 2) {  // backwards, to every second element
+                     s.a = static_cast<const T*>(p[0]) + n - 1;
+                     s.add_axis({n, -1, 1, 1, 2});
+                   } else {  // with a number
+                     s.b = nullptr;
+                     s.number_first = form == 4;
+                     s.add_axis({n, form == 4 ? 0 : 1, form == 4 ? 1 : 0, 1, 1});
+                   }
+                   on.strided(s);
+                   return Results{};
+                 });
+    }
+  }
+  for (const ReduceKind kind : {ReduceKind::sum, ReduceKind::max, ReduceKind::min}) {
+    for (const std::int64_t reduced : {1, 5, 16, 40, 129, 300, 5000}) {
+      for (const bool row : {true, false}) {
+        const std::int64_t outer = 3, inner = row ? 1 : 4;
+        check_same(
+            text("reduce ", static_cast<int>(kind), " of ", reduced, row ? " along rows" : " down columns"),
+            {numbers.array<T>(outer * reduced * inner, -2, 2, reduced == 40),
+             numbers.array<T>(outer * inner)},
+            [&](Device& on, const Pointers& p) {
+              ReduceArguments r;
+              r.kind = kind;
+              r.type = element_type(kDType<T>);
+              r.outer = outer, r.reduced = reduced, r.inner = inner;
+              r.row = row;
+              r.x = p[0], r.out = p[1];
+              on.reduce(r);
+              return Results{};
+            });
+      }
+    }
+  }
+}
+
 template <class T>
 void layers() {
   Numbers numbers(7);
@@ -499,6 +558,7 @@ void all() {
   updates<T>();
   normalizations<T>();
   layers<T>();
+  merges<T>();
   randomness<T>();
   gathering<T>();
 }
