@@ -479,3 +479,63 @@ def test_outputs_without_a_loss_train_nothing() -> None:
         network.train_on_batch(x, [y, None], None)
     moved = [not np.array_equal(before[i], network.get_parameter(i)) for i in range(6)]
     assert moved == [True, True, True, True, False, False]
+
+
+PLACE = next((name for name in lamina.config.available_devices() if name != "cpu"), None)
+
+
+@pytest.mark.skipif(PLACE is None, reason="no GPU, nor its emulation")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gpu_has_the_bits_of_the_cpu(dtype: str) -> None:
+    """With steps that are captured: epochs of several batches."""
+
+    def build(network: _core.Network) -> None:
+        network.add_input((4, 3))
+        network.seek(0)
+        network.add_dense(12, True, F("relu"))
+        network.add_reshape([4, 3])
+        x = network.value
+        network.add_merge("maximum", [x, 1])
+        largest = network.value
+        network.add_merge("average", [x, 1, largest])
+        network.add_binary("multiply", network.value, x)
+        network.add_number("divide", 3.0)
+        whole = network.value
+        network.add_reduce("mean", [0])
+        mean = network.value
+        network.seek(whole)
+        network.add_reduce("max", [0, 1])
+        network.add_reshape([1])
+        most = network.value
+        network.seek(whole)
+        network.add_slice([3, 0], [2, 2], [-2, 2])
+        network.add_flatten()
+        part = network.value
+        network.add_dot((whole, x), (1, 1))
+        network.add_flatten()
+        network.add_merge("concatenate", [mean, most, part, network.value], 0)
+        network.add_dense(5, True, F("tanh"))
+        network.share(0)
+        shared = network.value
+        network.seek(0)
+        network.add_dense(12, True, F("relu"))
+        network.set_outputs([shared, network.value])
+
+    results = []
+    for place in ("cpu", PLACE):
+        network = _core.Network((6,), dtype, place, SEED)
+        build(network)
+        for i, info in enumerate(network.parameters()):
+            network.set_parameter(i, _core.random_uniform(info.shape, -0.7, 0.9, SEED, i, dtype))
+        objectives = [_objective("mean_squared_error", weight) for weight in (1.0, 0.5)]
+        network.compile(objectives, _core.Optimizer("adam", 0.01))
+        x = [_core.random_normal((200, *s), 0.0, 1.0, SEED, 90, dtype) for s in ((6,), (4, 3))]
+        y = [_core.random_uniform((200, n), 0.0, 1.0, SEED, 91, dtype) for n in (5, 12)]
+        losses = [network.train(x, y, None, 32, True, None) for _ in range(3)]
+        losses.append(network.evaluate(x, y, None, 64, None))
+        outputs = network.predict(x, 128, None)
+        weights = [network.get_parameter(i) for i in range(len(network.parameters()))]
+        results.append((losses, [np.asarray(a) for a in (*outputs, *weights)]))
+    assert results[0][0] == results[1][0]
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        assert np.array_equal(a, b)
