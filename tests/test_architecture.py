@@ -14,7 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pytest
+
 TOP = Path(__file__).parents[1]
+PAGE = TOP / "docs" / "architecture.md"
 
 # What each room of cpp/ may include. cuda/ takes the formulas of cpu/<family>/*.isa.h and of cpu/
 # what works on users' arrays; devices/ is the one place that knows all implementations of Device.
@@ -222,6 +225,26 @@ def test_python_imports_go_down() -> None:
 def test_python_modules_form_no_circle() -> None:
     arrows = [arrow for arrow in python_arrows() if not known(arrow, KNOWN_PYTHON)]
     assert circles(graph_of(arrows)) == []
+
+
+def table(page: str, first: str) -> list[list[str]]:
+    """The cells of a table of a page, without its head, that begins with a column of that name."""
+    rows = page[page.index(f"\n| {first} |") :].split("\n\n", 1)[0].strip().splitlines()
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="a source package has no pages")
+def test_the_page_has_the_same_tables() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rooms = {
+        row[0].strip("`/"): set(row[2].strip("`|").replace("nn/*", NN).split())
+        for row in table(page, "room")
+    }
+    assert rooms == {room: set(allowed.split()) for room, allowed in CPP_ROOMS.items()}
+    there = {name.split(".")[0] for name in python_modules()}
+    floors = [[room for room in rooms.split() if room in there] for rooms in PYTHON_FLOORS]
+    listed = [row[0].strip("`").split() for row in table(page, "rooms of `python/lamina`")]
+    assert listed == [rooms for rooms in floors if rooms]
 
 
 def test_circles_are_found() -> None:
