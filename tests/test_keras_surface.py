@@ -29,7 +29,7 @@ FILES = "how a part is written into a file is the file's own business"
 #: Names that Keras has and lamina does not, and why.
 ABSENT = {
     **dict.fromkeys(
-        (*("Sequential.compute_mask", "layers.Masking", "utils.model_to_dot"),),
+        (*("Sequential.compute_mask", "layers.Masking"),),
         GRAPHS,
     ),
     **dict.fromkeys(

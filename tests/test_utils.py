@@ -288,29 +288,6 @@ def test_plots(tmp_path: Path) -> None:
     assert (tmp_path / "rates.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_plot_model(tmp_path: Path) -> None:
-    model = _model()
-    text = utils.plot_model(
-        model, tmp_path / "m.dot", show_shapes=True, show_dtype=True, show_layer_names=True,
-        show_layer_activations=True, show_trainable=True, rankdir="LR",
-    )  # fmt: skip
-    assert (tmp_path / "m.dot").read_text(encoding="utf-8") == text
-    assert "(None, 3) → (None, 8)" in text and "activation: relu" in text
-    assert text.count("->") == 3 and "rankdir=LR" in text and "trainable" in text
-    with pytest.raises(ValueError, match="rankdir"):
-        utils.plot_model(model, rankdir="down")
-    with pytest.raises(ValueError, match="not been built"):
-        utils.plot_model(_model(built=False), None)
-    with pytest.raises(TypeError, match="layer_range"):
-        utils.plot_model(model, None, layer_range=[0, 1])
-    pytest.importorskip("matplotlib")
-    for direction in ("TB", "LR"):
-        figure = utils.plot_model(model, tmp_path / "m.png", show_shapes=True, rankdir=direction)
-        shown = [t.get_text() for t in figure.axes[0].texts]
-        assert "Dense" in shown and "(None, 8) → (None, 2)" in shown
-        assert (tmp_path / "m.png").read_bytes()[:4] == b"\x89PNG"
-
-
 def test_names() -> None:
     assert utils.register_serializable is utils.register_keras_serializable
     assert json.loads(_model().to_json())["class_name"] == "Sequential"

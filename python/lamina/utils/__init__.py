@@ -30,7 +30,7 @@ from lamina.utils.sequences import (
 
 if TYPE_CHECKING:
     from lamina.utils.learning_rate_range import LearningRateRange, find_learning_rate
-    from lamina.utils.plotting import plot_model
+    from lamina.utils.plotting import model_to_dot, plot_model
 
 #: lamina's own name for it.
 register_serializable = register_keras_serializable
@@ -47,6 +47,7 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
@@ -66,6 +67,7 @@ __all__ = [
 _LATE = {
     "LearningRateRange": "learning_rate_range",
     "find_learning_rate": "learning_rate_range",
+    "model_to_dot": "plotting",
     "plot_model": "plotting",
 }
 

@@ -7,8 +7,41 @@ from pathlib import Path
 from typing import Any
 
 from lamina._checks import unknown_name
+from lamina.utils.diagram import Details, Diagram, diagram_of
+from lamina.utils.layout import Layout, lay_out
+from lamina.utils.rendering import dot_text, figure, svg_text
 
-_LINE, _PAD, _GAP = 0.22, 0.12, 0.35  # inches
+_ENDINGS = (".svg", ".dot", ".png", ".pdf", ".jpg", ".jpeg")
+
+
+class Picture:
+    """A drawn model: notebooks show it.
+
+    Args:
+        diagram: What is drawn.
+        layout: Where its boxes lie.
+        dot: The text for Graphviz.
+    """
+
+    def __init__(self, diagram: Diagram, layout: Layout, dot: str) -> None:
+        self.diagram, self.layout = diagram, layout
+        #: The text for Graphviz.
+        self.dot = dot
+
+    @property
+    def svg(self) -> str:
+        """The picture as the text of an SVG file."""
+        return svg_text(self.layout)
+
+    def figure(self) -> Any:
+        """The picture as a figure of matplotlib; ImportError without it."""
+        return figure(self.layout)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<Picture of model '{self.diagram.name}', {len(self.diagram.boxes)} boxes>"
 
 
 def plot_model(
@@ -23,151 +56,132 @@ def plot_model(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
     splines: str = "ortho",
-) -> Any:
-    """Draws a model as a chain of boxes, one for each layer; needs matplotlib but for ".dot".
+) -> Picture:
+    """Draws a model: a box for each layer and function, and arrows for what they take.
+
+    ".svg" and ".dot" files need nothing else. Others are drawn by Graphviz' program `dot` if it
+    is installed, else by matplotlib.
 
     Args:
-        model: A model.
-        to_file: Where to: ".png", ".pdf", ".svg", or ".dot" for Graphviz. None writes nothing.
+        model: A model, built. The `call` of a subclass is drawn as what it calls, or as one box
+            if it does more than call layers and functions.
+        to_file: Where to: ".svg", ".dot", ".png", ".pdf" or ".jpg". None writes nothing.
         show_shapes: Show the shapes that go in and out.
         show_dtype: Show the type that a layer computes in.
         show_layer_names: Show the layers' names.
         rankdir: "TB" from top to bottom, "LR" from left to right.
         expand_nested: Draw the layers of models inside the model.
-        dpi: Dots an inch.
+        dpi: Dots an inch, of pictures made of dots.
         show_layer_activations: Show activation functions.
-        show_trainable: Show whether training changes a layer.
-        splines: How Graphviz draws the arrows of a ".dot" file, such as "ortho" or "curved".
+        show_trainable: Show whether training changes a layer with weights.
+        splines: How Graphviz draws arrows, such as "ortho" or "curved".
 
     Returns:
-        The matplotlib figure, which notebooks draw; for ".dot" the text.
+        The picture, which notebooks show: its `svg` and `dot` are texts.
 
     Raises:
-        ImportError: Without matplotlib.
-        ValueError: For a model that is not built, or an unknown direction.
+        ImportError: If the file needs Graphviz or matplotlib and there is neither.
+        ValueError: For a model that is not built, an unknown direction or kind of file.
+
+    Example:
+        >>> x = lamina.Input((4,))
+        >>> y = lamina.layers.Dense(2)(x)
+        >>> picture = lamina.utils.plot_model(lamina.Model(x, y), None, show_shapes=True)
+        >>> "(None, 4) → (None, 2)" in picture.svg
+        True
     """
+    details = Details(
+        show_shapes,
+        show_dtype,
+        show_layer_names,
+        expand_nested,
+        show_layer_activations,
+        show_trainable,
+    )
+    path = None if to_file is None else os.fspath(to_file)
+    ending = "" if path is None else Path(path).suffix.lower()
+    if path is not None and ending not in _ENDINGS:
+        raise unknown_name("kind of picture", ending, _ENDINGS)
+    _check_direction(rankdir)
+    diagram = diagram_of(model, details)
+    picture = Picture(
+        diagram, lay_out(diagram, rankdir == "TB"), dot_text(diagram, rankdir, splines, dpi)
+    )
+    if path is not None:
+        _write(picture, path, ending, dpi)
+    return picture
+
+
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    subgraph: bool = False,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+) -> str:
+    """A model in the language of Graphviz, as `plot_model` draws it.
+
+    Args:
+        model: As for `plot_model`, and so are the others.
+        show_shapes: Show shapes.
+        show_dtype: Show types.
+        show_layer_names: Show names.
+        rankdir: "TB" or "LR".
+        expand_nested: Draw the layers of models inside.
+        dpi: Dots an inch.
+        subgraph: Whether it is a part of another graph: a cluster.
+        show_layer_activations: Show activation functions.
+        show_trainable: Show what is trained.
+        splines: How arrows are drawn.
+
+    Returns:
+        The text (Keras returns an object of pydot: `pydot.graph_from_dot_data` makes one).
+
+    Raises:
+        ValueError: As for `plot_model`.
+    """
+    _check_direction(rankdir)
+    details = Details(
+        show_shapes,
+        show_dtype,
+        show_layer_names,
+        expand_nested,
+        show_layer_activations,
+        show_trainable,
+    )
+    return dot_text(diagram_of(model, details), rankdir, splines, dpi, subgraph)
+
+
+def _check_direction(rankdir: str) -> None:
     if rankdir not in ("TB", "LR"):
         raise unknown_name("`rankdir`", rankdir, ("TB", "LR"))
-    if not model.built:
-        raise ValueError(
-            "plot_model: the model has not been built yet: its shapes are not known. "
-            f"Received: model '{model.name}'"
-        )
-    boxes: list[list[str]] = [["Input", *_input_lines(model, show_shapes, show_dtype)]]
-    if getattr(model, "_graph", None) is not None:
-        raise NotImplementedError(
-            "plot_model: graphs of layers cannot be drawn yet; `summary` says how layers are "
-            f"connected. Received: model '{model.name}'"
-        )
-    for layer in _layers(model, expand_nested):
-        kind = type(layer).__name__
-        lines = [f"{layer.name} ({kind})" if show_layer_names else kind]
-        if show_layer_activations and getattr(layer, "activation", None) is not None:
-            lines.append(f"activation: {_name(layer.activation)}")
-        if show_shapes:
-            lines.append(f"{_shape(layer, 'input')} → {_shape(layer, 'output')}")
-        if show_dtype:
-            lines.append(f"dtype: {layer.dtype}")
-        if show_trainable:
-            lines.append("trainable" if getattr(layer, "trainable", True) else "not trainable")
-        boxes.append(lines)
-    path = None if to_file is None else os.fspath(to_file)
-    if path is not None and path.endswith(".dot"):
-        text = _dot(boxes, rankdir, splines)
+
+
+def _write(picture: Picture, path: str, ending: str, dpi: int) -> None:
+    if ending in (".dot", ".svg"):
+        text = picture.dot if ending == ".dot" else picture.svg
         Path(path).write_text(text, encoding="utf-8")
-        return text
-    figure = _draw(boxes, rankdir)
-    if path is not None:
-        figure.savefig(path, dpi=dpi)
-    return figure
+        return
+    import shutil
 
+    program = shutil.which("dot")
+    if program is not None:
+        import subprocess
 
-def _layers(model: Any, nested: bool) -> list[Any]:
-    found = []
-    for layer in model.layers:
-        inner = getattr(layer, "layers", None)
-        found.extend(_layers(layer, nested) if nested and inner else [layer])
-    return found
-
-
-def _input_lines(model: Any, shapes: bool, dtype: bool) -> list[str]:
-    lines = [str(model.input_shape)] if shapes else []
-    return [*lines, f"dtype: {model.dtype}"] if dtype else lines
-
-
-def _name(activation: Any) -> str:
-    return str(getattr(activation, "__name__", None) or getattr(activation, "name", activation))
-
-
-def _shape(layer: Any, side: str) -> str:
-    shape = getattr(layer, f"{side}_shape", None)
-    if shape is None:
-        sample = getattr(layer, f"_{side}", None)
-        shape = "?" if sample is None else (None, *sample)
-    return str(shape)
-
-
-def _dot(boxes: list[list[str]], rankdir: str, splines: str) -> str:
-    lines = [
-        "digraph model {",
-        f"  rankdir={rankdir};",
-        f"  splines={splines};",
-        "  node [shape=box];",
-    ]
-    for place, box in enumerate(boxes):
-        text = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in box)
-        lines.append(f'  n{place} [label="{text}"];')
-    lines += [f"  n{place} -> n{place + 1};" for place in range(len(boxes) - 1)]
-    return "\n".join([*lines, "}"]) + "\n"
-
-
-def _draw(boxes: list[list[str]], rankdir: str) -> Any:
-    from matplotlib import figure as figures
-
-    width = max(1.4, 0.085 * max(len(line) for box in boxes for line in box) + 2 * _PAD)
-    heights = [_LINE * len(box) + 2 * _PAD for box in boxes]
-    down = rankdir == "TB"
-    count = len(boxes)
-    total = (
-        (width, sum(heights) + _GAP * (count - 1))
-        if down
-        else (width * count + _GAP * (count - 1), max(heights))
-    )
-    figure: Any = figures.Figure(figsize=(total[0] + 2 * _PAD, total[1] + 2 * _PAD))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(-_PAD, total[0] + _PAD)
-    axes.set_ylim(-_PAD, total[1] + _PAD)
-    axes.set_axis_off()
-    left, top = 0.0, total[1]
-    for place, (box, height) in enumerate(zip(boxes, heights, strict=True)):
-        bottom = top - height if down else (total[1] - height) / 2
-        style = {"facecolor": "#eef3fb", "edgecolor": "#3b5b92", "linewidth": 1.0}
-        axes.add_patch(_rectangle(left, bottom, width, height, style))
-        for row, line in enumerate(box):
-            y = bottom + height - _PAD - _LINE * (row + 0.5)
-            weight = "bold" if row == 0 else "normal"
-            axes.text(
-                left + width / 2, y, line, ha="center", va="center", fontsize=8, fontweight=weight
-            )
-        if place + 1 < count:
-            start = (left + width / 2, bottom) if down else (left + width, total[1] / 2)
-            step = (0.0, -_GAP) if down else (_GAP, 0.0)
-            axes.annotate(
-                "",
-                xy=(start[0] + step[0], start[1] + step[1]),
-                xytext=start,
-                arrowprops={"arrowstyle": "-|>", "color": "#3b5b92"},
-            )
-        if down:
-            top -= height + _GAP
-        else:
-            left += width + _GAP
-    return figure
-
-
-def _rectangle(left: float, bottom: float, width: float, height: float, style: Any) -> Any:
-    from matplotlib.patches import FancyBboxPatch
-
-    return FancyBboxPatch(
-        (left, bottom), width, height, boxstyle="round,pad=0,rounding_size=0.06", **style
-    )
+        command = [program, f"-T{ending[1:]}", "-o", path]
+        subprocess.run(command, input=picture.dot.encode(), check=True)
+        return
+    try:
+        drawn = picture.figure()
+    except ImportError:
+        raise ImportError(
+            f"plot_model: '{ending}' files need Graphviz (its program `dot`) or matplotlib; "
+            "'.svg' and '.dot' files need neither."
+        ) from None
+    drawn.savefig(path, dpi=dpi)
