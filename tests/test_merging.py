@@ -179,3 +179,29 @@ B = lamina.Input((4,))
 def test_wrong_inputs_are_clear_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("name", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"])
+def test_masks_of_merged_inputs(name: str) -> None:
+    layer = getattr(layers, name)()
+    inputs = [np.zeros((2, 3, 4)), np.zeros((2, 3, 4))]
+    first, second = np.array([[1, 0, 0], [0, 0, 1]]) > 0, np.array([[0, 1, 0], [0, 0, 1]]) > 0
+    mask = layer.compute_mask(inputs, [first, second])
+    np.testing.assert_array_equal(mask, first | second)
+    assert layer.compute_mask(inputs) is None
+    assert layer.compute_mask(inputs, [first, None]) is None
+    for x, masks in ((inputs, first), (inputs[0], [first, second]), (inputs, [first])):
+        with pytest.raises(ValueError, match="list"):
+            layer.compute_mask(x, masks)
+
+
+def test_masks_of_joined_inputs() -> None:
+    inputs = [np.zeros((2, 3, 4)), np.zeros((2, 2, 4))]
+    rows = np.array([[1, 0, 0], [0, 0, 1]]) > 0
+    layer = layers.Concatenate(axis=1)
+    expected = np.concatenate([rows, np.ones((2, 2), bool)], axis=1)
+    np.testing.assert_array_equal(layer.compute_mask(inputs, [rows, None]), expected)
+    assert layer.compute_mask(inputs, [None, None]) is None
+    with pytest.raises(ValueError, match="same length"):
+        layer.compute_mask(inputs, [rows])
+    assert layers.Dot(1).compute_mask(inputs, [rows, rows]) is None

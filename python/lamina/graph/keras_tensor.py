@@ -70,6 +70,16 @@ class KerasTensor:
         """The number of axes."""
         return len(self._shape)
 
+    @property
+    def sparse(self) -> bool:
+        """False: tensors are dense."""
+        return False
+
+    @property
+    def ragged(self) -> bool:
+        """False: all rows have the same length."""
+        return False
+
     def reshape(self, *newshape: Any) -> Any:
         """The elements in another shape, given as one tuple or as integers."""
         return _ops().reshape(self, newshape[0] if len(newshape) == 1 else newshape)

@@ -40,16 +40,31 @@ class InputLayer(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        _checks.require_default("Input", sparse=sparse, ragged=ragged, optional=optional)
+        for argument, value in (("sparse", sparse), ("ragged", ragged)):
+            if value and input_tensor is not None:
+                raise ValueError(
+                    "When providing the `input_tensor` argument, you cannot provide an "
+                    f"incompatible `{argument}` argument. Received: {input_tensor!r}"
+                )
+            if value:
+                raise ValueError(
+                    f"Input: `{argument}=True` is not supported: tensors are dense. "
+                    f"Received: {argument}={value!r}"
+                )
+        _checks.require_default("Input", optional=optional)
+        self.sparse = self.ragged = self.optional = False
         if input_tensor is not None:
             _check_tensor(input_tensor, shape, batch_size, batch_shape, dtype)
             shape, batch_size, batch_shape = None, None, input_tensor.shape
             dtype = input_tensor.dtype
-        if (shape is None) == (batch_shape is None):
-            raise ValueError(
-                "Input: give either `shape` or `batch_shape`. "
-                f"Received: shape={shape}, batch_shape={batch_shape}"
-            )
+        received = f"Received: shape={shape}, batch_size={batch_size}, batch_shape={batch_shape}"
+        for given, extents in (("shape", shape), ("batch_size", batch_size)):
+            if extents is not None and batch_shape is not None:
+                raise ValueError(
+                    f"Input: you cannot pass both `{given}` and `batch_shape`. {received}"
+                )
+        if shape is None and batch_shape is None:
+            raise ValueError(f"Input: you must pass a `shape` argument. {received}")
         if batch_shape is not None:
             if not isinstance(batch_shape, (tuple, list)) or not batch_shape:
                 raise ValueError(
@@ -68,6 +83,9 @@ class InputLayer(Layer):
         if input_tensor is None:
             input_tensor = KerasTensor(self.batch_shape, self._data_type, name)
         Node(self, (), {}, input_tensor)
+
+    def call(self) -> None:  # type: ignore[override]
+        """Nothing: an input is not called."""
 
     @property
     def batch_shape(self) -> BatchShape:

@@ -11,7 +11,7 @@ from lamina._lazy import LazyModule
 from lamina._typing import BatchShape, Config, Shape
 from lamina.graph.builder import NotInPlanError
 from lamina.layers.layer import LAYERS, Layer, PlainOptions
-from lamina.layers.merging import merged_values
+from lamina.layers.merging import masks_of, merged_values
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -35,6 +35,8 @@ class Concatenate(Layer):
         >>> lamina.layers.Concatenate()([np.zeros((1, 2)), np.ones((1, 3))])
         array([[0., 0., 1., 1., 1.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(self, axis: int = -1, **options: Unpack[PlainOptions]) -> None:
         super().__init__(**options)
@@ -86,6 +88,35 @@ class Concatenate(Layer):
             raise NotInPlanError(f"{self.name} joins batches")
         return builder.merge("concatenate", values, axis - 1)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where an output is not masked: the masks side by side, one value for each last axis.
+
+        Args:
+            inputs: A list of tensors.
+            mask: A list of masks, one for each; None for an input without, which is not masked.
+
+        Returns:
+            A tensor of truth values; None if no input has a mask.
+
+        Raises:
+            ValueError: If these are no lists of the same length.
+        """
+        if mask is None:
+            return None
+        masks = masks_of(inputs, mask)
+        if all(each is None for each in masks):
+            return None
+        whole = []
+        for x, given in zip(inputs, masks, strict=True):
+            if given is None:
+                whole.append(ops.ones_like(x, dtype="bool"))
+            elif len(given.shape) < len(x.shape):
+                row = ops.expand_dims(given, axis=-1)
+                whole.append(ops.logical_or(row, ops.zeros_like(x, dtype="bool")))
+            else:
+                whole.append(given)
+        return ops.any(ops.concatenate(whole, axis=self.axis), axis=-1)
+
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
         return {**super().get_config(), "axis": self.axis}
@@ -112,6 +143,8 @@ class Dot(Layer):
         >>> lamina.layers.Dot(axes=1)([np.ones((1, 3)), np.full((1, 3), 2.0)])
         array([[6.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(self, axes: Any, normalize: bool = False, **options: Unpack[PlainOptions]) -> None:
         super().__init__(**options)
@@ -197,6 +230,9 @@ class Dot(Layer):
         x1, x2 = merged_values(self, args)
         first, second = self._axes(x1.shape, x2.shape)
         return builder.dot(x1, x2, (first - 1, second - 1), self.normalize)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: sums of products are not masked."""
 
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""

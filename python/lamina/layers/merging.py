@@ -24,6 +24,7 @@ class Merge(Layer):
 
     #: What the core's plan calls the operation.
     kind = ""
+    supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Checks the shapes: there is nothing to make.
@@ -45,6 +46,29 @@ class Merge(Layer):
             )
         self._merged_shape([tuple(x.shape) for x in inputs])
         return self._merge(self._aligned(list(inputs)))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where an output is not masked: where any of the inputs is not.
+
+        Args:
+            inputs: A list of tensors.
+            mask: A list of masks, one for each; None for an input without.
+
+        Returns:
+            A tensor of truth values; None if an input has no mask.
+
+        Raises:
+            ValueError: If these are no lists of the same length.
+        """
+        if mask is None:
+            return None
+        masks = masks_of(inputs, mask)
+        if any(each is None for each in masks):
+            return None
+        output = masks[0]
+        for each in masks[1:]:
+            output = ops.logical_or(output, each)
+        return output
 
     def _aligned(self, inputs: list[Any]) -> list[Any]:
         """The inputs with as many axes each."""
@@ -95,6 +119,23 @@ def merged_values(layer: Layer, args: tuple[Any, ...]) -> list[Value]:
         if value.dtype != layer.dtype:
             raise NotInPlanError(f"{layer.name} joins values of {value.dtype}")
     return values
+
+
+def masks_of(inputs: Any, mask: Any) -> list[Any]:
+    """The masks of a list of inputs.
+
+    Raises:
+        ValueError: If these are no lists of the same length.
+    """
+    for name, value in (("mask", mask), ("inputs", inputs)):
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"`{name}` should be a list. Received: {name}={value!r}")
+    if len(mask) != len(inputs):
+        raise ValueError(
+            "The lists `inputs` and `mask` should have the same length. Received: inputs of "
+            f"length {len(inputs)}, and mask of length {len(mask)}"
+        )
+    return list(mask)
 
 
 def _check_list(shapes: Any) -> None:

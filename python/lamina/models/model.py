@@ -678,6 +678,13 @@ class Model(Layer):
         """The layers that it holds; of a graph, with its inputs, in Keras' order."""
         return list(self._children() if self._graph is None else self._graph.layers)
 
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name. "
+            f"Received: {value!r}"
+        )
+
     def _children(self) -> list[Any]:
         held = super()._children()
         if self._graph is None:

@@ -95,7 +95,7 @@ class Sequential(Model):
 
     # Its layers.
 
-    @property
+    @property  # type: ignore[misc]
     def layers(self) -> list[Any]:
         """The layers without the input."""
         return [*self._own_preprocessing, *self._layers]

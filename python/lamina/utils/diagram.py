@@ -34,8 +34,7 @@ class Diagram:
     def __init__(self, name: str) -> None:
         self.name = name
         self.boxes: list[Box] = []
-        #: Pairs of places of boxes, each once.
-        self.arrows: list[tuple[int, int]] = []
+        self._arrows: dict[tuple[int, int], None] = {}
         #: The boxes that give the outputs.
         self.outputs: list[int] = []
 
@@ -48,7 +47,12 @@ class Diagram:
 
     def connect(self, sources: list[int], target: int) -> None:
         """Adds arrows from boxes to another, each once."""
-        self.arrows += [(source, target) for source in dict.fromkeys(sources)]
+        self._arrows.update(dict.fromkeys((source, target) for source in sources))
+
+    @property
+    def arrows(self) -> list[tuple[int, int]]:
+        """Pairs of places of boxes, each once."""
+        return list(self._arrows)
 
 
 def diagram_of(model: Any, details: Details) -> Diagram:
@@ -103,11 +107,10 @@ def _graph(name: str, function: Function, details: Details) -> Diagram:
         if len(nodes) > 1:
             box.lines.append(f"{len(nodes)} calls")
         places[id(operation)] = diagram.add(box, [])
-    for operation in function.operations:  # a shared layer may run before and after another
-        target = places[id(operation)]
-        tensors = [tensor for node in function.nodes_of(operation) for tensor in node.inputs]
-        sources = [_place(tensor, places, maker) for tensor in tensors]
-        diagram.connect([source for source in sources if source is not None], target)
+    for node in function.calls:  # a shared layer may run before and after another
+        sources = [_place(tensor, places, maker) for tensor in node.inputs]
+        found = [source for source in sources if source is not None]
+        diagram.connect(found, places[id(node.operation)])
     made = [_place(tensor, places, maker) for tensor in function.outputs]
     diagram.outputs = [place for place in dict.fromkeys(made) if place is not None]
     return diagram

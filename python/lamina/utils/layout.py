@@ -71,7 +71,7 @@ def lay_out(diagram: Diagram, down: bool) -> Layout:
     # Arrows are straight along layers and bend in the gaps between them.
     starts, ends = grid.row_edges(tops)
     arrows = []
-    for chain in grid.chains:
+    for number, chain in enumerate(grid.chains):
         source, target = chain[0], chain[-1]
         points = [point(centers[source], tops[source] + grid.heights[source])]
         points.append(point(centers[source], ends[grid.layer[source]]))
@@ -80,7 +80,7 @@ def lay_out(diagram: Diagram, down: bool) -> Layout:
             points += [point(centers[place], starts[row]), point(centers[place], ends[row])]
         points.append(point(centers[target], starts[grid.layer[target]]))
         points.append(point(centers[target], tops[target]))
-        arrows.append(points[::-1] if chain in grid.backward else points)
+        arrows.append(points[::-1] if number >= grid.forward else points)
     extents = (right - left, length) if down else (length, right - left)
     return Layout(diagram.name, boxes, arrows, *extents, down)
 
@@ -103,8 +103,8 @@ class _Grid:
         self.layer = _layers(len(sizes), forward + backward)
         #: The places that each arrow goes through, from the top on.
         self.chains = [self._chain(*arrow) for arrow in forward + backward]
-        #: Those that are arrows upwards.
-        self.backward = self.chains[len(forward) :]
+        #: How many of them are arrows from the top on; the others go backwards.
+        self.forward = len(forward)
         count = len(self.widths)
         self.before: list[list[int]] = [[] for _ in range(count)]
         self.behind: list[list[int]] = [[] for _ in range(count)]
