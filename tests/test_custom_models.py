@@ -311,8 +311,13 @@ def test_files_and_copies(tmp_path: Path) -> None:
     model.save_weights(tmp_path / "m.weights.h5")
     twin.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(twin(X), model(X))
-    with pytest.raises(ValueError, match="keras' file"):
-        model.save(tmp_path / "m.keras")
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="custom_objects"):
+        lamina.saving.load_model(tmp_path / "m.keras")
+    loaded = lamina.saving.load_model(tmp_path / "m.keras", custom_objects=objects)
+    np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+    history = model.fit(X, target, epochs=2, verbose=0).history
+    assert loaded.fit(X, target, epochs=2, verbose=0).history == history
     lines: list[str] = []
     model.summary(print_fn=lines.append)
     assert "tape (custom call)" in lines[0] and 'Model: "mine"' in lines[0]

@@ -82,6 +82,11 @@ class SpectralNormalization(Layer):
         """The estimate of the kernel's left singular vector; None before building."""
         return self._variables.get("vector_u")
 
+    @property
+    def _saved_again(self) -> list[Variable]:
+        """What files of Keras have here and in the layer inside: the kernel."""
+        return self.weights[:1] if self.built else []
+
     def _set_prefix(self, prefix: str) -> None:
         super()._set_prefix(prefix)
         self.layer._set_prefix(f"{prefix}{self.name}/")  # its variables are among this one's

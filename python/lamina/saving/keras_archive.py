@@ -14,12 +14,13 @@ from typing import Any
 import lamina._core as _core
 from lamina._core import FileFormatError
 from lamina.layers.preprocessing.lookup import Lookup
-from lamina.registry import custom_object_scope, shorten
+from lamina.registry import custom_object_scope, serialize_keras_object, shorten
 from lamina.saving import optimizer_h5, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.hdf5 import Hdf5File, import_h5py
 from lamina.saving.keras_config import parse_json, to_keras
 from lamina.saving.keras_model import build, compile_built
+from lamina.saving.paths import places
 
 SIGNATURE = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -41,13 +42,7 @@ def save(model: Any, state: Mapping[str, Any]) -> bytes:
         state: Seeds and counters that Keras does not know; lamina finds them in the metadata.
     """
     import_h5py()
-    if "layers" not in model.get_config():
-        raise ValueError(
-            "save: a '.keras' file holds models that are described by their layers; save the "
-            f"weights of a class with `call` as '.weights.h5'. Received: {type(model).__name__}"
-        )
-    kind = model._file_class_name or "Sequential"
-    config = to_keras({"module": "lamina", "class_name": kind, "config": model.get_config()})
+    config = to_keras(serialize_keras_object(model))
     _add_shapes(model, config)
     compiled = model.get_compile_config()
     if compiled is not None:
@@ -94,15 +89,13 @@ def save(model: Any, state: Mapping[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def _lookups(model: Any, path: str = "layers") -> list[tuple[str, Lookup]]:
+def _lookups(model: Any) -> list[tuple[str, Lookup]]:
     """The layers that learn a vocabulary, and where Keras keeps it."""
-    found: list[tuple[str, Lookup]] = []
-    for place, layer in weights_h5.named(model.layers, path):
-        if isinstance(layer, Lookup):
-            found.append((f"{_ASSETS}{place}{_VOCABULARY}", layer))
-        elif getattr(layer, "_preprocessing", None):
-            found += _lookups(layer, f"{place}/layers")
-    return found
+    return [
+        (f"{_ASSETS}{place.path}{_VOCABULARY}", place.layer)
+        for place in places(model)
+        if isinstance(place.layer, Lookup)
+    ]
 
 
 def _assets(model: Any) -> list[tuple[str, bytes]]:
@@ -161,7 +154,9 @@ def _add_shapes(model: Any, config: dict[str, Any]) -> None:
     """Tells Keras the input shape of each layer: it creates weights before it reads them."""
     if not model.built or model._graph is not None:  # the calls of a graph say it
         return
-    config["build_config"] = {"input_shape": list(model.input_shape)}
+    config["build_config"] = to_keras(model.get_build_config())
+    if not hasattr(type(model), "add") or "layers" not in config["config"]:
+        return  # a class with a `call`, which says itself how it is made
     layers = model.layers
     described = config["config"]["layers"]
     described = described[len(described) - len(layers) :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina._core import FileFormatError
-from lamina.registry import Registry, shorten
+from lamina.registry import Registry, custom_object, shorten
 from lamina.saving.keras_config import fit_arguments, from_keras
 
 #: What `compile` got that is about how Keras runs, and not about what it computes.
@@ -16,11 +16,12 @@ def build(config: dict[str, Any]) -> Any:
     """The model of a configuration, with freshly drawn weights.
 
     Args:
-        config: `{"class_name": "Sequential" or "Functional", "config": ...}` as Keras writes it.
+        config: `{"class_name": "Sequential" or "Functional", "config": ...}` as Keras writes it,
+            or with the class of a model that is registered.
 
     Raises:
-        FileFormatError: If it describes anything but a Sequential or a graph of layers, of classes
-            that are there.
+        FileFormatError: If it describes anything but a Sequential, a graph of layers or a
+            registered class.
     """
     from lamina.models.sequential import Sequential
 
@@ -35,10 +36,7 @@ def build(config: dict[str, Any]) -> Any:
         graph: Any = Registry._all["layers"].find("Functional")
         return graph.from_config(described)
     if config.get("class_name") != "Sequential":
-        raise FileFormatError(
-            "The file's model must be a Sequential or a graph of layers; classes of models are not "
-            f"supported. Received: {shorten(config.get('class_name'))}"
-        )
+        return _of_custom_class(config)
     described = from_keras(config)["config"]
     if isinstance(described, list):  # the first versions of Keras 2
         described = {"layers": described}
@@ -49,6 +47,26 @@ def build(config: dict[str, Any]) -> Any:
         )
     described["layers"] = [fit_arguments(layer) for layer in layers]
     return Sequential.from_config(described)
+
+
+def _of_custom_class(config: dict[str, Any]) -> Any:
+    """The model of a class that is registered or in `custom_objects`, built if it was."""
+    converted = from_keras(config)
+    cls = custom_object(converted["class_name"])
+    base: Any = Registry._all["layers"].find("Functional")
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise FileFormatError(
+            "The file's model must be a Sequential, a graph of layers, or of a class of models in "
+            f"`custom_objects`. Received: {shorten(config.get('class_name'))}"
+        )
+    described = converted["config"]
+    if isinstance(described.get("layers"), list):  # a subclass of one of the two
+        described["layers"] = [fit_arguments(layer) for layer in described["layers"]]
+    model: Any = cls.from_config(described)  # type: ignore[attr-defined]
+    shapes = config.get("build_config")
+    if not model.built and isinstance(shapes, dict) and shapes:
+        model.build_from_config(from_keras(shapes))
+    return model
 
 
 def compile_built(model: Any, config: Any) -> None:

@@ -274,11 +274,10 @@ def restore(
         model: Any = cls.from_config(config.get("config"))  # type: ignore[attr-defined]
         if isinstance(config.get("build_config"), dict):
             model.build_from_config(config["build_config"])
+        names: dict[str, str] = {}
         if model.built:
             names = structure.names_in_model(model, tensors, metadata)
             tensors = structure.renamed(tensors, names)
-            if names:
-                state["layer_seeds"] = _seeds_in_order(model, state.get("layer_seeds"))
         _restore_state(model, state)
         variables = model.weights if model.built else []
         weights = {key: value for key, value in tensors.items() if key.startswith("model/")}
@@ -291,7 +290,10 @@ def restore(
         if not compile or "compile" not in metadata:
             return model
         model.compile_from_config(_json(metadata, "compile"))
-        restore_exclusions(model, state.get("without_weight_decay", []))
+        excluded = state.get("without_weight_decay", [])
+        if isinstance(excluded, list):
+            excluded = [names.get(path, path) for path in map(str, excluded)]
+        restore_exclusions(model, excluded)
         if "iterations" in state:
             if model.loss is None:
                 raise FileFormatError(
@@ -314,7 +316,7 @@ def _restore_state(model: Any, state: dict[str, Any]) -> None:
     counters.steps = _checks.integer(
         "state", "steps_seen", state.get("steps_seen"), low=0, high=most
     )
-    seeds = state.get("layer_seeds")
+    seeds = _seeds_in_order(model, state.get("layer_seeds"))
     wanted = {
         f"{layer._prefix}{layer.name}": layer for layer in model._leaves() if hasattr(layer, "seed")
     }
@@ -329,9 +331,9 @@ def _restore_state(model: Any, state: dict[str, Any]) -> None:
 
 
 def _seeds_in_order(model: Any, seeds: Any) -> Any:
-    """The seeds of a file under the names of the model's layers, matched by their order."""
+    """The seeds of a file under the names of the model's layers: by their order if these differ."""
     wanted = [f"{leaf._prefix}{leaf.name}" for leaf in model._leaves() if hasattr(leaf, "seed")]
-    if isinstance(seeds, dict) and len(seeds) == len(wanted):
+    if isinstance(seeds, dict) and len(seeds) == len(wanted) and set(seeds) != set(wanted):
         return dict(zip(wanted, seeds.values(), strict=True))
     return seeds
 

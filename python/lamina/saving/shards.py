@@ -208,7 +208,7 @@ class ShardedFile(Hdf5File):
 
     def tensors(self, path: str) -> dict[str, Tensor]:
         """All datasets below a path, by their paths within it."""
-        start = f"{path}/"
+        start = "" if path == "/" else f"{path}/"
         return {
             key[len(start) :]: tensor
             for key, tensor in self._found.items()

@@ -1,7 +1,6 @@
 """Weights and optimizer state in the order and under the paths of Keras' `.weights.h5`.
 
-A layer's variables are `layers/<class>[_n]/vars/<i>`: the class in snake case, counted in the
-order of the layers, whatever the layer is called; layers inside of layers come below. The
+A layer's variables are `<path>/vars/<i>`, where `saving.paths` says which path it has. The
 optimizer's are `optimizer/vars/<i>`: iterations, learning rate, then its slots.
 """
 
@@ -9,76 +8,27 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina._core import FileFormatError
-from lamina._names import snake_case
 from lamina._typing import Array
-from lamina.layers.spectral_normalization import SpectralNormalization
 from lamina.saving import optimizer_h5
 from lamina.saving.differences import differences
 from lamina.saving.hdf5 import Hdf5File, Tensor, import_h5py
+from lamina.saving.paths import places
 
 if TYPE_CHECKING:
     from lamina.variable import Variable
 
-#: Attributes that hold a layer inside of another one, as Keras calls them.
-_INNER = ("activation", "layer")
 #: What Keras keeps beside the weights and lamina keeps elsewhere.
 _NOT_WEIGHTS = ("seed_generator", "optimizer")
-
-
-class Place:
-    """A layer in the tree of a file.
-
-    Args:
-        path: Its path: "layers/dense_1".
-        name: The layer's own name.
-        variables: The variables that are its own, in order.
-    """
-
-    def __init__(self, path: str, name: str, variables: list[Variable]) -> None:
-        self.path = path
-        self.name = name
-        self.variables = variables
-
-    def key(self, index: int) -> str:
-        """The path of one of its variables."""
-        return f"{self.path}/vars/{index}" if self.path else f"vars/{index}"
-
-
-def places(model: Any, path: str = "") -> Iterator[Place]:
-    """The places of a model or layer and of all layers inside of it."""
-    inner: list[tuple[str, Any]] = []
-    children = getattr(model, "layers", None)
-    if isinstance(children, (list, tuple)):
-        inner += named(children, f"{path}/layers" if path else "layers")
-    for attribute in _INNER:
-        child = getattr(model, attribute, None)
-        if hasattr(child, "weights") and hasattr(child, "name"):
-            inner.append((f"{path}/{attribute}", child))
-    theirs = {id(v) for _, child in inner for v in child.weights}
-    own = [v for v in model.weights if id(v) not in theirs]
-    if isinstance(model, SpectralNormalization) and model.built:
-        own = [model.weights[0], *own]  # Keras has the inner layer's kernel in both places
-    yield Place(path, model.name, own)
-    for child_path, child in inner:
-        yield from places(child, child_path)
-
-
-def named(layers: Iterable[Any], path: str) -> list[tuple[str, Any]]:
-    """The paths of layers in a file: their classes, counted in their order."""
-    counts: dict[str, int] = {}
-    result = []
-    for layer in layers:
-        name = snake_case(getattr(layer, "_file_class_name", None) or type(layer).__name__)
-        count = counts.get(name, 0)
-        counts[name] = count + 1
-        result.append((f"{path}/{name}_{count}" if count else f"{path}/{name}", layer))
-    return result
+#: What Keras 2 keeps beside the layers.
+_NO_LAYERS = ("metrics", "_metrics", "_compile_metrics", "_loss_tracker")
+#: Where TensorFlow 2.12 and 2.13 have the layers.
+_OLD_LAYERS = "_layer_checkpoint_dependencies"
 
 
 def groups(model: Any, whole: bool = False) -> Iterator[tuple[str, str, list[Array]]]:
@@ -130,21 +80,19 @@ def load(model: Any, file: Hdf5File, skip_mismatch: bool = False) -> None:
         FileFormatError: If the file is damaged or does not fit; the message lists what differs.
     """
     set_optimizer = optimizer_h5.prepare_for_weights(model, lambda: file.tensors("optimizer/vars"))
-    top = "layers"
-    if not file.has_group(top) and file.has_group("_layer_checkpoint_dependencies"):
-        top = "_layer_checkpoint_dependencies"  # TensorFlow 2.12 and 2.13
-    there = {f"layers/{path}": tensor for path, tensor in file.tensors(top).items()}
-    there.update({f"vars/{path}": tensor for path, tensor in file.tensors("vars").items()})
-    there = {
-        path: tensor
-        for path, tensor in there.items()
-        if not any(step in _NOT_WEIGHTS for step in path.split("/"))
-    }
+    old = not file.has_group("layers") and file.has_group(_OLD_LAYERS)
     expected = [
         (place.key(index), variable)
         for place in places(model)
         for index, variable in enumerate(place.variables)
     ]
+    tops = {key.partition("/")[0] for key, _ in expected}
+    there = {
+        path.replace(_OLD_LAYERS, "layers", 1) if old else path: tensor
+        for path, tensor in file.tensors("/").items()
+        if not any(step in _NOT_WEIGHTS for step in path.split("/"))
+        and (path.partition("/")[0] not in _NO_LAYERS or path.partition("/")[0] in tops)
+    }
     assign(expected, there, skip_mismatch)
     set_optimizer()
 
