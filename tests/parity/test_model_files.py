@@ -228,3 +228,19 @@ def _goes_on_equally(one: Any, other: Any, x: Any, y: Any, trained: bool = False
         histories = [model.fit(x, y, **OPTIONS).history["loss"] for model in (one, other)]
         np.testing.assert_allclose(*histories, rtol=1e-5, atol=1e-6)
         _equal(one.predict(x, verbose=0), other.predict(x, verbose=0), 2e-5)
+
+
+def test_layers_of_keras_files_drop_in_training(keras: Any, tmp_path: Path) -> None:
+    # Keras writes `training: false` for calls that say nothing of it.
+    x = keras.Input((50,))
+    inner = keras.Model(x, keras.layers.GaussianNoise(0.5)(x))
+    keras.Model(x, keras.layers.Dropout(0.5)(inner(x))).save(str(tmp_path / "m.keras"))
+    model, ones = lamina.saving.load_model(tmp_path / "m.keras"), np.ones((2, 50), "float32")
+    assert (model.predict(ones, verbose=0) == 1.0).all()
+    trained = np.asarray(model(ones, training=True))
+    assert 0.2 < (trained == 0.0).mean() < 0.8 and len(np.unique(trained)) > 20
+    y = lamina.Input((50,))
+    mine = lamina.Model(y, lamina.layers.Dropout(0.5)(y, training=True))
+    mine.save(tmp_path / "n.keras")
+    again = lamina.saving.load_model(tmp_path / "n.keras")
+    assert (again.predict(ones, verbose=0) == 0.0).any()

@@ -188,7 +188,7 @@ def load(
     config = parse_json(members[_CONFIG], _CONFIG)
     state = parse_json(members.get(_METADATA, b"{}"), _METADATA).get("lamina_state")
     with custom_object_scope(custom_objects):
-        model = build(config)
+        model = build(config, training=state is not None)
         _load_assets(model, members)
         if state is not None:
             if not isinstance(state, dict):

@@ -12,12 +12,14 @@ from lamina.saving.keras_config import fit_arguments, from_keras
 _RUNNING = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 
 
-def build(config: dict[str, Any]) -> Any:
+def build(config: dict[str, Any], training: bool = False) -> Any:
     """The model of a configuration, with freshly drawn weights.
 
     Args:
         config: `{"class_name": "Sequential" or "Functional", "config": ...}` as Keras writes it,
             or with the class of a model that is registered.
+        training: Whether calls in graphs have the `training` that they were made with. Keras
+            writes its default there, too, and heeds none of them when the model is called.
 
     Raises:
         FileFormatError: If it describes anything but a Sequential, a graph of layers or a
@@ -25,6 +27,8 @@ def build(config: dict[str, Any]) -> Any:
     """
     from lamina.models.sequential import Sequential
 
+    if not training:
+        _forget_training(config)
     if config.get("class_name") in ("Functional", "Model"):
         described = from_keras(config)["config"]
         if not isinstance(described.get("layers"), list) or "input_layers" not in described:
@@ -47,6 +51,19 @@ def build(config: dict[str, Any]) -> Any:
         )
     described["layers"] = [fit_arguments(layer) for layer in layers]
     return Sequential.from_config(described)
+
+
+def _forget_training(config: Any) -> None:
+    """Leaves out what calls of layers in graphs, at any depth, say of `training`."""
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        waiting += value.values() if isinstance(value, dict) else value
+        calls = value.get("inbound_nodes") if isinstance(value, dict) else None
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict) and isinstance(call.get("kwargs"), dict):
+                call["kwargs"].pop("training", None)
+        waiting = [item for item in waiting if isinstance(item, (dict, list))]
 
 
 def _of_custom_class(config: dict[str, Any]) -> Any:

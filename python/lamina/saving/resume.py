@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina._core import FileFormatError
 from lamina._typing import Array
-from lamina.saving import model_file
+from lamina.saving import model_file, structure
 
 
 def restore_into(model: Any, tensors: dict[str, Array], metadata: dict[str, str]) -> None:
@@ -17,12 +17,8 @@ def restore_into(model: Any, tensors: dict[str, Array], metadata: dict[str, str]
     """
     model_file._check_header(metadata, (model_file._MODEL,))
     state = model_file._json(metadata, "state")
-    # Default names count on within a process: layers are matched by their place.
-    names = _renamed(model, model_file._json(metadata, "config"))
-    tensors = {_rename(key, names): value for key, value in tensors.items()}
-    seeds = state.get("layer_seeds")
-    if isinstance(seeds, dict):
-        state["layer_seeds"] = {names.get(name, name): seed for name, seed in seeds.items()}
+    # Automatic names count on within a process: weights are matched by the model's structure.
+    tensors = structure.renamed(tensors, structure.names_in_model(model, tensors, metadata))
     weights = {key: value for key, value in tensors.items() if key.startswith("model/")}
     slots = {key: value for key, value in tensors.items() if key.startswith("optimizer/")}
     values = model_file._matched(weights, {model_file._key(v): v for v in model.weights})
@@ -43,23 +39,3 @@ def restore_into(model: Any, tensors: dict[str, Array], metadata: dict[str, str]
     rate = inner["config"].get("learning_rate")
     if isinstance(rate, (int, float)):
         optimizer.learning_rate = rate
-
-
-def _renamed(model: Any, config: dict[str, Any]) -> dict[str, str]:
-    """The names in the file to those of the model's layers at the same places."""
-    layers = [
-        layer["config"]["name"]
-        for layer in config["config"].get("layers", ())
-        if layer["class_name"] != "InputLayer"
-    ]
-    if len(layers) != len(model.layers):
-        return {}
-    return dict(zip(layers, (layer.name for layer in model.layers), strict=True))
-
-
-def _rename(key: str, names: dict[str, str]) -> str:
-    kind, *parts = key.split("/")
-    place = {"model": 0, "optimizer": 1}.get(kind)
-    if place is not None and place < len(parts):
-        parts[place] = names.get(parts[place], parts[place])
-    return "/".join([kind, *parts])
