@@ -17,7 +17,7 @@ import pytest
 import lamina
 from lamina import callbacks, layers
 from lamina.callbacks.progress import ProgressLine
-from lamina.callbacks.screen import PATIENCE
+from lamina.callbacks.screen import INTERVAL
 from lamina.data import Dataset
 
 X = np.arange(32, dtype="float32").reshape(16, 2) / 32
@@ -83,7 +83,7 @@ def test_many_fast_epochs_are_all_shown_and_seldom_written(output: Output) -> No
     history = _fit(model, 400)
     took = time.perf_counter() - start
     assert _kinds(output.getvalue()) == _expected(400)
-    assert output.flushes <= took / PATIENCE + 1
+    assert output.flushes <= took / INTERVAL + 1
     shown = [float(v) for v in re.findall(r"loss: (\S+)", output.getvalue())]
     np.testing.assert_allclose(shown, history.history["loss"], rtol=1e-3, atol=5e-5)
 

@@ -128,7 +128,7 @@ def placement(where: str, name: Any, precision: Any, before: str, dtype: str) ->
     """The device and precision of a model that is compiled.
 
     Args:
-        where: The function that asks, for messages.
+        where: The function that calls, for messages.
         name: Its argument; None for the scope's device, or the model's.
         precision: Its argument; None for the scope's where the scope chooses the device, else
             "strict".

@@ -127,7 +127,7 @@ def shorten(value: Any, length: int = 200) -> str:
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
 ) -> Callable[[T], T]:
-    """Decorates a class or function of your own so that it can be saved and loaded.
+    """Decorates a custom class or function so that it can be saved and loaded.
 
     Args:
         package: A prefix that keeps names apart.
@@ -239,7 +239,7 @@ def serialize_keras_object(obj: Any) -> Any:
     get_config = getattr(obj, "get_config", None)
     if get_config is None or isinstance(obj, type):
         raise ValueError(
-            "Only objects with a `get_config` method can be saved; a function of your own "
+            "Only objects with a `get_config` method can be saved; a custom function "
             f"cannot. Received: {obj!r}"
         )
     registry = next((f for f in Registry._all.values() if f.is_builtin(cls)), None)
@@ -254,7 +254,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 def serialize_function(function: Any) -> str:
-    """The name by which a function of the user's own is found again.
+    """The name by which a custom function is found again.
 
     Raises:
         ValueError: For a lambda, which has no name.
@@ -277,7 +277,7 @@ def deserialize_function(name: Any) -> Callable[..., Any]:
     function = custom_object(name) if isinstance(name, str) else name
     if not callable(function):
         raise ValueError(
-            "A function of your own must be given in `custom_objects` or registered with "
+            "A custom function must be given in `custom_objects` or registered with "
             f"register_keras_serializable before it can be loaded. Received: {shorten(name)}"
         )
     return function  # type: ignore[no-any-return]

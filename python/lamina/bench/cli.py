@@ -84,7 +84,7 @@ def _positive(parser: argparse.ArgumentParser, options: argparse.Namespace) -> N
 def _selected(pattern: str, quick: bool) -> list[Case]:
     """Those that match; --quick leaves out slow ones, unless nothing else matches.
 
-    The lines for each layer, loss, metric and optimizer are there only if somebody asks.
+    The lines for each layer, loss, metric and optimizer are there only on demand.
     """
     cases = [case for case in all_cases() if re.search(pattern, case.name)]
     if not pattern:

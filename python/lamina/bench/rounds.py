@@ -17,7 +17,7 @@ from lamina.bench.cases import Case
 from lamina.bench.contenders import REGISTRY
 
 # Threads of some libraries look for work long after a call: until they sleep, they take a processor
-# from whoever is measured next.
+# from what is measured next.
 _SETTLING = 0.15  # seconds
 
 
@@ -152,7 +152,7 @@ def measure_case(
         except ContenderError as error:
             remarks.append(f"{case.name}: {error}")
     for turn in range(rounds):
-        first = turn % max(1, len(ready))  # nobody always follows the same one
+        first = turn % max(1, len(ready))  # none always follows the same one
         for worker in ready[first:] + ready[:first]:
             if len(ready) > 1:
                 time.sleep(_SETTLING)

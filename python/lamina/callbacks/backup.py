@@ -122,7 +122,7 @@ class BackupAndRestore(Callback):
         if self.delete_checkpoint:
             self._previous.unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # somebody else's files are there
+            with contextlib.suppress(OSError):  # it holds other files
                 Path(self.backup_dir).rmdir()
 
     def _save(self, epoch: int, step: int) -> None:

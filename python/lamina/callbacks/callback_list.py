@@ -133,12 +133,12 @@ class CallbackList(Callback):
             method = getattr(callback, hook)
             if getattr(method, "__func__", None) is base:
                 continue  # it does nothing
-            if progress is not None and progress.waits and callback.may_print(hook):
+            if progress is not None and progress.has_pending and callback.may_print(hook):
                 progress.flush()
             method(*arguments)
 
     def flush(self) -> None:
-        """Shows what waits to be shown, before others may print."""
+        """Writes pending lines, before other code may print."""
         if self.progress is not None:
             self.progress.flush()
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.callbacks.callback import Callback, Logs
-from lamina.callbacks.screen import Heading, Screen, format_heading
+from lamina.callbacks.screen import BufferedOutput, Heading, format_heading
 
 _WIDTH = 20
 Poll = Callable[[int, Callable[[], Logs]], None]
@@ -81,7 +81,7 @@ class ProgressLine:
         width: The bar's width.
         unit: What a step is called.
         interval: Seconds between two pictures of a bar.
-        screen: Where to; what waits there comes first.
+        screen: Where to; what is pending there comes first.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class ProgressLine:
         width: int = _WIDTH,
         unit: str = "step",
         interval: float = _INTERVAL,
-        screen: Screen | None = None,
+        screen: BufferedOutput | None = None,
     ) -> None:
-        self._screen = screen if screen is not None else Screen()
+        self._screen = screen if screen is not None else BufferedOutput()
         self._interval = interval
         self.steps = steps
         self.dynamic = verbose == 1 and is_dynamic()
@@ -140,7 +140,7 @@ class ProgressLine:
         count = steps if done is None else done
         # The logs go on to other callbacks, which may add to them before the line is made.
         shown, self._shown = self._shown, 0
-        screen.leave(now, self._finished, count, steps, now - self.start, shown, logs.copy())
+        screen.append(now, self._finished, count, steps, now - self.start, shown, logs.copy())
 
     def _finished(
         self, heading: Heading, count: int, steps: int, elapsed: float, shown: int, logs: Logs
@@ -183,7 +183,7 @@ class ProgbarLogger(Callback):
     terminal, a notebook), one finished line an epoch elsewhere. `fit` adds one unless
     `verbose=0`. It needs no hooks for batches: the core calls `poll` while it works. In `fit`,
     lines of epochs that are over in a moment are written together, at most ten times a second,
-    and always before anybody else's code runs.
+    and always before other code runs.
     """
 
     state_names = ()
@@ -195,7 +195,7 @@ class ProgbarLogger(Callback):
         self._kept: ProgressLine | None = None
         self._kept_for: Any = None
         self._training = False
-        self._screen = Screen()
+        self._screen = BufferedOutput()
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Called before training with "epochs", "steps" and "verbose"."""
@@ -213,25 +213,25 @@ class ProgbarLogger(Callback):
         self._line = line
         return line
 
-    def be_patient(self, patient: bool) -> None:
-        """Whether lines may wait, since the caller flushes before anybody else may print."""
-        self._screen.patient = patient
-        if patient:
+    def set_buffering(self, buffering: bool) -> None:
+        """Whether lines may be kept, since the caller flushes before other code may print."""
+        self._screen.buffering = buffering
+        if buffering:
             self._screen.start()
         else:
             self._screen.flush()
 
     @property
-    def waits(self) -> bool:
-        """Whether there are lines that wait."""
-        return self._screen.waits
+    def has_pending(self) -> bool:
+        """Whether there are lines that are not written yet."""
+        return self._screen.has_pending
 
     def flush(self) -> None:
-        """Writes the lines that wait: somebody else may print."""
+        """Writes pending lines: other code may print."""
         self._screen.flush()
 
     def flush_if_due(self, done: int, logs: Any = None) -> None:
-        """Writes lines that waited long enough; in the place of a `poll`."""
+        """Writes pending lines that are old enough; in the place of a `poll`."""
         self._screen.flush_if_due()
 
     @property
@@ -241,7 +241,7 @@ class ProgbarLogger(Callback):
         None if nothing would show.
         """
         line = self._line
-        if line is None or not (line.dynamic or self._screen.patient or line.steps is None):
+        if line is None or not (line.dynamic or self._screen.buffering or line.steps is None):
             return None
         return self._update
 
@@ -282,7 +282,7 @@ class ProgbarLogger(Callback):
         if epochs > 1 and line.verbose:
             screen = self._screen
             screen.heading = (epoch + 1, epochs)
-            if not screen.patient:
+            if not screen.buffering:
                 screen.flush()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -49,7 +49,7 @@ class Pruning(Callback):
         self.interval = _checks.integer("Pruning", "interval", interval, low=1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Reports, and asks."""
+        """Reports, and prunes where the trial says so."""
         if (epoch + 1) % self.interval:
             return
         if logs is None or self.monitor not in logs:

@@ -52,7 +52,7 @@ class DataAdapter:
         raise NotImplementedError
 
     def fast_forward(self, passes: int) -> None:
-        """Brings data of the user's own to where they were after so many passes."""
+        """Brings custom data to where they were after so many passes."""
 
     def end(self) -> None:
         """A pass is over."""

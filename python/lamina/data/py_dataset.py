@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PyDataset:
-    """The base for data sets of your own: `__len__` batches, `__getitem__` gives one.
+    """The base of custom data sets: `__len__` batches, `__getitem__` gives one.
 
     Args:
         workers: How many batches are made at the same time; 1 makes them in the calling thread.
@@ -91,7 +91,7 @@ class PyDataset:
         """Called before each pass."""
 
     def on_epoch_end(self) -> None:
-        """Called after each pass: the place for a shuffle of your own."""
+        """Called after each pass: the place for a custom shuffle."""
 
 
 _here: Any = None

@@ -1,4 +1,4 @@
-"""What the array API standard asks of a namespace beside its functions."""
+"""What the array API standard requires of a namespace beside its functions."""
 
 from __future__ import annotations
 

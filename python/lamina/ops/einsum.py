@@ -111,7 +111,7 @@ def _join(
     x: Tensor, mine: list[str], y: Tensor, others: list[str], later: set[str]
 ) -> tuple[Tensor, list[str]]:
     """One matrix product over the letters that nothing else needs."""
-    # What only one of them has and nobody needs is summed beforehand.
+    # What only one of them has and the result does not is summed beforehand.
     for letters, foreign in ((mine, others), (others, mine)):
         axes = [i for i, n in enumerate(letters) if n not in foreign and n not in later]
         if axes:

@@ -223,7 +223,7 @@ def _family_of(value: Mapping[str, Any]) -> str | None:
 
 
 def _known_name(value: Mapping[str, Any], name: str) -> str:
-    """The name to look up; FileFormatError for classes that nobody registered."""
+    """The name to look up; FileFormatError for classes that are not registered."""
     module, registered = value.get("module"), value.get("registered_name")
     for candidate in (registered, name):
         if isinstance(candidate, str) and custom_object(candidate) is not None:

@@ -77,7 +77,7 @@ def load_model(
 
     Args:
         filepath: The file.
-        custom_objects: Names to classes of your own, such as initializers.
+        custom_objects: Names to custom classes, such as initializers.
         compile: Whether to compile the model as it was, with the optimizer's state.
         safe_mode: Accepted for compatibility; nothing unsafe can be loaded either way.
 

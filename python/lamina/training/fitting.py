@@ -135,7 +135,7 @@ def _run(
     outer, trainer.fit_state = trainer.fit_state, state
     progress = callback_list.progress
     if progress is not None:
-        progress.be_patient(True)
+        progress.set_buffering(True)
     try:
         run_epochs(trainer, state, last, validates)
     except BaseException:
@@ -143,7 +143,7 @@ def _run(
         raise
     finally:
         if progress is not None:
-            progress.be_patient(False)
+            progress.set_buffering(False)
         trainer.fit_state = outer
         data.close()
         if trainer.engine is not None and trainer.engine.watch:
