@@ -14,3 +14,7 @@ __all__ = [
     "set_floatx",
     "standardize_dtype",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,6 +19,30 @@ import lamina._core as _core
 from lamina import _checks
 from lamina._checks import unknown_name
 
+__all__ = [
+    "available_devices",
+    "available_isas",
+    "backend",
+    "check_finite",
+    "dtype_policy",
+    "empty_cache",
+    "epsilon",
+    "floatx",
+    "isa",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "memory_stats",
+    "set_check_finite",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+    "set_memory_limit",
+    "show",
+    "standardize_dtype",
+]
+
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
 
@@ -258,3 +282,7 @@ def standardize_dtype(dtype: Any) -> str:
     if name not in _FLOAT_TYPES:
         raise unknown_name("dtype to compute in", name, _FLOAT_TYPES)
     return str(name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -26,6 +26,17 @@ from lamina._tensor_functions import functions as _ops
 from lamina._typing import Config
 from lamina.config import standardize_dtype
 
+__all__ = [
+    "SeedGenerator",
+    "categorical",
+    "dropout",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
 # Streams of the purpose "user": seeds made of seeds stay apart from numbers drawn directly.
 _DRAWS, _SEEDS = 0, 1
 
@@ -292,3 +303,7 @@ def dropout(
     ones = _ops.full_of(inputs.dtype, _shape("dropout", extents), 1)
     mask = _ops.dropout(ones, rate, draw_seed(seed), _stream())
     return _ops.multiply(inputs, _ops.broadcast_to(mask, inputs.shape))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -22,3 +22,7 @@ __all__ = [
     "serialize",
     "unit_norm",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,3 +3,7 @@
 from lamina.graph.keras_tensor import KerasTensor
 
 __all__ = ["KerasTensor"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -136,3 +136,7 @@ __all__ = [
     "squared_hinge",
     "tversky",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -556,3 +556,7 @@ for _name in __all__:
             _recorded[_function] = symbolic(_function)
         globals()[_name] = _recorded[_function]
 del _recorded, _name, _function
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

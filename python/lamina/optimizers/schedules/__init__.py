@@ -44,3 +44,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Le
     if not isinstance(schedule, LearningRateSchedule):
         raise ValueError(f"A learning-rate schedule is needed. Received: {schedule!r}")
     return schedule
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
