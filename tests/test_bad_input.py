@@ -479,7 +479,7 @@ def test_a_model_in_use_is_not_trained_twice() -> None:
 
 @pytest.mark.parametrize("dtype", ["U", "O", "S"])
 def test_labels_that_are_strings_name_what_makes_them_numbers(dtype: str) -> None:
-    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(2)])
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(2, "softmax")])
     model.compile(loss="sparse_categorical_crossentropy")
     with pytest.raises(TypeError, match=r"`y`.*np\.unique\(y, return_inverse=True\).*StringLookup"):
         model.fit(np.zeros((2, 2)), np.array(["a", "b"], dtype), verbose=0)

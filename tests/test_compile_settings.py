@@ -87,6 +87,7 @@ def _same_after(model: Any, copy: Any, labels: bool) -> None:
 
 @pytest.mark.parametrize("others", [False, True])
 @pytest.mark.parametrize("name", sorted(LOSSES._classes))
+@pytest.mark.filterwarnings("ignore:.*from_logits")
 def test_every_loss(name: str, others: bool, tmp_path: Path) -> None:
     loss = _made(LOSSES._classes[name], others)
     if others:

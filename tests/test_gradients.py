@@ -15,6 +15,9 @@ import lamina
 
 Array = np.ndarray[Any, Any]
 
+#: Losses meet outputs of every kind here.
+pytestmark = pytest.mark.filterwarnings("ignore:.*from_logits")
+
 LOSSES: dict[str, Any] = {
     "mse": "mse",
     "mae": "mae",

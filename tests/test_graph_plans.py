@@ -313,7 +313,7 @@ def test_inputs_of_integers_cut_fractions_off() -> None:
 def test_outputs_keep_their_structure() -> None:
     x = lamina.Input((6,))
     h = layers.Dense(2)(x)
-    for structure in ([h], (h, x), {"b": h, "a": [x, h]}):
+    for structure in ([h, x], (h, x), {"b": h}, {"b": h, "a": [x, h]}):
         model = lamina.Model({"x": x}, structure)
         result = model.predict({"x": X}, verbose=0)
         assert tree.map_structure(lambda _: 0, result) == tree.map_structure(lambda _: 0, structure)

@@ -16,6 +16,9 @@ from lamina import _core, losses
 Array = np.ndarray[Any, Any]
 EPSILON = 1e-7
 
+#: Losses meet outputs of every kind here.
+pytestmark = pytest.mark.filterwarnings("ignore:.*from_logits")
+
 
 def _softmax(z: Array) -> Array:
     e = np.exp(z - z.max(axis=-1, keepdims=True))

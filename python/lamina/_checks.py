@@ -10,6 +10,15 @@ import numpy as np
 #: No array may have more elements than this (the core's own limit).
 MOST_ELEMENTS = 2**47
 
+#: Arguments of other libraries, and of old versions of Keras, with the names that they have here.
+OTHER_WORDS = {
+    "lr": ("learning_rate",),
+    "p": ("rate",),
+    "eps": ("epsilon",),
+    "betas": ("beta_1", "beta_2"),
+    "bias": ("use_bias",),
+}
+
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for a name that is not known, with the nearest one that is."""
@@ -24,6 +33,30 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     return ValueError(
         f"Unknown {kind}.{suggestion} Known names: {', '.join(names)}. Received: {name!r}"
     )
+
+
+def require_known_words(cls: type, options: dict[str, Any]) -> None:
+    """TypeError for arguments of a constructor that have another name here.
+
+    Args:
+        cls: A built-in class, or one derived from it without a constructor.
+        options: What the constructor is called with.
+    """
+    if OTHER_WORDS.keys().isdisjoint(options):
+        return
+    constructor: Any = cls.__init__  # type: ignore[misc]
+    if not constructor.__module__.startswith("lamina."):
+        return
+    import inspect  # for errors only
+
+    taken = inspect.signature(constructor).parameters
+    for word, meant in OTHER_WORDS.items():
+        if word in options and word not in taken and meant[0] in taken:
+            names = " and ".join(f"`{name}`" for name in meant)
+            raise TypeError(
+                f"{cls.__name__}: use {names}. Received: {word}={options[word]!r}, which is the "
+                "name in other libraries"
+            )
 
 
 def unsupported(where: str, argument: str, value: object) -> NotImplementedError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 import lamina._core as _core
@@ -73,6 +74,12 @@ class Trainable(Protocol):
 
     def _output_count(self) -> int | None:
         """How many outputs there are; None if that is not known yet."""
+
+    def _output_chains(self) -> list[Iterable[Any]]:
+        """For each output the layers and functions that give it, the last first.
+
+        A chain ends where several values are joined; there are none where that is not known.
+        """
 
     def _leaves(self) -> list[Any]:
         """The layers that compute, in their order in a plan."""

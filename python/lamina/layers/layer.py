@@ -104,6 +104,8 @@ class Layer(Operation):
     supports_masking = False
 
     def __new__(cls, *args: Any, **options: Any) -> Any:  # noqa: D102
+        if options:
+            _checks.require_known_words(cls, options)
         self = super().__new__(cls)
         object.__setattr__(self, "_tracker", Tracker())
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, config
@@ -18,6 +18,7 @@ from lamina.layers.layer import LAYERS, Layer
 from lamina.layers.weights import set_weights
 from lamina.metrics.metric import Metric
 from lamina.models import custom_model
+from lamina.models.output_chains import chain_to
 from lamina.optimizers.optimizer import Optimizer
 from lamina.registry import custom_object_scope, serialize_keras_object
 from lamina.training import evaluation, fitting, prediction
@@ -1072,6 +1073,11 @@ class Model(Layer):
 
     def _adds_losses(self) -> bool:
         return not self._can_plan()
+
+    def _output_chains(self) -> list[Iterable[Any]]:
+        """For each output the layers and functions that give it, the last first."""
+        function = self._function
+        return [] if function is None else [chain_to(tensor) for tensor in function.outputs]
 
     def _output_count(self) -> int | None:
         return len(self._traced.outputs) if self._traced is not None else None

@@ -25,6 +25,7 @@ from lamina.layers.resolve import serialize as serialize_layer
 from lamina.layers.symbolic import record_in_stacks
 from lamina.models import custom_model
 from lamina.models.model import Model
+from lamina.models.output_chains import chain_of
 from lamina.models.stack_graph import record_stack
 from lamina.registry import custom_object_scope, shorten
 from lamina.variable import Variable
@@ -676,6 +677,9 @@ class Sequential(Model):
     def _prepares_data(self) -> bool:
         """Whether it only prepares data, which Python computes before a plan."""
         return bool(self._preprocessing) and not self._layers
+
+    def _output_chains(self) -> list[Iterable[Any]]:
+        return [chain_of(reversed(self.layers))] if self._native else []
 
     def _output_count(self) -> int | None:
         return 1

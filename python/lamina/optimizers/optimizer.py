@@ -78,6 +78,11 @@ class Optimizer:
     #: Where `variables` lists the rule's own slots, if not weight by weight.
     _slot_order: dict[str, int] = {}  # noqa: RUF012
 
+    def __new__(cls, *args: Any, **options: Any) -> Any:  # noqa: D102
+        if options:
+            _checks.require_known_words(cls, options)
+        return super().__new__(cls)
+
     def __init__(
         self,
         learning_rate: Any,

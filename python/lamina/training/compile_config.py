@@ -240,6 +240,11 @@ class CompileConfig:
                 found.extend([output.loss, *output.unweighted, *output.weighted])
         return [part for part in found if part is not None and not isinstance(part, str)]
 
+    def crossentropies(self) -> list[Any]:
+        """The losses that take probabilities or, with `from_logits`, logits."""
+        given: list[Any] = [output.loss for output in self.outputs or []]
+        return [loss for loss in given if hasattr(loss, "from_logits") and loss.is_native()]
+
     # As plain data.
 
     def get_config(self) -> Config:

@@ -54,6 +54,8 @@ class Trainer:
         self.fit_state: FitState | None = None
         self.history: History | None = None
         self.device, self.precision = "cpu", "strict"
+        #: Whether it was said that a loss does not fit its output.
+        self._has_warned = False
 
     @property
     def model(self) -> Trainable:
@@ -128,6 +130,17 @@ class Trainer:
         if self.engine is not None:
             self._compile(self.engine, self.compiled_config())
             self._bind_fast_calls(self.model, self.engine)
+        self._warn_of_losses(stacklevel=6)
+
+    def _warn_of_losses(self, stacklevel: int) -> None:
+        """Warns once of crossentropies that do not fit the layer before them."""
+        config = self.config
+        if self._has_warned or config is None or not config.crossentropies():
+            return
+        from lamina.training.logits import warn_of_misfits
+
+        chains = self.model._output_chains()
+        self._has_warned = warn_of_misfits(config, chains, stacklevel + 1)
 
     def _bind_fast_calls(self, model: Trainable, engine: Engine) -> None:
         plain = model._takes_inputs_as_they_are()
@@ -228,6 +241,7 @@ class Trainer:
         self.config = compiled
         if self.engine is not None:
             self._bind_fast_calls(model, self.engine)
+        self._warn_of_losses(stacklevel=3)
 
     def _require_free(self, optimizer: Optimizer) -> None:
         owner = optimizer.owner() if optimizer.owner is not None else None
