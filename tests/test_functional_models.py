@@ -335,3 +335,20 @@ def test_deep_copies_have_weights_of_their_own():
     np.testing.assert_array_equal(model(value), again(value))
     again.set_weights([w * 2 for w in again.get_weights()])
     assert not np.array_equal(model(value), again(value))
+
+
+def test_a_graph_in_a_sequential_is_part_of_its_plan() -> None:
+    def graph() -> lamina.Model:
+        inputs = lamina.Input((8,))
+        hidden = lamina.layers.Dense(8, "tanh")(inputs)
+        return lamina.Model(inputs, lamina.layers.Add()([hidden, inputs]))
+
+    x, y = np.ones((6, 5), "float32"), np.ones((6, 2), "float32")
+    losses = []
+    for eagerly in (False, True):
+        lamina.utils.set_random_seed(3)
+        model = lamina.Sequential([lamina.layers.Dense(8, "relu"), graph(), lamina.layers.Dense(2)])
+        model.compile("adam", "mse", run_eagerly=eagerly)
+        losses.append(model.fit(x, y, epochs=3, verbose=0).history["loss"])
+        assert len(model.weights) == 6
+    assert losses[0] == losses[1]

@@ -161,7 +161,8 @@ class Sequential(Model):
                 f"come before all layers of a network. Received: model '{layer.name}' after "
                 f"'{self._layers[-1].name}'"
             )
-        if not layer._native and type(layer).call in (Layer.call, Model.call):
+        without_call = not layer._native and type(layer).call in (Layer.call, Model.call)
+        if without_call and not _is_graph(layer):
             layer._append_to(_core.Network((1,)))  # raises: it cannot be computed
         if any(layer is other for other in self.layers) or self._plans_already(layer):
             raise ValueError(
@@ -660,12 +661,26 @@ class Sequential(Model):
         return not self._preprocessing and self._native
 
     def _can_plan(self) -> bool:
-        return self._native and all(leaf._is_planned() for leaf in self._leaves())
+        return self._native and all(
+            layer._can_plan()
+            if _is_graph(layer)
+            else all(leaf._is_planned() for leaf in layer._leaves())
+            for layer in self._layers
+        )
 
     def _plan_into(self, network: _core.Network) -> list[Any]:
+        if not any(_is_graph(layer) for layer in self._layers):
+            for layer in self._layers:
+                layer._plan_into(network)
+            return self._leaves()
+        from lamina.graph.builder import Builder, Value
+
+        builder = Builder(network, self.dtype)
+        output: Any = Value(0, self._preprocessed_sample(), self.dtype)
         for layer in self._layers:
-            layer._plan_into(network)
-        return self._leaves()
+            output = builder.call(layer, (output,), {})
+        network.set_outputs([output.place])
+        return builder.layers
 
     def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         output = args[0]
@@ -785,3 +800,8 @@ class Sequential(Model):
 
 
 Sequential._native = True
+
+
+def _is_graph(layer: Any) -> bool:
+    """Whether it is a graph of layers, which becomes values and nodes of the plan."""
+    return isinstance(layer, Model) and layer._graph is not None
