@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.bench import more_layers, parts
+from lamina.bench.graphs.works import GRAPH_WORKS
 from lamina.bench.works import WORKS
 
 SECTIONS = {
@@ -19,6 +20,7 @@ SECTIONS = {
     "tensor": "Tensors (from Python, each call by itself)",
     "step": "Training, one step on a batch in memory",
     "fit": "Training, one step as part of a shuffled epoch",
+    "graph": "Training of graphs, one step on a batch in memory",
     "predict": "Prediction",
     "layers": f"Each layer: a step on {parts.ROWS} x {parts.WIDTH}",
     "losses": f"Each loss: a step on {parts.ROWS} rows",
@@ -264,6 +266,22 @@ def _training_cases() -> list[Case]:
     ]
 
 
+def _graph_cases() -> list[Case]:
+    return [
+        Case(
+            "graph",
+            work.name,
+            {"work": work.name},
+            flops=work.step_flops(),
+            bytes=work.step_bytes(),
+            working_set=work.step_working_set(),
+            traffic="update",
+            slow=work.name in ("two-towers-shared", "residual-blocks"),
+        )
+        for work in GRAPH_WORKS.values()
+    ]
+
+
 def _predict_cases() -> list[Case]:
     cases = []
     for name in ("rl-policy", "mnist-mlp"):
@@ -345,6 +363,7 @@ def all_cases() -> list[Case]:
         *_more_layer_cases(),
         *_tensor_cases(),
         *_training_cases(),
+        *_graph_cases(),
         *_predict_cases(),
         *_part_cases(),
         *_tape_cases(),

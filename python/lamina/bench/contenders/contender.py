@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from lamina.bench.graphs.works import GRAPH_WORKS, GraphData, GraphWork
 from lamina.bench.works import WORKS, Data, Work, make_data
 
 # A step is measured on this many batches in turn, but on no more memory than the second number.
@@ -176,6 +177,9 @@ class Contender(ABC):
             work = WORKS[parameters["work"]]
             steps = max(2, work.epoch_steps // int(parameters.get("shrink", 1)))
             return self.epoch(work, make_data(work, steps), steps)
+        if section == "graph":
+            graph = GRAPH_WORKS[parameters["work"]]
+            return self.graph_step(graph, graph.make_data(STEP_BATCHES))
         if section == "predict":
             work = WORKS[parameters["work"]]
             rows = int(parameters["rows"])
@@ -209,6 +213,10 @@ class Contender(ABC):
 
     def step(self, work: Work, data: Data) -> Timed | None:
         """Training steps, one batch of `data` after the other."""
+        return None
+
+    def graph_step(self, work: GraphWork, data: GraphData) -> Timed | None:
+        """Training steps of a graph, one batch of `data` after the other."""
         return None
 
     def epoch(self, work: Work, data: Data, steps: int) -> Timed | None:

@@ -13,6 +13,8 @@ import numpy as np
 from lamina.bench.contenders.contender import Contender, Loop, Timed, load
 from lamina.bench.contenders.plain_numpy import operands
 from lamina.bench.contenders.tensor_calls import tensor_loop
+from lamina.bench.graphs import jax_functions
+from lamina.bench.graphs.works import GraphData, GraphWork
 from lamina.bench.works import Data, Work, make_weights
 
 jax = load("jax")
@@ -78,6 +80,26 @@ class JaxJit(Contender):
             at = (at + 1) % steps
 
         return Loop(step, trainer.wait)
+
+    def graph_step(self, work: GraphWork, data: GraphData) -> Timed | None:
+        """On batches in the device's memory; the block is lamina's alone."""
+        if work.name == "residual-blocks":
+            return None
+        update = jax.jit(jax_functions.update(work), donate_argnums=0)
+        state = jax_functions.state_of(work)
+        places = data.batches()
+        batches = [
+            jax.tree.map(jnp.asarray, jax.tree.map(lambda a, p=place: a[p], (data.x, data.y)))
+            for place, _ in zip(places, range(data.rows // data.batch), strict=False)
+        ]
+        at = 0
+
+        def step() -> None:
+            nonlocal state, at
+            state = update(state, *batches[at])
+            at = (at + 1) % len(batches)
+
+        return Loop(step, lambda: jax.block_until_ready(state))
 
     def epoch(self, work: Work, data: Data, steps: int) -> Timed | None:
         """Rows are gathered inside of the compiled step."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina.bench.contenders.contender import Contender, Loop, Timed, load
+from lamina.bench.graphs import keras_api
+from lamina.bench.graphs.works import GraphData, GraphWork
 from lamina.bench.works import Data, Work
 
 keras = load("keras")
@@ -68,6 +70,12 @@ class KerasModels(Contender):
             train(data.x[place], data.y[place])
 
         return Loop(step)
+
+    def graph_step(self, work: GraphWork, data: GraphData) -> Timed | None:
+        """``train_on_batch`` of a functional model; Keras has no block of that kind."""
+        if work.name == "residual-blocks":
+            return None
+        return Loop(keras_api.step(keras_api.build(keras, work), data))
 
     def epoch(self, work: Work, data: Data, steps: int) -> Timed | None:
         """``fit``."""

@@ -13,6 +13,8 @@ import lamina._core as _core
 from lamina.bench import more_layers, parts
 from lamina.bench.contenders.contender import STEP_BATCHES, Contender, Loop, Timed
 from lamina.bench.contenders.tensor_calls import tensor_loop
+from lamina.bench.graphs import keras_api
+from lamina.bench.graphs.works import GraphData, GraphWork
 from lamina.bench.works import WORKS, Data, Work, make_data, make_weights
 
 
@@ -149,6 +151,11 @@ class LaminaModels(Contender):
             train(x[place], y[place])
 
         return Loop(step)
+
+    def graph_step(self, work: GraphWork, data: GraphData) -> Timed | None:
+        """``train_on_batch`` of a functional model."""
+        model = keras_api.build(lamina, work, device=self._device, precision=self._precision)
+        return Loop(keras_api.step(model, data))
 
     def epoch(self, work: Work, data: Data, steps: int) -> Timed | None:
         """``fit``."""

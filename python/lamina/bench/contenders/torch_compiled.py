@@ -26,6 +26,11 @@ class TorchCompiled(TorchEager):
         compiled: Callable[[Any, Any], Any] = torch.compile(super().loss_of(work, model))
         return compiled
 
+    def compiled(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """The function, compiled as a whole."""
+        whole: Callable[[Any, Any], Any] = torch.compile(function)
+        return whole
+
 
 def make(threads: int) -> TorchCompiled:
     """See `lamina.bench.contenders.make`."""

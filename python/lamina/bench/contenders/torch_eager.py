@@ -8,6 +8,8 @@ from typing import Any
 from lamina.bench.contenders.contender import STEP_BATCHES, Contender, Loop, Timed, load
 from lamina.bench.contenders.plain_numpy import operands
 from lamina.bench.contenders.tensor_calls import tensor_loop
+from lamina.bench.graphs import torch_modules
+from lamina.bench.graphs.works import GraphData, GraphWork
 from lamina.bench.works import WORKS, Data, Work, make_data
 
 torch = load("torch")
@@ -103,6 +105,33 @@ class TorchEager(Contender):
             train(x[place], y[place])
 
         return Loop(step)
+
+    def graph_step(self, work: GraphWork, data: GraphData) -> Timed | None:
+        """On slices of tensors; the block is lamina's alone."""
+        if work.name == "residual-blocks":
+            return None
+        model = torch_modules.build(work).train()
+        optimizer = torch.optim.Adam(model.parameters(), work.learning_rate, fused=True)
+        loss_of = self.compiled(torch_modules.loss_of(work, model))
+        x = {name: torch.from_numpy(array) for name, array in data.x.items()}
+        y = {name: torch.from_numpy(array) for name, array in data.y.items()}
+        places = data.batches()
+
+        def step() -> None:
+            place = next(places)
+            optimizer.zero_grad()
+            loss = loss_of(
+                {name: tensor[place] for name, tensor in x.items()},
+                {name: tensor[place] for name, tensor in y.items()},
+            )
+            loss.backward()
+            optimizer.step()
+
+        return Loop(step)
+
+    def compiled(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """The function as it is run: here as it stands."""
+        return function
 
     def epoch(self, work: Work, data: Data, steps: int) -> Timed | None:
         """On rows chosen by ``randperm``: quicker than a DataLoader."""

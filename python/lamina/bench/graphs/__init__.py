@@ -1,0 +1,1 @@
+"""Networks that are graphs: the same five written for each library."""
