@@ -16,6 +16,8 @@ from lamina.bench.cases import SECTIONS, Case, all_cases
 from lamina.bench.cli import main
 from lamina.bench.contenders import ALIASES, REGISTRY, choose
 from lamina.bench.contenders.contender import Loop
+from lamina.bench.graphs import keras_api
+from lamina.bench.graphs.works import GRAPH_WORKS
 from lamina.bench.limits import Limits, best_of
 from lamina.bench.report import Result, ratios, summary
 from lamina.bench.rounds import ContenderError, Times, measure_case
@@ -44,7 +46,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
         *(
             "--filter",
             "64x64x4|tanh|crossentropy 256|adam mnist|data|more-layers|add 4$|/rl-policy|build"
-            "|links|Dense alone|Circle|mse alone|s/SGD",
+            "|actor-critic|links|Dense alone|Circle|mse alone|s/SGD",
             "--json",
             str(file),
         ),
@@ -91,6 +93,17 @@ def test_a_run_writes_what_it_measured(quick_run: tuple[str, dict[str, Any]]) ->
 def test_listing_measures_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list", "--filter", "^step/"]) == 0
     assert capsys.readouterr().out.split() == [f"step/{name}" for name in WORKS]
+
+
+@pytest.mark.parametrize("name", GRAPH_WORKS)
+def test_every_graph_runs_in_the_plan(name: str) -> None:
+    work = GRAPH_WORKS[name]
+    model = keras_api.build(lamina, work)
+    keras_api.step(model, work.make_data(2))()
+    assert model.count_params() == work.parameter_count
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    assert "Driver: plan" in "\n".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ NOT_IN_STEPS = frozenset(
         *("Layer", "InputLayer", "Wrapper", "Masking", "Lambda"),
         *("CategoryEncoding", "Discretization", "IntegerLookup", "StringLookup"),
         *("Hashing", "HashedCrossing"),
+        # They take several inputs: what joins graphs is in the section of graphs.
+        *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),
     }
 )
 

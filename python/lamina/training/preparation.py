@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lamina.data.adapters import unpack
@@ -40,7 +41,8 @@ def prepare(
     if outputs is None:
         config.split(len(shapes), model.output_names)
         outputs = config.outputs or []
-    if len(shapes) == 1 and inputs.structure is None and not config.custom_steps:
+    named = isinstance(y, Mapping) or isinstance(sample_weight, Mapping)
+    if len(shapes) == 1 and inputs.structure is None and not (config.custom_steps or named):
         output, shape = outputs[0], shapes[0]
         if not shape:
             raise _no_axis()
@@ -54,7 +56,7 @@ def prepare(
         return _free(inputs, y, sample_weight, class_weight), inputs
     if not config.custom_steps and any(not shape for shape in shapes):
         raise _no_axis()
-    if len(outputs) == 1:
+    if len(outputs) == 1 and not named:
         targets = None if y is None else [y]
         weights = None if sample_weight is None else [sample_weight]
     else:
