@@ -64,10 +64,7 @@ PYTHON_FLOORS: tuple[str, ...] = (
     "__main__",
 )
 
-KNOWN_CPP: tuple[tuple[str, str], ...] = (
-    ("nn/graph/*", "nn/training/monitor.h"),
-    ("nn/optimizers/optimizer*", "nn/optimizers/lbfgs.h"),
-)
+KNOWN_CPP: tuple[tuple[str, str], ...] = ()
 
 KNOWN_PYTHON: tuple[tuple[str, str], ...] = (
     ("_eager", "ops"),

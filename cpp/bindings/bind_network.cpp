@@ -243,13 +243,6 @@ void init_network(py::module_& m) {
           },
           py::arg("name"), py::arg("shape"), py::arg("trained") = true,
           "A parameter that no layer of the plan uses.")
-      .def(
-          "build_in",
-          [](Trainer& s, Trainer& other) {
-            other.network.build();
-            s.network.build_in(other.network);
-          },
-          py::arg("other"), "Shares the parameters of another network that has the same ones.")
       .def("set_optimizer", &Trainer::set_optimizer, py::arg("optimizer"),
            "An optimizer without a loss, for gradients that come from a tape.")
       .def(

@@ -833,10 +833,6 @@ class Network:
         """
         One step of the optimizer; returns the value of the penalties, if they are to be added.
         """
-    def build_in(self, other: Network) -> None:
-        """
-        Shares the parameters of another network that has the same ones.
-        """
     def call_training(self, x: typing.Any) -> typing.Any:
         """
         The outputs as in training; moving averages move.

@@ -5,7 +5,7 @@
 
 #include "nn/graph/kernel_blocks.h"
 #include "nn/graph/memory_plan.h"
-#include "nn/training/monitor.h"
+#include "nn/graph/monitor.h"
 
 namespace lamina::nn {
 

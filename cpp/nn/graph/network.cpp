@@ -178,13 +178,6 @@ void Network::take_pointers() {
   built_ = true;
 }
 
-void Network::build_in(const ParameterStore& other) {
-  require_unbuilt();
-  store_->build_in(other);
-  finish();
-  take_pointers();
-}
-
 void Network::add_parameter(const Parameter& parameter) {
   require_unbuilt();
   store_->add(layers(), PlacedParameter::kNoOperation, parameter);

@@ -117,9 +117,6 @@ class Network {
   /// Lays out the parameters, all zero; done by the first call that needs them.
   void build();
   bool built() const { return built_; }
-  /// build() in the memory of another network with the same parameters, which changes with it.
-  void build_in(const Network& other) { build_in(other.store()); }
-  void build_in(const ParameterStore& other);
   /// The memory of their gradients, which only training needs.
   void build_gradients();
 

@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "nn/graph/monitor.h"
 #include "nn/graph/network.h"
 #include "nn/optimizers/optimized_parameters.h"
 #include "nn/training/captured_steps.h"
-#include "nn/training/monitor.h"
 #include "nn/training/objective.h"
 #include "nn/training/samples.h"
 
