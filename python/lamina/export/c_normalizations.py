@@ -50,7 +50,7 @@ def _columns(
     return x
 
 
-def _rows(
+def normalized_rows(
     source: Source,
     x: str,
     rows: int,
@@ -61,7 +61,7 @@ def _rows(
     gamma: str = "NULL",
     beta: str = "NULL",
 ) -> str:
-    """Normalises rows in place; kinds as cpp/cpu/normalization/normalization.h has them."""
+    """Normalises rows; kinds as cpp/cpu/normalization/normalization.h has them."""
     source.used.add("normalize_rows")
     centred, varied = kind == "standard", kind in ("standard", "variance_only")
     x = source.writable(x, rows * columns)
@@ -82,7 +82,9 @@ def _over_axes(source: Source, layer: Any, x: Value, kind: str, epsilon: float, 
     columns = size_of([shape[axis] for axis in axes])
     y = permuted(source, x, shape, order)
     gamma, beta = optional(source, layer, factor), optional(source, layer, "beta")
-    y = _rows(source, y, size_of(shape) // columns, columns, kind, epsilon, 1, gamma, beta)
+    y = normalized_rows(
+        source, y, size_of(shape) // columns, columns, kind, epsilon, 1, gamma, beta
+    )
     return permuted(source, y, after, inverse_order(order))
 
 
@@ -112,7 +114,9 @@ def group_normalization(source: Source, layer: Any, x: Value) -> str:
     if rank == 1:
         gamma, beta = optional(source, layer, "gamma"), optional(source, layer, "beta")
         each = features // groups
-        return _rows(source, x, groups, each, "standard", layer.epsilon, groups, gamma, beta)
+        return normalized_rows(
+            source, x, groups, each, "standard", layer.epsilon, groups, gamma, beta
+        )
     # The features last, then their groups first.
     order = exchanged(rank, axis)
     after = [shape[place] for place in order]
@@ -120,7 +124,7 @@ def group_normalization(source: Source, layer: Any, x: Value) -> str:
     split = [*after[:-1], groups, features // groups]
     there = [rank - 1, *range(rank - 1), rank]
     y = permuted(source, y, split, there)
-    y = _rows(source, y, groups, size_of(shape) // groups, "standard", layer.epsilon)
+    y = normalized_rows(source, y, groups, size_of(shape) // groups, "standard", layer.epsilon)
     y = permuted(source, y, [split[place] for place in there], inverse_order(there))
     weights = weights_of(layer)
     if weights:

@@ -18,6 +18,7 @@ from lamina.activations.resolve import specification
 from lamina.export.c_arrays import exchanged, permuted, size_of
 from lamina.export.c_functions import HELPERS
 from lamina.export.c_layers import add_function
+from lamina.export.c_normalizations import normalized_rows
 from lamina.export.moves import MOVES, Move, moves_of
 from lamina.export.operands import FUNCTIONS, activation_of, axes_of
 from lamina.export.walk import Value, refused
@@ -410,16 +411,34 @@ def _one_moved(source: Source, x: Value, move: Move) -> str:
 
 
 def write_dot(source: Source, layer: Any, inputs: Any) -> str:
-    """The layer `Dot`: one matrix product."""
+    """The layer `Dot`: one matrix product, or a sum along a row for two rows."""
     x1, x2 = inputs
     first, second = layer._axes(x1.shape, x2.shape)
     depth = x1.shape[first]
     matrices: list[str] = []
-    rests = []
-    for place, (x, axis) in enumerate(((x1, first - 1), (x2, second - 1))):
+    counts: list[int] = []
+    for x, axis in ((x1, first - 1), (x2, second - 1)):
         shape = x.sample
-        y = _normalized(source, x, shape, axis, 1e-12) if layer.normalize else str(x)
         rest = [other for other in range(len(shape)) if other != axis]
-        matrices.append(permuted(source, y, shape, [*rest, axis] if place == 0 else [axis, *rest]))
-        rests.append(size_of([shape[other] for other in rest]))
-    return _product(source, matrices[0], matrices[1], (rests[0], depth, rests[1]))
+        y = permuted(source, x, shape, [*rest, axis])
+        count = size_of([shape[other] for other in rest])
+        if layer.normalize:
+            y = normalized_rows(source, y, count, depth, "unit", 0.0)
+        matrices.append(y)
+        counts.append(count)
+    rows, columns = counts
+    if rows == columns == 1:
+        return _row_product(source, matrices[0], matrices[1], depth)
+    kernel = permuted(source, matrices[1], (columns, depth), [1, 0])
+    return _product(source, matrices[0], kernel, (rows, depth, columns))
+
+
+def _row_product(source: Source, x1: str, x2: str, depth: int) -> str:
+    """The sum of the products of two rows, each rounded."""
+    product, y = source.take(depth), source.take(1)
+    source.used.add("row_sum")
+    source.steps.append(f"for (i = 0; i < {depth}; ++i) {product}[i] = {x1}[i] * {x2}[i];")
+    source.steps.append(f"{y}[0] = row_sum({depth}, {product}, 0, 0);")
+    for x in (x1, x2, product):
+        source.give(x)
+    return y
