@@ -165,6 +165,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "mean": lambda x: ops.mean(x, axis=-1),
     "matrix": lambda x: x @ np.arange(12, dtype="float32").reshape(6, 2),
     "product": lambda x: ops.matmul(x, ops.transpose(x, (0, 2, 1))),
+    "inner product": lambda x: ops.matmul(x[:, :1], ops.transpose(x[:, :1], (0, 2, 1))),
     "normalized": lambda x: ops.normalize(x, axis=1),
     "relu": lambda x: ops.relu(x) + ops.leaky_relu(x, 0.1) + ops.relu6(x) + ops.hard_sigmoid(x),
 }

@@ -305,6 +305,8 @@ def _matmul(b: Builder, x1: Any, x2: Any) -> Value:
     first, second = _value(x1), _value(x2)
     if len(first.sample) < 2 or len(first.sample) != len(second.sample):
         raise NotInPlanError("op matmul across the batch")
+    if first.sample[-2] == second.sample[-1] == 1:  # the plan adds these up along a row, as Dot
+        raise NotInPlanError("op matmul of a row and a column")
     return b.matmul(first, second)
 
 
