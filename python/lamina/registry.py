@@ -242,13 +242,15 @@ def serialize_keras_object(obj: Any) -> Any:
             "Only objects with a `get_config` method can be saved; a custom function "
             f"cannot. Received: {obj!r}"
         )
+    config = get_config()
     registry = next((f for f in Registry._all.values() if f.is_builtin(cls)), None)
     registered = None if registry is not None else get_registered_name(cls)
     return {
         "module": f"lamina.{registry.module}" if registry is not None else None,
         # A graph of layers is a Functional, whose class Keras does not show.
         "class_name": getattr(obj, "_file_class_name", None) or cls.__name__,
-        "config": get_config(),
+        # Those of custom classes may hold objects.
+        "config": config if registry is not None else serialize_keras_object(config),
         "registered_name": registered,
     }
 

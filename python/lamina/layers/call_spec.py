@@ -5,6 +5,19 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+#: Arguments that every layer takes: its configuration has them anyway.
+_COMMON = frozenset(
+    (
+        "name",
+        "dtype",
+        "trainable",
+        "activity_regularizer",
+        "input_shape",
+        "input_dim",
+        "batch_input_shape",
+    )
+)
+
 _call_arguments: dict[Any, frozenset[str]] = {}
 
 
@@ -37,3 +50,35 @@ def function_takes(function: Any, argument: str) -> bool:
         return argument in inspect.signature(function).parameters
     except (TypeError, ValueError):  # built in
         return False
+
+
+def plain_arguments(
+    cls: type, args: tuple[Any, ...], options: dict[str, Any]
+) -> dict[str, Any] | None:
+    """What a constructor got beside what all layers take; None unless it is plain data."""
+    try:
+        bound = inspect.signature(cls.__init__).bind(None, *args, **options)  # type: ignore[misc]
+    except TypeError:  # the constructor will say so
+        return None
+    found: dict[str, Any] = {}
+    parameters = bound.signature.parameters
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            return None
+        found.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+    try:
+        return {name: _plain(value) for name, value in found.items() if name not in _COMMON}
+    except TypeError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """A copy of plain data; TypeError for anything else."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item) for key, item in value.items()}
+    raise TypeError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import lamina._core as _core
@@ -86,6 +87,10 @@ class Layer(Operation):
     #: Whether the core computes it; otherwise `call` does.
     _native = False
 
+    #: What the constructor of a custom class got beside what all layers take; None where that is
+    #: no plain data.
+    _made_with: Config | None = MappingProxyType({})  # type: ignore[assignment]
+
     #: What it is to the layers and models that have it as an attribute.
     _tracked_as = "layer"
 
@@ -108,6 +113,8 @@ class Layer(Operation):
             _checks.require_known_words(cls, options)
         self = super().__new__(cls)
         object.__setattr__(self, "_tracker", Tracker())
+        if (args or options) and not cls.__module__.startswith("lamina."):
+            object.__setattr__(self, "_made_with", call_spec.plain_arguments(cls, args, options))
         return self
 
     def __init__(
@@ -615,26 +622,21 @@ class Layer(Operation):
     def get_config(self) -> Config:
         """The arguments of the constructor, as plain data."""
         config: Config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
-        self._require_config()
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return config
-
-    def _require_config(self) -> None:
-        """NotImplementedError for a custom layer with arguments that its `get_config` lacks."""
         cls = type(self)
-        if self._native or cls.get_config is not Layer.get_config:
-            return
-        known = {"self", "name", "dtype", "trainable", "activity_regularizer", "**", "*"}
-        if not call_spec.constructor_of(cls) <= known | {
-            "input_shape",
-            "input_dim",
-            "batch_input_shape",
-        }:
+        if self._native or not cls.get_config.__module__.startswith("lamina."):
+            return config
+        # A custom class that does not define it.
+        if self._made_with is None:
             raise NotImplementedError(
-                f"Layer '{self.name}' ({cls.__name__}) has further arguments, so it must define "
-                "`get_config(self)` to be saved or copied."
+                f"Layer '{self.name}' ({cls.__name__}) has arguments that are no plain data, so it "
+                "must define `get_config(self)` to be saved or copied."
             )
+        takes = call_spec.constructor_of(cls)
+        if "**" not in takes:
+            config = {key: value for key, value in config.items() if key in takes}
+        return {**self._made_with, **config}
 
     @classmethod
     def from_config(cls: type[Self], config: Config) -> Self:

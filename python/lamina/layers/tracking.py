@@ -13,7 +13,15 @@ PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 #: Attributes that a layer keeps for itself.
 _OWN = frozenset(
-    ("_adopted", "_before_build", "_inbound_nodes", "_losses", "_tracker", "_variables")
+    (
+        "_adopted",
+        "_before_build",
+        "_inbound_nodes",
+        "_losses",
+        "_made_with",
+        "_tracker",
+        "_variables",
+    )
 )
 
 #: A list that holds nothing to track, and more items than this, is data: it is not compared again.
