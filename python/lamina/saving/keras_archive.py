@@ -207,6 +207,8 @@ def load(
             compiled = config.get("compile_config")
             if compile and compiled not in (None, {}):  # Keras writes either
                 compile_built(model, compiled)
+                if model.optimizer is None:
+                    return model
                 restore_exclusions(model, (state or {}).get("without_weight_decay", []))
                 optimizer_h5.load(model, slots)
     return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from lamina._core import FileFormatError
@@ -95,6 +96,12 @@ def compile_built(model: Any, config: Any) -> None:
     Raises:
         FileFormatError: If the configuration is malformed or names what lamina does not have.
     """
+    if not type(model).compile.__module__.startswith("lamina."):
+        if type(model).compile_from_config.__module__.startswith("lamina."):
+            warn_of_custom_compile()
+        else:
+            model.compile_from_config(from_keras(config))
+        return
     if not isinstance(config, dict) or "optimizer" not in config:
         raise FileFormatError(
             f"The file's compile configuration must have an optimizer. Received: {shorten(config)}"
@@ -106,6 +113,17 @@ def compile_built(model: Any, config: Any) -> None:
         if key not in _RUNNING and value is not None
     }
     model.compile(**arguments)
+
+
+def warn_of_custom_compile() -> None:
+    """Says that a model of a file is not compiled, because only its class knows how."""
+    warnings.warn(
+        "`compile()` was not called as part of model loading because the model's `compile()` "
+        "method is custom. All subclassed Models that have `compile()` overridden should also "
+        "override `get_compile_config()` and `compile_from_config(config)`. Alternatively, you can "
+        "call `compile()` manually after loading.",
+        stacklevel=6,
+    )
 
 
 def _single(key: str, value: Any) -> Any:

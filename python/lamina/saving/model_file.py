@@ -31,7 +31,7 @@ from lamina.registry import (
     get_registered_name,
     shorten,
 )
-from lamina.saving import hdf5, keras_archive, legacy_h5, shards, structure, weights_h5
+from lamina.saving import hdf5, keras_archive, keras_model, legacy_h5, shards, structure, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
 from lamina.saving.keras_config import parse_json
 
@@ -107,6 +107,7 @@ def save_weights(
     model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
 ) -> None:
     """Writes the weights of a model; see `Sequential.save_weights`."""
+    _require_built(model, "saving")
     path = path_of(filepath)
     if max_shard_size is not None:
         if path.lower().endswith(".weights.h5"):
@@ -150,6 +151,7 @@ def load_weights(
     model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
     """Sets all weights of a model from a file; see `Sequential.load_weights`."""
+    _require_built(model, "loading weights into")
     skip = _checks.boolean("load_weights", "skip_mismatch", skip_mismatch)
     by_name = _checks.boolean("load_weights", "by_name", by_name)
     variables = model.weights
@@ -182,6 +184,14 @@ def load_weights(
         }
         expected = [(_key(variable), variable) for variable in variables]
         weights_h5.assign(expected, weights, skip, exact=True)
+
+
+def _require_built(model: Any, what: str) -> None:
+    if not model.built:
+        raise ValueError(
+            f"You are {what} a model that has not yet been built. Try building the model first by "
+            f"calling it on some data or by using `build()`. Received: model '{model.name}'"
+        )
 
 
 def _refuse_by_name(by_name: bool) -> None:
@@ -288,6 +298,12 @@ def restore(
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         if not compile or "compile" not in metadata:
+            return model
+        cls = type(model)
+        if not cls.compile.__module__.startswith("lamina.") and (
+            cls.compile_from_config.__module__.startswith("lamina.")
+        ):
+            keras_model.warn_of_custom_compile()
             return model
         model.compile_from_config(_json(metadata, "compile"))
         excluded = state.get("without_weight_decay", [])
