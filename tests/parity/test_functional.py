@@ -16,6 +16,9 @@ from lamina.layers.resolve import deserialize_operation
 from lamina.registry import serialize_keras_object
 from lamina.saving import keras_config
 
+# Keras' own warnings are not what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning", "ignore:.*HDF5.*")
+
 
 def diamond(library: Any) -> Any:
     x = library.Input((4,), name="x")
