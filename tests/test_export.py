@@ -30,7 +30,7 @@ def _run(model: lamina.Sequential, x: Array, path: Path) -> Array:
     model.export(path / "m.onnx", format="onnx")
     session = runtime.InferenceSession(path / "m.onnx", providers=["CPUExecutionProvider"])
     (source,), (result,) = session.get_inputs(), session.get_outputs()
-    assert source.name == model.inputs[0].name and result.name == "output"
+    assert source.name == model.inputs[0]._keras_history.operation.name and result.name == "output"
     assert source.shape == ["batch", *model.input_shape[1:]]
     assert result.shape == ["batch", *model.output_shape[1:]]
     output: Array = session.run(["output"], {source.name: x})[0]
