@@ -320,7 +320,7 @@ def test_files_and_copies(tmp_path: Path) -> None:
     assert loaded.fit(X, target, epochs=2, verbose=0).history == history
     lines: list[str] = []
     model.summary(print_fn=lines.append)
-    assert "tape (custom call)" in lines[0] and 'Model: "mine"' in lines[0]
+    assert "Driver: plan" in lines[0] and 'Model: "mine"' in lines[0]
 
 
 def test_a_model_without_call() -> None:

@@ -234,7 +234,7 @@ class EagerEngine:
                 "in a layer."
             )
         if self.watch and not math.isfinite(total):
-            self._track(total, 0.0, parts, rows)
+            self._tracked.add_batch(total, 0.0, parts, rows)
             raise FloatingPointError(f"[fit] the loss is not finite. Received: {total}")
         states = self._tracked.preview(y or [], y_pred, weights)
         optimizer = self._optimizer
@@ -254,7 +254,7 @@ class EagerEngine:
             optimizer.apply(self._with_penalties(variables, gradients), variables)
             self.network.constrain()
         self._tracked.commit(states)
-        self._track(total, value, parts, rows)
+        self._tracked.add_batch(total, value, parts, rows)
 
     def _flat(self, outputs: Any) -> list[Any]:
         return tree.flatten(outputs) if isinstance(outputs, (list, tuple, dict)) else [outputs]
@@ -300,16 +300,6 @@ class EagerEngine:
                     whole = _weighted(output, target, y_pred[place], weight, 1.0)[1]
             parts.append((whole, count))
         return loss, total, parts, rows
-
-    def _track(
-        self, total: float, penalty: float, parts: list[tuple[float, int] | None], rows: int
-    ) -> None:
-        """Adds a batch's losses to those so far."""
-        if len(parts) > 1:
-            self._tracked.add_batch(parts, penalty, rows)
-        else:
-            total = total if penalty == 0.0 else total + penalty * rows
-            self._tracked.add_losses(total, [], rows)
 
     def _extra(self) -> tuple[list[Any], float]:
         """What custom layers and penalties add to the loss, and the sum of that."""
@@ -384,7 +374,7 @@ class EagerEngine:
         with _eager.unrecorded():
             self._tracked.commit(self._tracked.preview(y or [], y_pred, weights))
         value += self.network.penalty_value()
-        self._track(total, value, parts, rows)
+        self._tracked.add_batch(total, value, parts, rows)
 
     # Predicting.
 

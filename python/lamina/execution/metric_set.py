@@ -261,21 +261,28 @@ class TrackedMetrics:
                 self._sums[place] += value
         self._rows += rows
 
-    def add_batch(self, losses: list[tuple[float, int] | None], penalty: float, rows: int) -> None:
-        """Adds a batch as a plan with several outputs does.
+    def add_batch(
+        self, total: float, penalty: float, losses: list[tuple[float, int] | None], rows: int
+    ) -> None:
+        """Adds a batch's losses as a plan does.
 
         Args:
-            losses: The sum of each output's unweighted loss over its rows, and their number.
+            total: The sum of the weighted loss over the rows.
             penalty: What penalties add to the loss.
-            rows: The number of samples.
+            losses: The sum of each output's unweighted loss over its rows, and their number.
+            rows: The number of rows; with several outputs that of samples.
         """
+        more = 0.0 if penalty == 0.0 else penalty * rows
+        if not self._several:
+            self._sums[0] += total + more if more else total
+            self._rows += rows
+            return
         for entry, loss in zip(self._outputs_sums, losses, strict=False):
             if loss is not None:
                 entry[0] += loss[0]
                 entry[1] += loss[1]
         last = self._outputs_sums[-1]
-        if penalty != 0.0:
-            last[0] += penalty * rows
+        last[0] += more
         last[1] += rows
 
     def _means(self) -> list[float]:
@@ -303,7 +310,10 @@ class TrackedMetrics:
 
     def metric_values(self) -> Values:
         """The mean loss, each metric's numbers, then the mean loss of each output."""
-        means = self._means()
+        if self._several:
+            means = self._means()
+        else:
+            means = [self._sums[0] / self._rows if self._rows else 0.0]
         values = Values([means[0]])
         for tracker in self.trackers:
             values.extend(tracker.values())

@@ -23,13 +23,14 @@ class Partition:
         training: What calls may say of `training` themselves; it is the pass's then.
 
     Attributes:
+        function: The calls.
         before: The calls that Python makes before the plan, such as preprocessing layers.
         inputs: The tensors that the plan takes.
         reason: Why there can be no plan; None where there can be.
     """
 
     def __init__(self, function: Function, dtype: str, training: bool | None = None) -> None:
-        self._function, self._dtype, self._training = function, dtype, training
+        self.function, self._dtype, self._training = function, dtype, training
         self.before: list[Node] = []
         self.inputs: list[KerasTensor] = list(function.inputs)
         self.reason: str | None = None
@@ -44,9 +45,9 @@ class Partition:
 
     def _divide(self) -> None:
         """Finds the calls that need no gradient and come before all others."""
-        known = {id(tensor) for tensor in self._function.inputs}
+        known = {id(tensor) for tensor in self.function.inputs}
         rest: list[Node] = []
-        for node in self._function.calls:
+        for node in self.function.calls:
             ready = all(id(tensor) in known for tensor in node.inputs)
             if ready and _prepares(node, self._dtype):
                 self.before.append(node)
@@ -56,9 +57,9 @@ class Partition:
         if not self.before:
             return
         read = {id(tensor) for node in rest for tensor in node.inputs}
-        read.update(id(tensor) for tensor in self._function.outputs)
+        read.update(id(tensor) for tensor in self.function.outputs)
         made = [tensor for node in self.before for tensor in node.outputs]
-        self.inputs = [t for t in [*self._function.inputs, *made] if id(t) in read]
+        self.inputs = [t for t in [*self.function.inputs, *made] if id(t) in read]
 
     def _check_inputs(self) -> None:
         if not self.inputs:
@@ -88,7 +89,7 @@ class Partition:
             where = network.add_input(shape) if place else 0
             values[id(tensor)] = Value(where, shape, tensor.dtype)
         made = {id(node) for node in self.before}
-        for node in self._function.calls:
+        for node in self.function.calls:
             if id(node) in made:
                 continue
             args, kwargs = node.arguments(values)
@@ -97,7 +98,7 @@ class Partition:
                 if tuple(tensor.shape[1:]) != value.sample or tensor.dtype != self._dtype:
                     raise NotInPlanError(f"op {node.operation.name} ({tensor.dtype})")
                 values.setdefault(id(tensor), value)
-        outputs = [values[id(tensor)] for tensor in self._function.outputs]
+        outputs = [values[id(tensor)] for tensor in self.function.outputs]
         if any(value.dtype != self._dtype for value in outputs):
             raise NotInPlanError("outputs of different types")
         network.set_outputs([value.place for value in outputs])
@@ -112,7 +113,7 @@ class Partition:
         """
         if not self.before:
             return list(inputs)
-        known = {id(t): v for t, v in zip(self._function.inputs, inputs, strict=True)}
+        known = {id(t): v for t, v in zip(self.function.inputs, inputs, strict=True)}
         for node in self.before:
             args, kwargs = node.arguments(known)
             results = flatten(call(node, args, kwargs))

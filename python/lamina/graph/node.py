@@ -89,6 +89,19 @@ class Node:
         args, kwargs = map_structure(value_of, (self.args, self.kwargs))
         return args, kwargs
 
+    def without_training(self, training: bool) -> None:
+        """Leaves it to the pass whether a layer is called as in training.
+
+        Args:
+            training: What the call said, if it said anything.
+        """
+        if not hasattr(self.operation, "_leaves"):
+            return
+        if len(self.args) == 2 and self.args[1] is training:
+            self.args = self.args[:1]
+        if self.kwargs.get("training") is training:
+            self.kwargs = {**self.kwargs, "training": None}
+
     def __repr__(self) -> str:
         return f"<Node operation={self.operation.name}>"
 

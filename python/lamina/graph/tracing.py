@@ -36,9 +36,9 @@ def trace(call: Callable[[Any], Any], inputs: Any) -> Function:
             twice.
     """
     first, second = _traced(call, inputs), _traced(call, inputs)
-    difference = _difference(first, second)
-    if difference is not None:
-        raise NotAGraphError(f"two calls differ: {difference}")
+    found = difference(first, second)
+    if found is not None:
+        raise NotAGraphError(f"two calls differ: {found}")
     return first
 
 
@@ -68,7 +68,7 @@ def _forget(node: Node) -> None:
     object.__setattr__(node.operation, "_inbound_nodes", left)
 
 
-def _difference(first: Function, second: Function) -> str | None:
+def difference(first: Function, second: Function) -> str | None:
     """How two graphs differ, in words; None if they do not."""
     if len(first.calls) != len(second.calls):
         return f"{len(first.calls)} calls and {len(second.calls)} calls"

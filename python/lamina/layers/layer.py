@@ -161,6 +161,14 @@ class Layer(Operation):
         object.__setattr__(self, name, value)
         if type(value) not in PLAIN or name in self._tracker.names:
             self._tracker.note(name, value)
+        if self._call_plan is not None:
+            self._attribute_set(name)
+
+    #: What of a model's custom `call` runs in the core's plan, once that was found out.
+    _call_plan: Any = None
+
+    def _attribute_set(self, name: str) -> None:
+        """An attribute is set, on which `call` may depend."""
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lamina import _eager
 from lamina._arrays import real_array
 from lamina._checks import unknown_name
 from lamina._typing import Array, Shape
@@ -25,12 +26,14 @@ class Traced(NamedTuple):
         outputs: The shapes of predictions, without the batch.
         names: The names of the outputs, where they come in a dictionary.
         samples: The shapes of the inputs' samples.
+        dtypes: The types of the inputs; None where the inputs say them themselves.
     """
 
     inputs: Any
     outputs: list[Shape]
     names: list[str] | None
     samples: list[Shape]
+    dtypes: list[str] | None = None
 
     def input_shapes(self) -> Any:
         """The shapes of the inputs with None for the batch, nested as the inputs are."""
@@ -45,14 +48,60 @@ def call_model(
     train = call_context.training_of(training)
     if not call_context.outermost():
         return run_call(model, inputs, args, train, options)
+    if not args and not options and model._can_plan() and _fits(model, inputs):
+        return call_planned(model, inputs, train)
     step = call_context.step_of()
     if step is None:
         step = model._trainer.counters.next_call(train)
     with call_context.at_step(step):
         output = run_call(model, inputs, args, train, options)
     if model._traced is None and not args and not options:
-        model._traced = _described(inputs, output)
+        model._traced = _described(inputs, output, model.dtype)
     return output
+
+
+def call_planned(model: Any, inputs: Any, training: bool) -> Any:
+    """The outputs by the model's plan."""
+    if not (_eager.is_eager(inputs) or any(map(_eager.is_tensor, tree.leaves(inputs)))):
+        return model._trainer.predict_arrays(inputs, training)
+    model._clear_losses()
+    engine = model._trainer.ready()
+    values = values_before(model, tree.flatten(inputs))
+    output = engine.call(model._input_tensors(values), training)
+    model._call_losses = engine.call_losses
+    return output
+
+
+def values_before(model: Any, values: list[Any]) -> list[Any]:
+    """What a model's plan takes: some functions of integers are computed before it."""
+    partition = model._partition()
+    if not partition.before:
+        return values
+    tensors = calling.tensors_of(values, model.dtype)
+    found: list[Any] = partition.values_before(
+        tensors, lambda node, args, kwargs: node.operation(*args, **kwargs)
+    )
+    return found
+
+
+def _fits(model: Any, inputs: Any) -> bool:
+    """Whether inputs are like those that the plan was made for."""
+    traced = model._traced
+    values = tree.flatten(inputs)
+    if len(values) != len(traced.samples) or tree.is_nest(inputs) != tree.is_nest(traced.inputs):
+        return False
+    return all(
+        tuple(getattr(value, "shape", ()))[1:] == sample
+        and value.shape[:1] not in ((), (0,))
+        and _type_of(value, model.dtype) == dtype
+        for value, sample, dtype in zip(values, traced.samples, traced.dtypes, strict=True)
+    )
+
+
+def _type_of(value: Any, dtype: str) -> str:
+    """The type of an input as `call` gets it."""
+    found = str(value.dtype)
+    return dtype if "float" in found else found
 
 
 def run_call(
@@ -62,7 +111,7 @@ def run_call(
     return calling.call_layer(model, inputs, args, options, training)
 
 
-def _described(inputs: Any, output: Any) -> Traced:
+def _described(inputs: Any, output: Any, dtype: str) -> Traced:
     names = None
     if isinstance(output, Mapping) and all(
         not isinstance(value, (list, tuple, Mapping)) for value in output.values()
@@ -73,6 +122,7 @@ def _described(inputs: Any, output: Any) -> Traced:
         [tuple(leaf.shape)[1:] for leaf in tree.flatten(output)],
         names,
         [tuple(leaf.shape)[1:] for leaf in tree.flatten(inputs)],
+        [_type_of(leaf, dtype) for leaf in tree.flatten(inputs)],
     )
 
 
@@ -100,13 +150,12 @@ def trace(model: Any, inputs: Any) -> Traced:
                 f"Model '{model.name}' must give one row for each sample. "
                 "Received: an output without axes"
             )
-    traced = model._traced = _described(tensors, output)
+    traced = model._traced = _described(tensors, output, model.dtype)
+    model._call_changed()
     return traced
 
 
 def _traced_call(model: Any, tensors: Any) -> Any:
-    from lamina import _eager
-
     options = {"training": False} if call_takes(type(model), "training") else {}
     with (
         call_context.inside(False),
@@ -157,8 +206,11 @@ def prepare_inputs(model: Any, x: Any, name: str) -> PreparedInputs:
         )
     samples = [tuple(array.shape[1:]) for array in arrays]
     traced = model._traced
-    if traced is None or traced.samples != samples:
+    types = [_type_of(array, model.dtype) for array in arrays]
+    if traced is None or traced.samples != samples or traced.dtypes not in (None, types):
         traced = trace(model, tree.map_structure(lambda array: array[:1], inputs))
+    if model._can_plan() and model._partition().before:
+        arrays = [np.asarray(value) for value in values_before(model, arrays)]
     return PreparedInputs(arrays, samples, traced.outputs, structure)
 
 

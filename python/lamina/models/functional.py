@@ -209,21 +209,21 @@ def _whole(array: Array, dtype: str) -> Array:
     return array
 
 
-def is_plain(graph: Graph, partition: Any) -> bool:
+def is_plain(partition: Any) -> bool:
     """Whether one array goes in and one comes out, as they are."""
     return (
         partition is not None
         and not partition.before
-        and len(graph.signature.tensors) == 1
-        and graph.signature.dtypes[0] in ("float32", "float64")
-        and isinstance(graph.function.input_structure, KerasTensor)
-        and isinstance(_unpacked(graph.function.output_structure), KerasTensor)
+        and len(partition.inputs) == 1
+        and partition.inputs[0].dtype in ("float32", "float64")
+        and isinstance(partition.function.input_structure, KerasTensor)
+        and isinstance(_unpacked(partition.function.output_structure), KerasTensor)
     )
 
 
-def pack_outputs(graph: Graph, outputs: list[Any]) -> Any:
+def pack_outputs(partition: Partition, outputs: list[Any]) -> Any:
     """Outputs in the structure of the model's."""
-    return _unpacked(tree.pack(graph.function.output_structure, outputs))
+    return _unpacked(tree.pack(partition.function.output_structure, outputs))
 
 
 def _input_array(signature: Signature, place: int, value: Any, name: str) -> Array:

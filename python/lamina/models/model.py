@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lamina import _checks, config
@@ -11,6 +12,7 @@ from lamina._lazy import LazyModule
 from lamina._names import auto_name
 from lamina._typing import Array, Config, Shape
 from lamina.execution.trainable import STEPS, PreparedInputs
+from lamina.graph import tree
 from lamina.graph.keras_tensor import any_symbolic
 from lamina.layers import call_context
 from lamina.layers.input_layer import InputLayer
@@ -27,11 +29,12 @@ from lamina.variable import Variable
 
 if TYPE_CHECKING:
     from lamina.callbacks.history import History
-    from lamina.models import functional, summary
+    from lamina.models import call_plan, functional, summary
     from lamina.saving import model_file
     from lamina.training import default_steps
 else:
     default_steps = LazyModule("lamina.training.default_steps")
+    call_plan = LazyModule("lamina.models.call_plan")
     functional = LazyModule("lamina.models.functional")
     model_file = LazyModule("lamina.saving.model_file")
     summary = LazyModule("lamina.models.summary")
@@ -1026,10 +1029,12 @@ class Model(Layer):
         partition = self._partition()
         if partition is not None and partition.reason is not None:
             return f"tape ({partition.reason})"
+        if self._graph is None and not custom and not self._can_plan() and not steps:
+            plan = self._call_plan
+            return f"tape ({'custom call' if plan is None else plan.reason})"
+        partition = self._partition()
         if custom and partition is None:
             return f"tape (custom layers: {', '.join(custom)})"
-        if len(leaves) < len(self._leaves()):
-            return "tape (custom call)"
         if steps:
             return f"tape (custom steps: {', '.join(steps)})"
         if compiled is not None and compiled.run_eagerly:
@@ -1043,15 +1048,40 @@ class Model(Layer):
         return self._traced is not None
 
     def _takes_inputs_as_they_are(self) -> bool:
-        return self._graph is None or functional.is_plain(self._graph, self._partition())
+        if self._graph is None:
+            partition = self._partition()
+            return partition is None or (
+                functional.is_plain(partition)
+                and not tree.is_nest(partition.function.output_structure)
+            )
+        return functional.is_plain(self._partition())
 
     def _partition(self) -> Any:
         """What of it runs in the core's plan; None where that is not known."""
-        if self._graph is None or type(self).call is not Model.call:
-            return None
-        return self._graph.partition(self.dtype)
+        if self._graph is not None and type(self).call is Model.call:
+            return self._graph.partition(self.dtype)
+        plan = self._call_plan
+        return None if plan is None or plan.reason is not None else plan.partition
+
+    def _find_call_plan(self) -> Any:
+        """What of a custom `call` runs in the plan; None before the first call."""
+        if self._call_plan is None and self._graph is None and self._traced is not None:
+            object.__setattr__(self, "_call_plan", call_plan.CallPlan(self))
+        return self._call_plan
+
+    def _call_changed(self) -> None:
+        """`call` is to be traced anew."""
+        if self._call_plan is not None:
+            object.__setattr__(self, "_call_plan", None)
+            self._trainer.release_engine()
+
+    def _attribute_set(self, name: str) -> None:
+        if name not in _internal_names():
+            self._call_changed()
 
     def _can_plan(self) -> bool:
+        if self._graph is None:
+            self._find_call_plan()
         partition = self._partition()
         if partition is None or partition.reason is not None:
             return False
@@ -1066,9 +1096,13 @@ class Model(Layer):
         return layers
 
     def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._graph is None:
+            self._find_call_plan()
         partition = self._partition()
         if partition is None:
             return super()._lower(builder, args, kwargs)
+        if self._graph is None:
+            return builder.run(partition.function, tree.flatten(args[0]))
         return builder.run(self._graph.function, self._graph.signature.flatten(args[0]))
 
     def _adds_losses(self) -> bool:
@@ -1121,9 +1155,12 @@ class Model(Layer):
         return custom_model.pack_inputs(self, arrays)
 
     def _pack_outputs(self, outputs: list[Any]) -> Any:
-        if self._graph is None:
+        partition = self._partition()
+        if partition is None:
             return outputs[0]
-        return functional.pack_outputs(self._graph, outputs)
+        if self._graph is None:
+            return tree.pack(partition.function.output_structure, outputs)
+        return functional.pack_outputs(partition, outputs)
 
     def _flatten_targets(self, y: Any, argument: str) -> list[Any]:
         return custom_model.flatten_like_outputs(self, y, argument, False)
@@ -1175,6 +1212,7 @@ class Model(Layer):
         super()._plan_changed()
         if self._graph is not None:
             self._graph.plan_changed()
+        self._call_changed()
         self._trainer.release_engine()
 
     def _trainable_changed(self) -> None:
@@ -1197,3 +1235,9 @@ class Model(Layer):
                 f"`{what}`. Weights are created when the model is first called on inputs or "
                 "`build()` is called with an `input_shape`."
             )
+
+
+@cache
+def _internal_names() -> frozenset[str]:
+    """The attributes that every model has: no `call` depends on them."""
+    return frozenset((*dir(Model), *vars(Model())))

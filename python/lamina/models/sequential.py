@@ -277,6 +277,7 @@ class Sequential(Model):
         self._trainer.release_engine()
         self._listed = None
         self._traced = None
+        self._call_changed()
         sample = self._input._samples if self._input is not None else None
         self._input_shape = sample
         self._output = None
@@ -661,28 +662,34 @@ class Sequential(Model):
         return not self._preprocessing and self._native
 
     def _can_plan(self) -> bool:
+        if self._is_chain():
+            return all(leaf._is_planned() for leaf in self._leaves())
+        return super()._can_plan()
+
+    def _is_chain(self) -> bool:
+        """Whether each layer, also of models inside, takes what the one before gives."""
         return self._native and all(
-            layer._can_plan()
-            if _is_graph(layer)
-            else all(leaf._is_planned() for leaf in layer._leaves())
+            layer._is_chain() if isinstance(layer, Sequential) else layer._native
             for layer in self._layers
         )
 
-    def _plan_into(self, network: _core.Network) -> list[Any]:
-        if not any(_is_graph(layer) for layer in self._layers):
-            for layer in self._layers:
-                layer._plan_into(network)
-            return self._leaves()
-        from lamina.graph.builder import Builder, Value
+    def _find_call_plan(self) -> Any:
+        if self._traced is None and self.built:
+            samples = [self._preprocessed_sample()]
+            outputs = [self._output_sample()]
+            self._traced = custom_model.Traced(None, outputs, None, samples, [self.dtype])
+        return super()._find_call_plan()
 
-        builder = Builder(network, self.dtype)
-        output: Any = Value(0, self._preprocessed_sample(), self.dtype)
+    def _plan_into(self, network: _core.Network) -> list[Any]:
+        if not self._is_chain():
+            return super()._plan_into(network)
         for layer in self._layers:
-            output = builder.call(layer, (output,), {})
-        network.set_outputs([output.place])
-        return builder.layers
+            layer._plan_into(network)
+        return self._leaves()
 
     def _lower(self, builder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._native:
+            return super()._lower(builder, args, kwargs)
         output = args[0]
         for layer in self.layers:
             output = builder.call(layer, (output,), {})

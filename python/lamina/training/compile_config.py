@@ -225,6 +225,12 @@ class CompileConfig:
         """Whether a part is the user's, or steps are to run on the tape."""
         return self.run_eagerly or bool(self.custom_parts())
 
+    def has_losses(self) -> bool:
+        """Whether an output has a loss; else layers are to give it."""
+        if self.outputs is None:
+            return self._loss is not None
+        return any(output.loss is not None or output.loss_is_inferred for output in self.outputs)
+
     def custom_parts(self) -> list[str]:
         """The names of the parts that the core does not compute."""
         parts: list[Any] = [self.optimizer, *self.parts()]

@@ -108,6 +108,7 @@ class Trainer:
         return (
             (compiled is not None and compiled.needs_tape)
             or model._custom_steps(*STEPS)
+            or (compiled is not None and not compiled.has_losses())
             or not model._can_plan()
         )
 
