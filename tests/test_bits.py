@@ -13,14 +13,14 @@ import pytest
 from lamina import _core
 
 BITS = Path(__file__).parent / "bits"
-GOLDEN = Path(__file__).parent / "golden" / "networks.sha256"
+GOLDEN = Path(__file__).parent / "golden"
 THREADS = (1, 2, 3, 5)
 
 
-def hash_in_new_process(isa: str, threads: int) -> str:
+def hash_in_new_process(name: str, isa: str, threads: int) -> str:
     environment = os.environ | {"LAMINA_ISA": isa, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(
-        [sys.executable, str(BITS / "networks.py")],
+        [sys.executable, str(BITS / "networks.py"), f"{name}.txt"],
         env=environment,
         capture_output=True,
         text=True,
@@ -32,8 +32,12 @@ def hash_in_new_process(isa: str, threads: int) -> str:
 
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("isa", _core.available_isas())
-def test_one_hash_for_every_instruction_set_and_thread_count(isa: str, threads: int) -> None:
-    assert hash_in_new_process(isa, threads) == GOLDEN.read_text().split()[0]
+@pytest.mark.parametrize("name", ["networks", "graphs"])
+def test_one_hash_for_every_instruction_set_and_thread_count(
+    name: str, isa: str, threads: int
+) -> None:
+    golden = (GOLDEN / f"{name}.sha256").read_text().split()[0]
+    assert hash_in_new_process(name, isa, threads) == golden
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,4 +1,4 @@
-// Trains the networks of networks.txt and writes their weights and predictions to the
+// Trains the networks of networks.txt, or graphs.txt, and writes their weights and predictions to the
 // standard output. See README.md.
 #include <cstdio>
 #include <cstdlib>
@@ -82,6 +82,45 @@ void write(const std::vector<char>& bytes) {
     throw std::runtime_error("cannot write");
 }
 
+std::vector<std::int64_t> numbers(const std::string& text, char separator = ';') {
+  std::vector<std::int64_t> found;
+  for (const std::string& part : split(text, separator)) found.push_back(std::stoll(part));
+  return found;
+}
+
+/// One layer, or one step of building a graph.
+void append(nn::Network& network, const std::string& layer) {
+  const std::vector<std::string> parts = split(layer, ':');
+  const auto place = [&parts](std::size_t i) { return std::stoll(parts.at(i)); };
+  if (parts[0] == "dense" || parts[0] == "nobias") {
+    network.add_dense(place(1), parts[0] == "dense", activation(parts, 2));
+  } else if (parts[0] == "activation") {
+    network.add_activation(activation(parts, 1));
+  } else if (parts[0] == "dropout") {
+    network.add_dropout(std::stod(parts.at(1)), kSeed);
+  } else if (parts[0] == "seek") {
+    network.seek(place(1));
+  } else if (parts[0] == "share") {
+    network.share(place(1));
+  } else if (parts[0] == "embedding") {
+    network.add_embedding(place(1), place(2));
+  } else if (parts[0] == "merge") {
+    std::vector<std::int64_t> values;
+    for (std::size_t i = 2; i < parts.size(); ++i) values.push_back(place(i));
+    network.add_merge(parts.at(1), values, parts.at(1) == "concatenate" ? 0 : -1);
+  } else if (parts[0] == "dot") {
+    network.add_dot(place(1), place(2), 0, 0, false);
+  } else {
+    network.add_flatten();
+  }
+}
+
+/// "loss:from_logits:smoothing:delta".
+LossSpecification loss_of(const std::string& text) {
+  const std::vector<std::string> loss = split(text, ':');
+  return {loss_from_name(loss[0]), number(loss, 1, 0.0) != 0.0, number(loss, 2, 0.0), number(loss, 3, 1.0)};
+}
+
 void train(const std::string& line) {
   std::map<std::string, std::string> fields;
   for (const std::string& field : split(line, ' ')) {
@@ -90,22 +129,18 @@ void train(const std::string& line) {
   }
   const DType dtype = dtype_from_name(fields.at("dtype"));
   const ElementType element = dtype == DType::float32 ? ElementType::float32 : ElementType::float64;
-  Shape input;
-  for (const std::string& extent : split(fields.at("input"), 'x')) input.push_back(std::stoll(extent));
+  const auto optional = [&fields](const char* name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string() : found->second;
+  };
+  std::vector<Shape> inputs(1);
+  for (const std::string& extent : split(fields.at("input"), 'x')) inputs[0].push_back(std::stoll(extent));
+  for (const std::int64_t extent : numbers(optional("inputs"))) inputs.push_back({extent});
 
-  nn::Trainer model(input, dtype, device(device_name), kSeed);
-  for (const std::string& layer : split(fields.at("layers"), ',')) {
-    const std::vector<std::string> parts = split(layer, ':');
-    if (parts[0] == "dense" || parts[0] == "nobias") {
-      model.network.add_dense(std::stoll(parts.at(1)), parts[0] == "dense", activation(parts, 2));
-    } else if (parts[0] == "activation") {
-      model.network.add_activation(activation(parts, 1));
-    } else if (parts[0] == "dropout") {
-      model.network.add_dropout(std::stod(parts.at(1)), kSeed);
-    } else {
-      model.network.add_flatten();
-    }
-  }
+  nn::Trainer model(inputs[0], dtype, device(device_name), kSeed);
+  for (std::size_t i = 1; i < inputs.size(); ++i) model.network.add_input(inputs[i]);
+  for (const std::string& layer : split(fields.at("layers"), ',')) append(model.network, layer);
+  if (fields.count("outputs") != 0) model.network.set_outputs(numbers(fields.at("outputs")));
   model.network.build();
   const auto& parameters = model.network.layout().parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -113,29 +148,46 @@ void train(const std::string& line) {
                         uniform(dtype, parameters[i].count, -0.25, 0.25, 10 + i).data());
   }
 
-  const std::vector<std::string> loss = split(fields.at("loss"), ':');
-  LossSpecification specification{loss_from_name(loss[0]), number(loss, 1, 0.0) != 0.0, number(loss, 2, 0.0),
-                                  number(loss, 3, 1.0)};
+  std::vector<nn::OutputObjective> objectives;
+  const std::vector<std::string> losses = split(fields.at("loss"), ';'),
+                                 weights = split(optional("weights"), ';');
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    objectives.push_back({loss_of(losses[i])});
+    objectives.back().weight = number(weights, i, 1.0);
+  }
   const std::vector<std::string> rule = split(fields.at("optimizer"), ':');
   nn::OptimizerSettings settings;
   settings.kind = optimizer_from_name(rule[0]);
   settings.learning_rate = std::stod(rule.at(1));
   settings.momentum = number(rule, 2, 0.0);
-  model.compile({{specification}}, settings);
+  model.compile(objectives, settings);
 
   const std::int64_t rows = std::stoll(fields.at("rows"));
-  const Shape output = model.network.output_shape();
-  const Shape positions(output.begin(), output.end() - 1);
-  const std::vector<char> x = uniform(dtype, rows * element_count(input), -1.0, 1.0, 1);
-  std::vector<char> y = uniform(dtype, rows * element_count(output), 0.0, 1.0, 2);
-  std::vector<std::int64_t> labels;
   nn::Samples samples;
-  samples.x = {dense_view(x.data(), element, rows, input)};
-  samples.y = {dense_view(y.data(), element, rows, output)};
-  if (specification.kind == LossKind::sparse_categorical_crossentropy) {
-    for (std::int64_t i = 0; i < rows * element_count(positions); ++i)
-      labels.push_back(i * 7 % output.back());
-    samples.y = {dense_view(labels.data(), ElementType::int64, rows, positions)};
+  std::vector<std::vector<char>> x, y;
+  std::vector<std::vector<std::int64_t>> integers(inputs.size() + losses.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    x.push_back(uniform(dtype, rows * element_count(inputs[i]), -1.0, 1.0, i == 0 ? 1 : 100 + i));
+    samples.x.push_back(dense_view(x.back().data(), element, rows, inputs[i]));
+  }
+  for (const std::string& part : split(optional("indices"), ';')) {
+    const std::vector<std::int64_t> of = numbers(part, ':');
+    const auto place = static_cast<std::size_t>(of[0]);
+    for (std::int64_t i = 0; i < rows; ++i) integers[place].push_back(i * 7 % of[1]);
+    samples.x[place] = dense_view(integers[place].data(), ElementType::int64, rows, inputs[place]);
+  }
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    const Shape& output = model.network.shape_of_output(i);
+    const Shape positions(output.begin(), output.end() - 1);
+    y.push_back(uniform(dtype, rows * element_count(output), 0.0, 1.0, i == 0 ? 2 : 200 + i));
+    samples.y.emplace_back(dense_view(y.back().data(), element, rows, output));
+    if (objectives[i].loss->kind == LossKind::sparse_categorical_crossentropy) {
+      std::vector<std::int64_t>& labels = integers[inputs.size() + i];
+      for (std::int64_t k = 0; k < rows * element_count(positions); ++k) {
+        labels.push_back(k * 7 % output.back());
+      }
+      samples.y[i] = dense_view(labels.data(), ElementType::int64, rows, positions);
+    }
   }
 
   nn::Monitor monitor;
@@ -147,9 +199,14 @@ void train(const std::string& line) {
     model.store().read(model.store().current(), i, bytes.data());
     write(bytes);
   }
-  std::vector<char> predictions(static_cast<std::size_t>(rows * element_count(output)) * size_of(dtype));
-  model.predict(samples.x[0], predictions.data(), monitor);
-  write(predictions);
+  std::vector<std::vector<char>> predictions;
+  std::vector<void*> to;
+  for (const Shape& output : model.network.output_shapes()) {
+    predictions.emplace_back(static_cast<std::size_t>(rows * element_count(output)) * size_of(dtype));
+    to.push_back(predictions.back().data());
+  }
+  model.predict(samples.x, to, monitor);
+  for (const std::vector<char>& each : predictions) write(each);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Writes today's hash into tests/golden: only after a change of the contract on purpose."""
+"""Writes today's hashes into tests/golden: only after a change of the contract on purpose."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    script = [sys.executable, str(HERE / "networks.py")]
-    digest = subprocess.run(script, capture_output=True, text=True, check=True).stdout.strip()
-    golden = HERE.parent / "golden" / "networks.sha256"
-    golden.write_text(digest + "\n")
-    print(f"{golden.name}: {digest}")
+    for name in ("networks", "graphs"):
+        script = [sys.executable, str(HERE / "networks.py"), f"{name}.txt"]
+        digest = subprocess.run(script, capture_output=True, text=True, check=True).stdout.strip()
+        golden = HERE.parent / "golden" / f"{name}.sha256"
+        golden.write_text(digest + "\n")
+        print(f"{golden.name}: {digest}")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ program "products, bit by bit" products 90 "$build/tests/cuda/cuda_products"
 program "all other calls, bit by bit" kernels 90 "$build/tests/cuda/cuda_kernels"
 program "memory and recorded steps" memory 60 "$build/tests/cuda/cuda_memory"
 if [ -n "$(find "$build" -name 'bits_networks*' -type f -perm -u+x | head -n 1)" ]; then
-  step "the golden hash of the CPU's bits" hash 60 ctest --test-dir "$build" -R "^bits_$device\$" --output-on-failure \
+  step "the golden hash of the CPU's bits" hash 60 ctest --test-dir "$build" -R "^bits_(graphs_)?$device\$" --output-on-failure \
     --no-tests=error
 else
   fail "the golden hash of the CPU's bits: bits_networks was not built"
