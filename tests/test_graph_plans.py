@@ -318,3 +318,16 @@ def test_outputs_keep_their_structure() -> None:
         result = model.predict({"x": X}, verbose=0)
         assert tree.map_structure(lambda _: 0, result) == tree.map_structure(lambda _: 0, structure)
         assert_same(result, model({"x": X}))
+
+
+def test_keras_files_of_trained_graphs_with_many_weights(tmp_path: Any) -> None:
+    pytest.importorskip("h5py")
+    x = lamina.Input((300,))
+    model = lamina.Model(x, layers.Dense(2)(layers.Dense(200, "relu")(x)))
+    model.compile("adam", "mse")
+    data = np.random.default_rng(5).random((ROWS, 300), dtype=np.float32)
+    model.fit(data, Y, verbose=0)
+    model.save(tmp_path / "m.keras")
+    again = lamina.models.load_model(tmp_path / "m.keras")
+    histories = [m.fit(data, Y, shuffle=False, verbose=0).history for m in (model, again)]
+    assert histories[0] == histories[1]

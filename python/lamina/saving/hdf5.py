@@ -104,6 +104,7 @@ class Hdf5File:
             FileFormatError: For links, external, virtual, chunked and compressed datasets,
                 types that are no numbers, and sizes that are not in the file.
         """
+        self._left = self._size  # a part of the file may be read again
         with damage():
             top = self._group(path)
             if top is None:

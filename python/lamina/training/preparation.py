@@ -41,7 +41,12 @@ def prepare(
     if outputs is None:
         config.split(len(shapes), model.output_names)
         outputs = config.outputs or []
-    named = isinstance(y, Mapping) or isinstance(sample_weight, Mapping)
+    # Arrays are not looked at closely: that takes calls.
+    named = (y is not None and not hasattr(y, "shape") and isinstance(y, Mapping)) or (
+        sample_weight is not None
+        and not hasattr(sample_weight, "shape")
+        and isinstance(sample_weight, Mapping)
+    )
     if len(shapes) == 1 and inputs.structure is None and not (config.custom_steps or named):
         output, shape = outputs[0], shapes[0]
         if not shape:
