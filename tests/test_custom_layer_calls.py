@@ -65,3 +65,25 @@ def test_a_step_enters_few_functions(make: Any, most: int, of_layers: int) -> No
     counts = calls_of_a_step(make())
     assert sum(counts.values()) <= most, counts
     assert sum(n for file, n in counts.items() if file.startswith("layers/")) <= of_layers, counts
+
+
+def test_a_layer_that_is_built_by_hand_is_built() -> None:
+    class Scale(lamina.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.factor
+
+    for layer, count in ((Scale(), 1), (lamina.layers.Dense(3), 2)):
+        assert not layer.built
+        layer.build((None, 4))
+        assert layer.built and len(layer.weights) == count
+        kept = layer.weights[0]
+        layer(np.ones((2, 4), "float32"))
+        assert layer.weights[0] is kept
+
+
+def test_the_middle_of_a_symmetric_range_is_zero() -> None:
+    numbers = np.asarray(lamina.ops.linspace(-5.0, 5.0, 101))
+    assert numbers[50] == 0.0 and numbers[0] == -5.0 and numbers[-1] == 5.0

@@ -13,7 +13,6 @@ from typing import Any
 
 import lamina._core as _core
 from lamina._core import FileFormatError
-from lamina.layers.preprocessing.lookup import Lookup
 from lamina.registry import custom_object_scope, serialize_keras_object, shorten
 from lamina.saving import optimizer_h5, weights_h5
 from lamina.saving.exclusions import restore_exclusions, without_weight_decay
@@ -89,12 +88,12 @@ def save(model: Any, state: Mapping[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def _lookups(model: Any) -> list[tuple[str, Lookup]]:
+def _lookups(model: Any) -> list[tuple[str, Any]]:
     """The layers that learn a vocabulary, and where Keras keeps it."""
     return [
         (f"{_ASSETS}{place.path}{_VOCABULARY}", place.layer)
         for place in places(model)
-        if isinstance(place.layer, Lookup)
+        if hasattr(place.layer, "_state_asset")
     ]
 
 

@@ -23,7 +23,6 @@ import lamina._core as _core
 from lamina import _checks
 from lamina._core import FileFormatError
 from lamina._typing import Array
-from lamina.layers.preprocessing.lookup import Lookup
 from lamina.registry import (
     Registry,
     custom_object,
@@ -354,11 +353,11 @@ def _seeds_in_order(model: Any, seeds: Any) -> Any:
     return seeds
 
 
-def _lookups(model: Any, prefix: str = "learned/") -> list[tuple[str, Lookup]]:
+def _lookups(model: Any, prefix: str = "learned/") -> list[tuple[str, Any]]:
     """The layers that learn a vocabulary, also of a model at the front, and where a file has it."""
-    found: list[tuple[str, Lookup]] = []
+    found: list[tuple[str, Any]] = []
     for layer in model.layers:
-        if isinstance(layer, Lookup):
+        if hasattr(layer, "_state_asset"):
             found.append((f"{prefix}{layer.name}", layer))
         elif getattr(layer, "_preprocessing", None):
             found += _lookups(layer, f"{prefix}{layer.name}/")
