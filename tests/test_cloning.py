@@ -93,7 +93,7 @@ def test_input_tensors_take_the_place_of_inputs() -> None:
         lamina.models.clone_model(model, input_tensors=[y, y])
 
 
-class Net(lamina.Model):
+class TwoWidths(lamina.Model):
     """A subclass with an argument in its configuration."""
 
     def __init__(self, units: int = 3, **options: Any) -> None:
@@ -111,10 +111,10 @@ class Net(lamina.Model):
 
 
 def test_subclasses_are_cloned_by_their_configuration() -> None:
-    model = Net(5)
+    model = TwoWidths(5)
     model(X)
     clone = lamina.models.clone_model(model)
-    assert type(clone) is Net and clone.units == 5 and not clone.built
+    assert type(clone) is TwoWidths and clone.units == 5 and not clone.built
     clone(X)
     clone.set_weights(model.get_weights())
     assert clone(X).tobytes() == model(X).tobytes()
@@ -136,7 +136,7 @@ def test_copies_go_on_as_the_model_does(copied: Any, kind: str) -> None:
     hidden = layers.Dense(4, "relu")
     model: Any = lamina.Model(x, layers.Dense(2)(hidden(hidden(x)) + x))
     if kind == "subclass":
-        model = Net(4)
+        model = TwoWidths(4)
     model.compile("adam", "mse")
     model.fit(X, X[:, :2], epochs=2, verbose=0)
     other = copied(model)
@@ -153,11 +153,11 @@ def test_json_of_graphs_and_subclasses() -> None:
     again = lamina.models.model_from_json(model.to_json())
     assert type(again) is lamina.Model and again.get_config() == model.get_config()
     _same(model, again, {"a": X, "b": X})
-    net = Net(6)
-    with pytest.raises((ValueError, TypeError), match="Net"):
+    net = TwoWidths(6)
+    with pytest.raises((ValueError, TypeError), match="TwoWidths"):
         lamina.models.model_from_json(net.to_json())
-    other = lamina.models.model_from_json(net.to_json(), {"Net": Net})
-    assert type(other) is Net and other.units == 6
+    other = lamina.models.model_from_json(net.to_json(), {"TwoWidths": TwoWidths})
+    assert type(other) is TwoWidths and other.units == 6
     for text in ("[]", "{", '{"class_name": 3}', '{"class_name": "Dense", "config": {"units": 2}}'):
         with pytest.raises(ValueError, match=r"model_from_json|class"):
             lamina.models.model_from_json(text)

@@ -37,7 +37,19 @@ Self = TypeVar("Self", bound="Optimizer")
 Placed = Sequence[tuple[int, Variable]]
 
 
-class Optimizer:
+class _KnownWords:
+    """Refuses arguments that have another name here.
+
+    It is a base of its own so that `inspect.signature` finds the constructor's arguments.
+    """
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        if options:
+            _checks.require_known_words(cls, options)
+        return super().__new__(cls)
+
+
+class Optimizer(_KnownWords):
     """The base of all optimizers, also of custom ones.
 
     A custom optimizer defines `update_step(self, gradient, variable, learning_rate)`, and where it
@@ -77,11 +89,6 @@ class Optimizer:
     full_batch = False
     #: Where `variables` lists the rule's own slots, if not weight by weight.
     _slot_order: dict[str, int] = {}  # noqa: RUF012
-
-    def __new__(cls, *args: Any, **options: Any) -> Any:  # noqa: D102
-        if options:
-            _checks.require_known_words(cls, options)
-        return super().__new__(cls)
 
     def __init__(
         self,
