@@ -78,30 +78,70 @@ PyObject* means_of(const Trainer& model) {
   return list;
 }
 
+/// Calls take(i, array) for the arrays of an argument: one, or a list of them, None where there is none.
+/// Returns how many there are; -1 for anything else, which goes the long way.
+template <class Take>
+Py_ssize_t take_arrays(PyObject* argument, const Take& take) {
+  if (is_array(argument)) {
+    take(0, argument);
+    return 1;
+  }
+  if (!PyList_CheckExact(argument)) return -1;
+  const Py_ssize_t count = PyList_GET_SIZE(argument);
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* const item = PyList_GET_ITEM(argument, i);
+    if (item != Py_None && !is_array(item)) return -1;
+    take(i, item == Py_None ? nullptr : item);
+  }
+  return count;
+}
+
+/// Whether a target has the shape that its output's loss and metrics take as it is.
+bool fits(const nn::TargetRule& rule, const ArrayView& y, std::int64_t rows) {
+  const Shape& output = rule.output;
+  const std::int64_t* const end =
+      output.data() + output.size() - (rule.form == nn::TargetForm::labels ? 1 : 0);
+  return y.rows == rows && same(y.row_shape, output.data(), end);
+}
+
 PyObject* try_train_on_batch(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2) {
     PyErr_SetString(PyExc_TypeError, "try_train_on_batch() takes exactly two arguments: x and y");
     return nullptr;
   }
   Trainer* const model = held<Trainer>(self);
-  if (model == nullptr || !is_array(arguments[0]) || !is_array(arguments[1])) return none();
-  if (model->objective().size() != 1 || model->input_shapes().size() != 1) return none();
+  if (model == nullptr) return none();
+  const std::size_t inputs = model->input_shapes().size(), outputs = model->objective().size();
   // The work is not known before the arrays are; a look at the first axis is enough.
-  const py::handle first(arguments[0]);
-  const auto* const proxy = py::detail::array_proxy(first.ptr());
-  const double work =
-      proxy->nd < 1 ? 0.0 : 3.0 * model->network.work() * static_cast<double>(proxy->dimensions[0]);
+  std::int64_t rows = 0;
+  bool whole = true;
+  const Py_ssize_t given = take_arrays(arguments[0], [&](Py_ssize_t i, PyObject* array) {
+    whole = whole && array != nullptr;
+    if (i > 0 || array == nullptr) return;
+    const auto* const proxy = py::detail::array_proxy(array);
+    if (proxy->nd > 0) rows = proxy->dimensions[0];
+  });
+  if (!whole || given != static_cast<Py_ssize_t>(inputs) || rows == 0) return none();
+  const double work = 3.0 * model->network.work() * static_cast<double>(rows);
   return guarded(work, [&](Monitor& monitor) {
-    static thread_local Samples samples{{ArrayView{}}, {ArrayView{}}, {}};  // its memory is kept
-    ArrayView& x = samples.x[0];
-    ArrayView& y = *samples.y[0];
-    x = view_of(arguments[0], "x");
-    y = view_of(arguments[1], "y");
-    const nn::TargetRule& rule = model->objective().rules()[0];
-    const Shape& output = rule.output;
-    const std::int64_t* const end =
-        output.data() + output.size() - (rule.form == nn::TargetForm::labels ? 1 : 0);
-    if (x.rows == 0 || y.rows != x.rows || !same(y.row_shape, output.data(), end)) return none();
+    static thread_local Samples samples;  // its memory is kept
+    samples.x.resize(inputs);
+    samples.y.resize(outputs);
+    take_arrays(arguments[0], [&](Py_ssize_t i, PyObject* array) {
+      samples.x[static_cast<std::size_t>(i)] = view_of(array, "x");
+    });
+    bool fit = true;
+    const Py_ssize_t targets = take_arrays(arguments[1], [&](Py_ssize_t i, PyObject* array) {
+      const auto place = static_cast<std::size_t>(i);
+      if (place >= outputs) return;
+      if (array == nullptr) {
+        samples.y[place].reset();
+        return;
+      }
+      samples.y[place] = view_of(array, "y");
+      fit = fit && fits(model->objective().rules()[place], *samples.y[place], rows);
+    });
+    if (!fit || targets != static_cast<Py_ssize_t>(outputs)) return none();
     run(work, [&] { model->train_step(samples, true, monitor); });
     return means_of(*model);
   });
@@ -135,7 +175,8 @@ void add_fast_calls(const py::object& network_class) {
   add_fast_method(
       network_class, "try_train_on_batch", &try_train_on_batch,
       "try_train_on_batch(self: lamina._core.Network, x: object, y: object) -> float | list[float] | None\n\n"
-      "One step on arrays that fit as they are: the mean loss, with metrics a list of means. "
+      "One step on arrays that fit as they are, or lists of them: the mean loss, with metrics or several "
+      "outputs a list of means. "
       "None, and nothing done, where train_on_batch() is to be called.");
   add_fast_method(network_class, "try_predict", &try_predict,
                   "try_predict(self: lamina._core.Network, x: object) -> numpy.ndarray | None\n\n"

@@ -963,7 +963,7 @@ class Network:
         """
     def try_train_on_batch(self, x: typing.Any, y: typing.Any) -> float | list[float] | None:
         """
-        One step on arrays that fit as they are: the mean loss, with metrics a list of means. None, and nothing done, where train_on_batch() is to be called.
+        One step on arrays that fit as they are, or lists of them: the mean loss, with metrics or several outputs a list of means. None, and nothing done, where train_on_batch() is to be called.
         """
     def value_shape(self, value: typing.SupportsInt | typing.SupportsIndex) -> tuple:
         ...

@@ -1,5 +1,7 @@
 #include "nn/parameters/penalties.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace lamina::nn {
@@ -35,6 +37,12 @@ void Penalties::add(const ParameterStore& store, std::int64_t i, const Parameter
     throw ValueError("[constraint] the extents must be those of the parameter");
   }
   constraints_.push_back({parameter, constraint});
+}
+
+bool Penalties::on(std::size_t parameter) const {
+  const auto is_on = [parameter](const auto& each) { return each.parameter == parameter; };
+  return std::any_of(penalties_.begin(), penalties_.end(), is_on) ||
+         std::any_of(orthogonal_.begin(), orthogonal_.end(), is_on);
 }
 
 double Penalties::apply(const ParameterStore& store, const GradientView* gradients, double scale) const {

@@ -32,6 +32,8 @@ class Penalties {
   void add(const ParameterStore& store, std::int64_t i, const ParameterConstraint& constraint);
   /// Whether there are penalties.
   bool any() const { return !penalties_.empty() || !orthogonal_.empty(); }
+  /// Whether there is one on a parameter.
+  bool on(std::size_t parameter) const;
 
   /// The sum of the penalties on parameters that are trained, in the order in which they were added, those of
   /// OrthogonalPenalty last. With `gradients`, `scale` times theirs are added to those.

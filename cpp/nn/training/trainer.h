@@ -110,6 +110,9 @@ class Trainer {
   void measure(std::size_t i, const void* prediction, std::int64_t rows);
   /// Whether steps leave large kernels to take_step().
   bool defers() const;
+  /// What a step of the optimizer changes: parameters that neither a loss nor a penalty reaches have no
+  /// gradient, and neither weight decay nor old momentum moves them.
+  const std::vector<FlatRange>& trained_ranges();
   /// The optimizer's step, after what remains of the backward pass.
   void take_step(const Pass&);
   /// An epoch of an optimizer that works on all samples at once.
@@ -135,7 +138,8 @@ class Trainer {
   std::int64_t batches_done_ = 0;
   bool watch_ = false, fuses_updates_ = true;
   std::vector<DeferredBackward> deferred_;
-  bool recording_ = false;  ///< step() is being recorded
+  std::vector<FlatRange> reached_ranges_;  ///< where some parameters are not reached
+  bool recording_ = false;                 ///< step() is being recorded
   CapturedSteps recorded_;
   std::uint64_t calls_seen_ = 0;  ///< of call_training
   Objective objective_;

@@ -109,9 +109,22 @@ bool Trainer::defers() const {
          optimizer().separable();
 }
 
+const std::vector<FlatRange>& Trainer::trained_ranges() {
+  const std::vector<LayerId>& unreached = activations_.plan->unreached();
+  if (unreached.empty()) return store().trained_ranges();
+  reached_ranges_.clear();
+  const std::vector<PlacedParameter>& all = store().layout().parameters();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].trained || all[i].frozen) continue;
+    const bool reached = std::find(unreached.begin(), unreached.end(), all[i].operation) == unreached.end();
+    if (reached || parameters.penalties.on(i)) reached_ranges_.push_back({all[i].offset, all[i].count});
+  }
+  return reached_ranges_;
+}
+
 void Trainer::take_step(const Pass& pass) {
   Optimizer& optimizer = this->optimizer();
-  const std::vector<FlatRange>* const trained = &store().trained_ranges();
+  const std::vector<FlatRange>* const trained = &trained_ranges();
   store().begin_gradients(true);
   // Nothing reads these kernels any more: their elements are updated while their gradients are near.
   for (DeferredBackward& rest : deferred_) {

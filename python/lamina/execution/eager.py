@@ -65,6 +65,7 @@ class EagerEngine:
         if whole and single and not model._custom_steps("predict_step"):
             self.fast_predict = self.network.try_predict
         self.fast_train: Callable[[Any, Any], Any] | None = None
+        self.fast_train_lists: Callable[[list[Any], list[Any]], Any] | None = None
         self.fast_call: Any = None
 
     @property
@@ -246,6 +247,11 @@ class EagerEngine:
                 None if scale == 1.0 else _eager.typed_tensor(np.full((), scale), str(loss.dtype))
             )
             gradients = tape.gradient(loss, variables, seed) if variables else []
+            for place, variable in enumerate(variables):
+                if gradients[place] is None and variable.regularizer is not None:
+                    # No loss reaches it, and yet the core adds its penalty's gradient.
+                    zeros = np.zeros(variable.shape, variable.dtype)
+                    gradients[place] = _eager.typed_tensor(zeros, variable.dtype)
             value += apply_to_store(self.network, self._indices, gradients, variables, True)
             custom_steps.constrain(variables)
         else:

@@ -84,6 +84,9 @@ class Trainable(Protocol):
     def _leaves(self) -> list[Any]:
         """The layers that compute, in their order in a plan."""
 
+    def _fast_step(self, engine: Any) -> Any:
+        """One step on nests of arrays that fit as they are; None where there is no such call."""
+
     def _can_plan(self) -> bool:
         """Whether the core can compute all of it as one plan."""
 

@@ -147,7 +147,9 @@ class Trainer:
         plain = model._takes_inputs_as_they_are()
         model._fast_predict = engine.fast_predict if plain else None
         trains = self.config is not None and self.config.has_objective
-        model._fast_train = engine.fast_train if plain and trains else None
+        model._fast_train = None
+        if trains:
+            model._fast_train = engine.fast_train if plain else model._fast_step(engine)
 
     def release_engine(self) -> None:
         """The model has changed; variables stay in the old network until there is a new one."""
