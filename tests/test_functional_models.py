@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -352,3 +353,32 @@ def test_a_graph_in_a_sequential_is_part_of_its_plan() -> None:
         losses.append(model.fit(x, y, epochs=3, verbose=0).history["loss"])
         assert len(model.weights) == 6
     assert losses[0] == losses[1]
+
+
+def test_a_layer_without_weights_is_called_on_samples_of_several_shapes() -> None:
+    class Net(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = lamina.layers.Dense(9), lamina.layers.Dense(5)
+            self.dropout, self.relu = lamina.layers.Dropout(0.5), lamina.layers.ReLU()
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            hidden = self.dropout(self.relu(self.first(inputs)), training=training)
+            return self.dropout(self.relu(self.second(hidden)), training=training)
+
+    x, y = np.ones((6, 4), "float32"), np.ones((6, 5), "float32")
+    losses = []
+    for eagerly in (False, True):
+        lamina.utils.set_random_seed(3)
+        model = Net()
+        model.compile("adam", "mse", run_eagerly=eagerly)
+        losses.append(model.fit(x, y, epochs=3, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_layer_in_a_chain_keeps_its_shape() -> None:
+    dropout = lamina.layers.Dropout(0.5)
+    model = lamina.Sequential([lamina.Input((4,)), dropout, lamina.layers.Dense(2)])
+    with pytest.raises(ValueError, match="built for samples"):
+        dropout(np.ones((2, 3), "float32"))
+    assert model.predict(np.ones((2, 4), "float32"), verbose=0).shape == (2, 2)

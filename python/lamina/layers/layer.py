@@ -105,6 +105,9 @@ class Layer(Operation):
         if "build" in cls.__dict__:
             cls.build = building.build_of(cls.__dict__["build"])  # type: ignore[method-assign]
 
+    #: Whether the layers in it have one place in a chain, and so samples of one shape.
+    _fixes_shapes = False
+
     #: For Keras' sake: there are no masks.
     supports_masking = False
 
@@ -482,7 +485,10 @@ class Layer(Operation):
         if self._input_shape is None and not self._building and type(self).build is not Layer.build:
             self.build((None, *shape))
         if self._input_shape is not None:
-            if self._input_shape != shape and (self._variables or self._parents()):
+            # Without weights it may be called on samples of another shape elsewhere.
+            if self._input_shape != shape and (
+                self._variables or any(parent._fixes_shapes for parent in self._parents())
+            ):
                 raise ValueError(
                     f"Layer '{self.name}' was built for samples of shape {self._input_shape}. "
                     f"Received: samples of shape {shape}"

@@ -39,6 +39,8 @@ class Residual(Layer):
         array([[1., 1., 1., 1.]], dtype=float32)
     """
 
+    _fixes_shapes = True
+
     def __init__(
         self, layers: Iterable[Any], projection: bool = True, **options: Unpack[LayerOptions]
     ) -> None:

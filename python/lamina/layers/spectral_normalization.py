@@ -44,6 +44,8 @@ class SpectralNormalization(Layer):
 
     _moves_weights = True
 
+    _fixes_shapes = True
+
     def __init__(
         self, layer: Any, power_iterations: int = 1, **options: Unpack[LayerOptions]
     ) -> None:

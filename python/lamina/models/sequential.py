@@ -71,6 +71,8 @@ class Sequential(Model):
         super().__init_subclass__(**options)
         cls._native = cls.call is Sequential.call
 
+    _fixes_shapes = True
+
     def __init__(
         self,
         layers: Iterable[Layer] | None = None,
