@@ -211,3 +211,40 @@ def test_other_shapes_and_types_of_inputs() -> None:
     for shape in ((3, 4), (3, 2, 2), (3, 4)):
         x = np.linspace(0, 1, 12, dtype="float32").reshape(shape)
         np.testing.assert_array_equal(model.predict(x, verbose=0), np.maximum(x - 0.5, 0))
+
+
+@pytest.mark.parametrize("literal", [False, True])
+def test_looking_at_a_call_changes_nothing(literal: bool) -> None:
+    """What a custom layer gives is found by calling it on zeros."""
+
+    class Block(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = layers.BatchNormalization()
+            self.seeds = lamina.random.SeedGenerator(3)
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            noise = lamina.random.normal((inputs.shape[-1],), seed=self.seeds)
+            return self.norm(inputs + noise, training=True if literal else training)
+
+    class Net(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block, self.last = Block(), layers.Dense(2)
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            return self.last(self.block(inputs, training=training))
+
+    model, x = Net(), np.ones((5, 3), "float32")
+    model.build((None, 3))
+    model.set_weights([np.full(w.shape, 0.5, "float32") for w in model.get_weights()])
+    before = [w.copy() for w in model.get_weights()], model.block.seeds.state
+    model.compile("sgd", "mse")
+    assert "custom layers: block" in model._driver()
+    for ours, theirs in zip(model.get_weights(), before[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert model.block.seeds.state == before[1]
+    if not literal:
+        model.predict(x, verbose=0)
+        for ours, theirs in zip(model.get_weights(), before[0], strict=True):
+            np.testing.assert_array_equal(ours, theirs)

@@ -81,16 +81,30 @@ def shapes_of(inputs: Any) -> Any:
 
 
 @contextmanager
-def _unchanged(metrics: list[Any]) -> Iterator[None]:
-    """What is added to metrics meanwhile goes to copies of their states."""
-    before = [(metric, metric.__dict__) for metric in metrics]
+def unchanged(layer: Layer) -> Iterator[None]:
+    """A layer is called to learn what it gives: its metrics, state and random numbers stay."""
+    leaves = layer._leaves()
+    metrics = [(metric, metric.__dict__) for metric in layer._held_metrics()]
+    seeds = [s for leaf in leaves for s in leaf._tracker.parts(leaf, "seed_generator")]
+    drawn = [(seed, seed._drawn) for seed in seeds]
+    state = [
+        (variable, variable.numpy())
+        for leaf in leaves
+        for variable in leaf._variables.values()
+        if variable.is_state
+    ]
     try:
-        for metric in metrics:
+        for metric, _ in metrics:
             metric.__dict__ = copy.deepcopy(metric).__dict__
         yield
     finally:
-        for metric, state in before:
-            metric.__dict__ = state
+        for metric, before in metrics:
+            metric.__dict__ = before
+        for seed, count in drawn:
+            seed._drawn = count
+        for variable, value in state:
+            if not np.array_equal(variable.numpy(), value, equal_nan=True):
+                variable.assign(value)
 
 
 def traced_shape(layer: Layer, shape: Shape) -> Shape:
@@ -102,7 +116,7 @@ def traced_shape(layer: Layer, shape: Shape) -> Shape:
     zeros = _eager.floating_tensor(np.zeros((1, *shape), layer.dtype), layer.dtype)
     options = {"training": False} if call_takes(type(layer), "training") else {}
     try:
-        with call_context.inside(False), _eager.unrecorded(), _unchanged(layer._held_metrics()):
+        with call_context.inside(False), _eager.unrecorded(), unchanged(layer):
             output = layer.call(zeros, **options)
     except Exception as error:
         raise ValueError(

@@ -69,11 +69,11 @@ def custom_spec(layer: Any, args: tuple[Any, ...], options: dict[str, Any]) -> A
         return _specs(layer.compute_output_shape(shapes), layer.dtype)
 
     def call(first: Any, *given: Any, **keywords: Any) -> Any:
-        training = call_context.training_of(keywords.pop("training", None))
+        keywords.pop("training", None)  # shapes are the same, and averages do not move
         if call_takes(type(layer), "training"):
-            keywords["training"] = training
+            keywords["training"] = False
         first = calling.tensors_of(first, layer.dtype)
-        with call_context.inside(training), calling._unchanged(layer._held_metrics()):
+        with call_context.inside(False), calling.unchanged(layer):
             try:
                 return layer.call(first, *given, **keywords)
             finally:

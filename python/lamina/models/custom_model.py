@@ -161,7 +161,7 @@ def _traced_call(model: Any, tensors: Any) -> Any:
         call_context.inside(False),
         call_context.at_step(0),
         _eager.unrecorded(),
-        calling._unchanged(model._held_metrics()),
+        calling.unchanged(model),
     ):
         return model.call(tensors, **options)
 
