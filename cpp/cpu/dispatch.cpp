@@ -10,7 +10,7 @@
   namespace isa {                                          \
   extern const ActivationKernels activation_kernels;       \
   extern const BinaryKernels binary_kernels;               \
-  extern const VectorKernels vector_kernels;               \
+  extern const VectorKernels vector_ops_kernels;           \
   extern const ArrayReduceKernels array_reduce_kernels;    \
   extern const GatherKernels gather_kernels;               \
   extern const GemmKernels gemm_kernels;                   \
@@ -28,7 +28,7 @@
   {#isa,                        \
    &isa::activation_kernels,    \
    &isa::binary_kernels,        \
-   &isa::vector_kernels,        \
+   &isa::vector_ops_kernels,    \
    &isa::array_reduce_kernels,  \
    &isa::gather_kernels,        \
    &isa::gemm_kernels,          \

@@ -88,7 +88,7 @@ constexpr VectorKernels::Table<T> table() {
 
 }  // namespace
 
-extern const VectorKernels vector_kernels;
-const VectorKernels vector_kernels = {table<float>(), table<double>()};
+extern const VectorKernels vector_ops_kernels;
+const VectorKernels vector_ops_kernels = {table<float>(), table<double>()};
 
 }  // namespace lamina::cpu::LAMINA_ISA

@@ -65,7 +65,6 @@ class EagerEngine:
         if whole and single and not model._custom_steps("predict_step"):
             self.fast_predict = self.network.try_predict
         self.fast_train: Callable[[Any, Any], Any] | None = None
-        self.fast_train_lists: Callable[[list[Any], list[Any]], Any] | None = None
         self.fast_call: Any = None
 
     @property

@@ -112,8 +112,6 @@ class Engine(Protocol):
             called; None where there is no such way.
         fast_train: One step on arrays that fit as they are: the loss, with metrics a list; None
             where `train_batch` is to be called.
-        fast_train_lists: The same on lists of arrays, one for each input and output; None where
-            there is no such way.
         fast_call: The core's call on tensors, once it is known that a call is nothing else.
         call_losses: What the last call on a tape adds to the loss.
     """
@@ -127,7 +125,6 @@ class Engine(Protocol):
     device: str
     fast_predict: Callable[[Any], Array | None] | None
     fast_train: Callable[[Any, Any], Any] | None
-    fast_train_lists: Callable[[list[Any], list[Any]], Any] | None
     fast_call: Any
     call_losses: list[Any]
 

@@ -57,7 +57,6 @@ class PlannedEngine:
         self.metrics = MetricSet(self.network, _NOTHING, [])
         self.fast_predict: Callable[[Any], Array | None] | None = self.network.try_predict
         self.fast_train: Callable[[Any, Any], Any] | None = None
-        self.fast_train_lists: Callable[[list[Any], list[Any]], Any] | None = None
         #: What penalties on outputs added to the loss in the last call on a tape.
         self.call_losses: list[Any] = []
         #: The core's call on tensors, once it is known that a call is nothing else.
@@ -126,10 +125,10 @@ class PlannedEngine:
             self._state = _StateByOutput(self.network, objective, sizes)
         self.metrics = MetricSet(self._state or self.network, objective, sizes)
         self.fast_train = self.network.try_train_on_batch if self._is_single else None
-        self.fast_train_lists = self._try_train_on_lists
         optimizer.bind(self.network, weights)
 
-    def _try_train_on_lists(self, x: list[Any], y: list[Any]) -> Any:
+    def try_train_on_lists(self, x: list[Any], y: list[Any]) -> Any:
+        """As `fast_train`, on lists of arrays, one for each input and output."""
         numbers = self.network.try_train_on_batch(x, y)
         state = self._state
         return numbers if state is None or not isinstance(numbers, list) else state.ordered(numbers)

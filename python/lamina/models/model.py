@@ -1088,13 +1088,11 @@ class Model(Layer):
         return not (partition.before and self._custom_steps(*STEPS))
 
     def _fast_step(self, engine: Any) -> Any:
-        if engine.fast_train_lists is None or self._graph is None or not self._can_plan():
-            return None
-        if self._partition().before:
+        if not engine.is_planned or self._graph is None or self._partition().before:
             return None
         from lamina.models.nested_step import nested_step
 
-        return nested_step(self._graph, engine.fast_train_lists)
+        return nested_step(self._graph, engine.try_train_on_lists)
 
     def _plan_into(self, network: Any) -> list[Any]:
         """Adds its calls to a plan; the layer that each layer of the plan is, or None."""
