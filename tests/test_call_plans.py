@@ -248,3 +248,21 @@ def test_looking_at_a_call_changes_nothing(literal: bool) -> None:
         model.predict(x, verbose=0)
         for ours, theirs in zip(model.get_weights(), before[0], strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_merging_layers_are_not_named_as_custom() -> None:
+    class Twice(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2.0
+
+    class Net(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.twice, self.join = Twice(name="twice"), layers.Add()
+
+        def call(self, inputs: Any) -> Any:
+            return self.join([inputs, self.twice(inputs)])
+
+    model = Net()
+    model(np.ones((1, 2), "float32"))
+    assert model._driver() == "tape (custom layers: twice)"

@@ -36,7 +36,7 @@ void copy(void* to, const void* from, std::size_t bytes);
 void copy_from_host(void* to, const void* from, std::size_t bytes, bool later = false);
 /// Returns when `to` is there.
 void copy_to_host(void* to, const void* from, std::size_t bytes);
-/// The same for memory of reserve_pinned(), which nobody touches before the work is done: can be captured.
+/// The same for memory of reserve_pinned(), which stays untouched until the work is done: can be captured.
 void copy_from_pinned(void* to, const void* from, std::size_t bytes);
 void copy_to_pinned(void* to, const void* from, std::size_t bytes);
 /// Waits for all work, and throws StateError if some of it failed.

@@ -18,7 +18,7 @@ class Inference {
   Inference& operator=(const Inference&) = delete;
 
   /// Dense inputs of [rows, input] to outputs of [rows, output]. Safe to call from several threads while
-  /// nobody changes the parameters. `elements`: of all parameters; `blocks`: copies of large kernels, or
+  /// the parameters do not change. `elements`: of all parameters; `blocks`: copies of large kernels, or
   /// null.
   void run(const ParameterView& parameters, std::int64_t elements, std::span<const void* const> x,
            std::int64_t rows, std::span<void* const> out, const KernelBlocks* blocks) const;

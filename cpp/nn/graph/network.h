@@ -184,7 +184,7 @@ class Network {
   std::size_t kernel_of(const DeferredBackward& rest) const { return first_parameter(rest.layer); }
 
   /// out[k][rows, output k] = the outputs in inference; x and out are dense. Safe to call from several
-  /// threads while nobody changes the parameters.
+  /// threads while the parameters do not change.
   void infer(std::span<const void* const> x, std::int64_t rows, std::span<void* const> out) const;
   /// Rows that go through all layers together: their activations fit a core's near caches.
   std::int64_t rows_a_block() const { return inference_->rows_a_block(); }

@@ -18,7 +18,7 @@ struct Pass {
   std::int64_t batch = 0;     ///< samples
   bool training = false;      ///< whether dropout drops
   std::uint64_t step = 0;     ///< the training step, which names the step's random numbers
-  double* penalty = nullptr;  ///< where layers add to the loss; null when nobody asks
+  double* penalty = nullptr;  ///< where layers add to the loss; null where that is not wanted
   double loss_scale = 1.0;    ///< what all gradients are multiplied by until the optimizer takes them
   /// Inputs of the network that are known to be indices within Network::index_range().
   std::span<const void* const> checked = {};
@@ -102,7 +102,7 @@ class Layer {
   virtual std::int64_t index_range() const { return 0; }
   /// Whether forward() adds to Pass::penalty.
   virtual bool adds_loss() const { return false; }
-  /// Whether runs in a pass that nobody but training or, with a penalty, evaluation needs are skipped.
+  /// Whether it is skipped: what only training or, with a penalty, evaluation needs, in another pass.
   bool skipped(const Pass& pass) const {
     return training_only() && !pass.training && !(pass.penalty != nullptr && adds_loss());
   }

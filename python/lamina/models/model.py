@@ -1023,7 +1023,12 @@ class Model(Layer):
     def _driver(self) -> str:
         """What runs the steps, and why, for people."""
         leaves = [leaf for leaf in self._leaves() if leaf is not self]
-        custom = [leaf.name for leaf in leaves if not leaf._is_planned()]
+        # Merging layers are in plans of graphs, by a rule of their own.
+        custom = [
+            leaf.name
+            for leaf in leaves
+            if not leaf._is_planned() and type(leaf)._lower is Layer._lower
+        ]
         steps = [name for name in STEPS if self._custom_steps(name)]
         compiled = self._trainer.config
         partition = self._partition()
